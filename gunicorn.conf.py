@@ -1,0 +1,27 @@
+"""How gunicorn serves MediConnect; every choice that an operator has is a setting in config.py."""
+
+import os
+
+import config
+
+settings = config.load()
+
+bind = f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"
+workers = settings.web_processes
+
+# One greenlet for each socket and request: with threads, as many open sockets as threads stop the pages.
+worker_class = "gevent"
+worker_connections = 10_000
+
+# Open sockets never end by themselves: what a stop waits for is the short requests.
+graceful_timeout = 3
+keepalive = 15
+timeout = 60
+
+# The heartbeat file is touched every second; on a disk it would wait for the database's writes.
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
+
+# The application logs its requests itself; gunicorn only has something to say when something is wrong.
+loglevel = "debug" if settings.log_level == "debug" else "warning"
+# It would open ~/.gunicorn/gunicorn.ctl, the same for every copy on the machine.
+control_socket_disable = True
