@@ -111,7 +111,10 @@ def describe(settings: Settings) -> list[tuple[str, str]]:
         ("PUBLIC_URL", settings.public_url),
         ("DATA_DIR", str(settings.data_dir)),
         ("DATABASE_URL", _without_password(settings.database_url)),
-        ("REDIS_URL", "embedded server" if settings.redis_embedded else _without_password(settings.redis_url)),
+        (
+            "REDIS_URL",
+            "embedded server" if settings.redis_embedded else _without_password(settings.redis_url),
+        ),
         ("STORAGE_URL", _without_password(settings.storage_url) or f"{settings.data_dir}/files"),
         ("SMTP_URL", _without_password(settings.smtp_url) or f"{settings.data_dir}/outbox"),
         ("SECRET_KEY", f"set, {len(settings.secret_key)} characters"),
@@ -161,7 +164,9 @@ def _data_dir(value: str) -> Path:
     except OSError as error:
         raise BadSetting(f"DATA_DIR={path} cannot be created: {error.strerror}.") from error
     if not os.access(path, os.W_OK | os.X_OK):
-        raise BadSetting(f"DATA_DIR={path} cannot be written: choose a folder of the user that runs MediConnect.")
+        raise BadSetting(
+            f"DATA_DIR={path} cannot be written: choose a folder of the user that runs MediConnect."
+        )
     return path
 
 
@@ -264,8 +269,9 @@ def _reachable(host: str) -> str:
 
 def _without_password(url: str) -> str:
     parts = urlsplit(url)
-    if parts.password is None:
-        return url
-    name = unquote(parts.username or "")
-    place = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{name}:***@{place}"))
+    if parts.password is not None:
+        place = parts.netloc.rpartition("@")[2]
+        parts = parts._replace(netloc=f"{unquote(parts.username or '')}:***@{place}")
+    if any(word in parts.query.lower() for word in ("password", "secret")):
+        parts = parts._replace(query="***")
+    return urlunsplit(parts)

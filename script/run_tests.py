@@ -1,0 +1,145 @@
+"""The stages of script/test, one after the other, and how long each took.
+
+All of them run even if one fails. A path among the arguments for pytest replaces the whole suite;
+lint, types and contracts are of the project and always run whole.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tests import services  # noqa: E402 - the project's root has to be on the path first
+
+BROWSER = "tests/browser"
+NO_TESTS_COLLECTED = 5
+OUTCOME = re.compile(r"(\d+) (passed|failed|errors?|skipped|xfailed|xpassed|warnings?|deselected)")
+# Of the machine or a developer's `.env`: the suite makes its own.
+FOREIGN = {
+    *("MEDICONNECT_ENV", "DATA_DIR", "DATABASE_URL", "REDIS_URL", "STORAGE_URL", "SMTP_URL"),
+    *("SECRET_KEY", "ENCRYPTION_KEYS", "PUBLIC_URL", "HOST", "PORT", "TEST_DATABASE_URL"),
+}
+
+
+@dataclass(frozen=True)
+class Stage:
+    name: str
+    ok: bool
+    seconds: float
+    note: str = ""
+
+
+class Run:
+    def __init__(self, arguments: Sequence[str]) -> None:
+        self.options = [argument for argument in arguments if not is_path(argument)]
+        self.paths = [argument for argument in arguments if is_path(argument)]
+        self.stages: list[Stage] = []
+        self.totals: Counter[str] = Counter()
+
+    def check(self, name: str, *command: str) -> None:
+        heading(name)
+        started_at = time.monotonic()
+        status = subprocess.run(command, cwd=ROOT, env=environment()).returncode
+        self.stages.append(Stage(name, status == 0, time.monotonic() - started_at))
+
+    def pytest(self, name: str, paths: Sequence[str], *options: str, extra: Mapping[str, str]) -> None:
+        heading(name)
+        started_at = time.monotonic()
+        with subprocess.Popen(
+            [sys.executable, "-m", "pytest", *options, *self.options, *paths],
+            cwd=ROOT,
+            env=environment() | dict(extra),
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process:
+            summary = ""
+            assert process.stdout is not None
+            for line in process.stdout:
+                print(line, end="", flush=True)
+                summary = line.strip() or summary
+        found = OUTCOME.findall(summary)
+        self.totals.update(
+            {outcome.rstrip("s") if outcome[0] in "ew" else outcome: int(n) for n, outcome in found}
+        )
+        # With a selection (-k, -m, one path) a stage may rightly have nothing to do.
+        nothing = process.returncode == NO_TESTS_COLLECTED and bool(self.options or self.paths)
+        note = ", ".join(f"{n} {outcome}" for n, outcome in found) or summary.strip("= ")
+        self.stages.append(
+            Stage(name, process.returncode == 0 or nothing, time.monotonic() - started_at, note)
+        )
+
+
+def main(arguments: list[str]) -> int:
+    fast = "--fast" in arguments
+    run = Run([argument for argument in arguments if argument != "--fast"])
+    started_at = time.monotonic()
+
+    run.check("lint", tool("ruff"), "check", ".")
+    run.check("format", tool("ruff"), "format", "--check", ".")
+    run.check("types", tool("mypy"))
+    run.check("contracts", tool("lint-imports"))
+
+    in_browser = [path for path in run.paths if path.startswith(BROWSER)]
+    elsewhere = [path for path in run.paths if path not in in_browser]
+    ordinary = (*("-n", "2"), f"--ignore={BROWSER}")
+    if elsewhere or not run.paths:
+        run.pytest("pytest on SQLite", elsewhere or ["tests"], *ordinary, extra={})
+        if not fast:
+            with ExitStack() as stack:
+                url = stack.enter_context(services.postgres_server())
+                run.pytest(
+                    "pytest on PostgreSQL",
+                    elsewhere or ["tests"],
+                    *ordinary,
+                    extra={"TEST_DATABASE_URL": url},
+                )
+    if (in_browser or not run.paths) and not fast and (ROOT / BROWSER).is_dir():
+        run.pytest("browser", in_browser or [BROWSER], extra={})
+
+    return report(run, time.monotonic() - started_at)
+
+
+def report(run: Run, seconds: float) -> int:
+    heading("result")
+    for stage in run.stages:
+        print(f"{'ok' if stage.ok else 'FAILED':7}{stage.seconds:7.1f} s  {stage.name:22}{stage.note}")
+    failed = [stage.name for stage in run.stages if not stage.ok]
+    # Last of all one line in pytest's own form, over all its runs: what a build server looks for.
+    order = ("failed", "passed", "skipped", "deselected", "xfailed", "xpassed", "warning", "error")
+    outcomes = [f"{run.totals[outcome]} {outcome}" for outcome in order if run.totals[outcome]]
+    if failed:
+        print(f"Failed: {', '.join(failed)}")
+    print(f" {', '.join(outcomes) or 'no tests ran'} in {seconds:.2f}s ".center(80, "="), flush=True)
+    return 1 if failed else 0
+
+
+def heading(text: str) -> None:
+    print(f"--- {text} ".ljust(80, "-"), flush=True)
+
+
+def tool(name: str) -> str:
+    return str(Path(sys.executable).parent / name)
+
+
+def is_path(argument: str) -> bool:
+    return not argument.startswith("-") and (ROOT / argument.partition("::")[0]).exists()
+
+
+def environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+    return kept | {"MEDICONNECT_ENV": "test"}
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
