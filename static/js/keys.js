@@ -1,0 +1,91 @@
+// Keyboard shortcuts, declared where they act:
+//   data-key="l"         on a control inside a [data-card]: pressed for the card with the focus,
+//                        else the selected one, else the one under the pointer
+//   data-key-global="/"  anywhere: a field gets the focus, a control is pressed
+//   data-key-label="…"   the words for the list, where the control's own text does not serve
+// "?" opens the list. The cookie keys=off switches them off (WCAG 2.1.4); Esc and arrows stay.
+
+const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
+const enabled = () => !/(?:^|; )keys=off/.test(document.cookie);
+
+const typing = (target) =>
+  target.isContentEditable || target.matches?.("textarea, select, input:not([type=checkbox], [type=radio], [type=button], [type=submit])");
+
+const shown = (element) => element.checkVisibility?.() ?? true;
+const usable = (element) => !element.matches(':disabled, [aria-disabled="true"], [aria-busy="true"]');
+
+const card = () =>
+  document.activeElement?.closest("[data-card]")
+  ?? document.querySelector("[data-card][aria-current]")
+  ?? document.querySelector("[data-card]:hover");
+
+const press = (element) => {
+  if (element.matches("input, textarea, select")) { element.focus(); element.select?.(); } else element.click();
+};
+
+document.addEventListener("keydown", (event) => {
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+  if (event.repeat || typing(event.target) || !enabled()) return;
+  if (document.querySelector("dialog[open]")) return;
+  const key = event.key.toLowerCase();
+  const wanted = (name) => `[${name}="${CSS.escape(key)}"]`;
+  const inCard = card() && $$(wanted("data-key"), card()).find(usable);
+  const inPanel = !inCard && $$(`#panel ${wanted("data-key")}`).find((element) => usable(element) && shown(element));
+  const anywhere = $$(wanted("data-key-global")).find((element) => usable(element) && (shown(element) || element.matches("[data-keys-help]")));
+  const element = inCard || inPanel || anywhere;
+  if (!element) return;
+  event.preventDefault();
+  if (element.matches("[data-keys-help]")) openHelp(); else press(element);
+});
+
+document.addEventListener("click", (event) => {
+  if (event.target.closest?.("[data-keys-help]")) {
+    event.target.closest("[popover]")?.hidePopover?.();
+    openHelp();
+  }
+});
+
+document.addEventListener("change", (event) => {
+  if (!event.target.matches?.("[data-keys-switch]")) return;
+  document.cookie = event.target.checked
+    ? "keys=; path=/; max-age=0; samesite=lax"
+    : "keys=off; path=/; max-age=31536000; samesite=lax";
+});
+
+const label = (element) => {
+  if (element.dataset.keyLabel) return element.dataset.keyLabel;
+  const copy = element.cloneNode(true);
+  copy.querySelectorAll?.("kbd, svg").forEach((node) => node.remove());
+  return element.getAttribute("aria-label") || copy.textContent.trim() || element.placeholder || element.title;
+};
+
+function openHelp() {
+  const dialog = document.querySelector("#dialog");
+  const template = document.querySelector("#keys-template");
+  if (!dialog || !template || dialog.open) return;
+  const content = template.content.cloneNode(true);
+  fill(content.querySelector("[data-keys-card]"), "data-key");
+  fill(content.querySelector("[data-keys-global]"), "data-key-global");
+  content.querySelector("[data-keys-switch]").checked = enabled();
+  document.querySelector("#dialog-body").replaceChildren(content);
+  dialog.showModal();
+}
+
+function fill(section, attribute) {
+  const seen = new Map();
+  for (const element of $$(`[${attribute}]`)) {
+    const key = element.getAttribute(attribute);
+    if (!seen.has(key)) seen.set(key, label(element));
+  }
+  const list = section.querySelector("dl");
+  for (const [key, words] of [...seen].sort()) {
+    const term = document.createElement("dt");
+    const mark = document.createElement("kbd");
+    mark.textContent = key.toUpperCase();
+    term.append(mark);
+    const meaning = document.createElement("dd");
+    meaning.textContent = words;
+    list.append(term, meaning);
+  }
+  section.hidden = !seen.size;
+}

@@ -1,0 +1,159 @@
+// One socket per page. It carries wake-ups, never content: a region that hears its topic
+// fetches its own fragment with its own rights.
+//
+//   <section id="board" data-live="desk:3:2026-11-20"
+//            hx-get="/front-desk/board?day=2026-11-20" hx-trigger="live" hx-swap="outerMorph">
+//
+// data-live may hold several topics, separated by spaces. Inside a region, data-live-hold marks
+// a form: while it is being typed in, the refresh waits.
+//
+// To the server:   {"type": "subscribe", "topics": [...]}   the full set, at open and on change
+// From the server: {"type": "refresh", "topics": [...]}, {"type": "paused"}, {"type": "resumed"}
+// Close 4401: the session ended.
+
+const COALESCE_MS = 30;
+const POLL_MS = 15_000;
+const HOLD_MS = 1_000;
+const FIRST_RETRY_MS = 1_000;
+const LAST_RETRY_MS = 30_000;
+
+const regions = () => [...document.querySelectorAll("[data-live]")];
+const topicsOf = (region) => region.dataset.live.split(/\s+/).filter(Boolean);
+
+let socket = null;
+let announced = "";
+let attempts = 0;
+let retryTimer = null;
+let pollTimer = null;
+let everOpen = false;
+const pending = new Set();
+let flushTimer = null;
+
+// ------------------------------------------------------------------ refreshing
+
+const held = (region) => {
+  if (region.querySelector("details[open], :popover-open")) return true;
+  return [...region.querySelectorAll("[data-live-hold]")].some((form) => {
+    if (form.hasAttribute("data-dirty")) return true;
+    const active = document.activeElement;
+    return form.contains(active) && active.matches("input:not([type=submit], [type=button]), textarea, select");
+  });
+};
+
+const wake = (some) => {
+  for (const region of some) pending.add(region);
+  flushTimer ??= setTimeout(flush, COALESCE_MS);
+};
+
+const flush = () => {
+  flushTimer = null;
+  for (const region of [...pending]) {
+    if (!region.isConnected) { pending.delete(region); continue; }
+    if (held(region)) continue;
+    pending.delete(region);
+    region.dispatchEvent(new CustomEvent("live", { bubbles: false }));
+  }
+  if (pending.size) flushTimer = setTimeout(flush, HOLD_MS);
+};
+
+// A held region is marked changed here, so that data-live-hold works outside dialogs as well.
+document.addEventListener("input", (event) => {
+  const form = event.target.closest?.("[data-live] [data-live-hold]");
+  if (form) form.dataset.dirty = "";
+});
+
+// Nobody asked for these requests: they must not keep an idle session alive.
+document.addEventListener("htmx:config:request", (event) => {
+  const { ctx } = event.detail;
+  if (["live", "every"].includes(ctx.sourceEvent?.type)) ctx.request.headers["X-Background"] = "1";
+});
+
+// A refresh that fails leaves the region as it is; a refused one means the session is over.
+document.addEventListener("htmx:before:response", (event) => {
+  const { ctx } = event.detail;
+  if (ctx.sourceEvent?.type !== "live" || ctx.response.status < 400) return;
+  event.preventDefault();
+  if (ctx.response.status === 401) leave();
+});
+
+// ------------------------------------------------------------------ the state people see
+
+const show = (state) => {
+  const mark = document.querySelector("#live-status");
+  if (!mark || mark.dataset.state === state) return;
+  mark.dataset.state = state;
+  const words = mark.querySelector(".live-text");
+  if (words) words.textContent = mark.dataset[state] ?? "";
+};
+
+const startPolling = () => {
+  pollTimer ??= setInterval(() => { if (!document.hidden) wake(regions()); }, POLL_MS);
+};
+
+const stopPolling = () => { clearInterval(pollTimer); pollTimer = null; };
+
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden && pollTimer) wake(regions());
+});
+
+const leave = () => {
+  location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+};
+
+// ------------------------------------------------------------------ the socket
+
+const announce = () => {
+  const topics = [...new Set(regions().flatMap(topicsOf))].sort();
+  if (!socket && topics.length && !retryTimer) { connect(); return; }
+  const frame = JSON.stringify({ type: "subscribe", topics });
+  if (socket?.readyState !== WebSocket.OPEN || frame === announced) return;
+  announced = frame;
+  socket.send(frame);
+};
+
+const connect = () => {
+  retryTimer = null;
+  socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws/live`);
+  socket.addEventListener("open", () => {
+    attempts = 0;
+    announced = "";
+    stopPolling();
+    show("on");
+    announce();
+    if (everOpen) wake(regions());
+    everOpen = true;
+  });
+  socket.addEventListener("message", (event) => {
+    let message;
+    try { message = JSON.parse(event.data); } catch { return; }
+    if (message.type === "refresh") {
+      const topics = new Set(message.topics);
+      wake(regions().filter((region) => topicsOf(region).some((topic) => topics.has(topic))));
+    } else if (message.type === "paused") {
+      show("paused");
+      startPolling();
+    } else if (message.type === "resumed") {
+      show("on");
+      stopPolling();
+      wake(regions());
+    }
+  });
+  socket.addEventListener("close", (event) => {
+    socket = null;
+    if (event.code === 4401) { leave(); return; }
+    startPolling();
+    if (attempts > 0 || everOpen) show("off");
+    const ceiling = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** attempts);
+    attempts += 1;
+    everOpen = true; // the first connection failed: what comes later is a reconnection
+    retryTimer = setTimeout(connect, ceiling / 2 + Math.random() * ceiling / 2);
+  });
+};
+
+addEventListener("online", () => { if (retryTimer) { clearTimeout(retryTimer); connect(); } });
+// A page kept in the back-forward cache has a dead socket and old content.
+addEventListener("pageshow", (event) => { if (event.persisted) wake(regions()); });
+
+document.addEventListener("htmx:after:swap", announce);
+document.addEventListener("htmx:after:settle", announce);
+announce();
