@@ -12,7 +12,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit
 
 ROOT = Path(__file__).resolve().parent
 ENVIRONMENTS = ("demo", "production", "test")
@@ -269,9 +269,8 @@ def _reachable(host: str) -> str:
 
 def _without_password(url: str) -> str:
     parts = urlsplit(url)
-    if parts.password is not None:
-        place = parts.netloc.rpartition("@")[2]
-        parts = parts._replace(netloc=f"{unquote(parts.username or '')}:***@{place}")
+    if parts.password:
+        url = url.replace(f":{parts.password}@", ":***@", 1)
     if any(word in parts.query.lower() for word in ("password", "secret")):
-        parts = parts._replace(query="***")
-    return urlunsplit(parts)
+        url = url.partition("?")[0] + "?***"
+    return url

@@ -2,9 +2,9 @@
 
 import os
 
-import config
+from config import load
 
-settings = config.load()
+settings = load()
 
 bind = f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"
 workers = settings.web_processes

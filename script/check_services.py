@@ -33,7 +33,10 @@ def check(settings: config.Settings) -> None:
             ) from error
     arguments = {"connect_timeout": PATIENCE} if settings.database_url.startswith("postgresql") else {}
     try:
-        sqlalchemy.create_engine(settings.database_url, connect_args=arguments).connect().close()
+        # SQLite opens any file without a look at it: the question makes it read.
+        sqlalchemy.inspect(
+            sqlalchemy.create_engine(settings.database_url, connect_args=arguments)
+        ).get_table_names()
     except (sqlalchemy.exc.SQLAlchemyError, ValueError) as error:
         cause = getattr(error, "orig", None) or error
         raise config.BadSetting(

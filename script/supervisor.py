@@ -238,8 +238,7 @@ class Supervisor:
         if self.redis:
             self.redis.start()
             self.await_ready(lambda: redis_answers(self.settings.redis_socket), REDIS_READY_WITHIN, "Redis")
-        if not self.settings.redis_embedded or not self.settings.database_url.startswith("sqlite"):
-            self.run([sys.executable, "script/check_services.py"], "The check of database and Redis")
+        self.run([sys.executable, "script/check_services.py"], "The check of database and Redis")
         self.run_flask("db", "upgrade")
         if self.settings.env == "demo":
             self.run_flask("demo", "load", "--if-empty")

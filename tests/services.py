@@ -17,6 +17,7 @@ from typing import TypedDict
 from urllib.parse import quote
 
 import psycopg
+from psycopg import sql
 
 from script import supervisor
 
@@ -69,9 +70,8 @@ def postgres_server() -> Iterator[str]:
             "full_page_writes": "off",
             "shared_buffers": "64MB",
             "max_connections": "100",
-            "log_min_messages": "fatal",
             # Tests provoke errors on purpose; the client sees them anyway.
-            "log_min_error_statement": "panic",
+            "log_min_messages": "panic",
         }
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         with _running(
@@ -89,7 +89,8 @@ def postgres_server() -> Iterator[str]:
 def new_database(server_url: str, name: str) -> str:
     """The URL of an empty database `name` on the server of `postgres_server`, for a worker of its own."""
     with psycopg.connect(server_url.replace("+psycopg", ""), autocommit=True) as connection:
-        connection.execute(psycopg.sql.SQL("CREATE DATABASE {}").format(psycopg.sql.Identifier(name)))
+        for statement in ("DROP DATABASE IF EXISTS {}", "CREATE DATABASE {}"):
+            connection.execute(sql.SQL(statement).format(sql.Identifier(name)))
     return server_url.replace("/postgres?", f"/{name}?")
 
 
