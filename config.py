@@ -164,9 +164,7 @@ def _data_dir(value: str) -> Path:
     except OSError as error:
         raise BadSetting(f"DATA_DIR={path} cannot be created: {error.strerror}.") from error
     if not os.access(path, os.W_OK | os.X_OK):
-        raise BadSetting(
-            f"DATA_DIR={path} cannot be written: choose a folder of the user that runs MediConnect."
-        )
+        raise BadSetting(f"DATA_DIR={path} cannot be written: choose a folder of the user that runs MediConnect.")
     return path
 
 

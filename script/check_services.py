@@ -23,25 +23,17 @@ def check(settings: config.Settings) -> None:
     shown = dict(config.describe(settings))
     if not settings.redis_embedded:
         try:
-            client = redis.Redis.from_url(
-                settings.redis_url, socket_connect_timeout=PATIENCE, socket_timeout=PATIENCE
-            )
+            client = redis.Redis.from_url(settings.redis_url, socket_connect_timeout=PATIENCE, socket_timeout=PATIENCE)
             client.ping()
         except (redis.RedisError, OSError, ValueError) as error:
-            raise config.BadSetting(
-                f"REDIS_URL={shown['REDIS_URL']} cannot be used: {_one_line(error)}"
-            ) from error
+            raise config.BadSetting(f"REDIS_URL={shown['REDIS_URL']} cannot be used: {_one_line(error)}") from error
     arguments = {"connect_timeout": PATIENCE} if settings.database_url.startswith("postgresql") else {}
     try:
         # SQLite opens any file without a look at it: the question makes it read.
-        sqlalchemy.inspect(
-            sqlalchemy.create_engine(settings.database_url, connect_args=arguments)
-        ).get_table_names()
+        sqlalchemy.inspect(sqlalchemy.create_engine(settings.database_url, connect_args=arguments)).get_table_names()
     except (sqlalchemy.exc.SQLAlchemyError, ValueError) as error:
         cause = getattr(error, "orig", None) or error
-        raise config.BadSetting(
-            f"DATABASE_URL={shown['DATABASE_URL']} cannot be used: {_one_line(cause)}"
-        ) from error
+        raise config.BadSetting(f"DATABASE_URL={shown['DATABASE_URL']} cannot be used: {_one_line(cause)}") from error
 
 
 def _one_line(error: BaseException) -> str:

@@ -69,15 +69,11 @@ class Run:
                 print(line, end="", flush=True)
                 summary = line.strip() or summary
         found = OUTCOME.findall(summary)
-        self.totals.update(
-            {outcome.rstrip("s") if outcome[0] in "ew" else outcome: int(n) for n, outcome in found}
-        )
+        self.totals.update({outcome.rstrip("s") if outcome[0] in "ew" else outcome: int(n) for n, outcome in found})
         # With a selection (-k, -m, one path) a stage may rightly have nothing to do.
         nothing = process.returncode == NO_TESTS_COLLECTED and bool(self.options or self.paths)
         note = ", ".join(f"{n} {outcome}" for n, outcome in found) or summary.strip("= ")
-        self.stages.append(
-            Stage(name, process.returncode == 0 or nothing, time.monotonic() - started_at, note)
-        )
+        self.stages.append(Stage(name, process.returncode == 0 or nothing, time.monotonic() - started_at, note))
 
 
 def main(arguments: list[str]) -> int:
@@ -85,10 +81,10 @@ def main(arguments: list[str]) -> int:
     run = Run([argument for argument in arguments if argument != "--fast"])
     started_at = time.monotonic()
 
-    run.check("lint", tool("ruff"), "check", ".")
-    run.check("format", tool("ruff"), "format", "--check", ".")
+    run.check("lint", tool("ruff"), "check", "--quiet", "--output-format=concise", ".")
+    run.check("format", tool("ruff"), "format", "--check", "--output-format=concise", ".")
     run.check("types", tool("mypy"))
-    run.check("contracts", tool("lint-imports"))
+    run.check("contracts", tool("lint-imports"), "--no-logo")
 
     in_browser = [path for path in run.paths if path.startswith(BROWSER)]
     elsewhere = [path for path in run.paths if path not in in_browser]

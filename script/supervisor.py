@@ -71,7 +71,7 @@ def die_with_parent() -> None:
 
 
 class Child:
-    """One process with its own group, so that everything it starts can be ended with it."""
+    """One process with a session of its own, so that everything it starts can be ended with it."""
 
     def __init__(self, name: str, command: Sequence[str]) -> None:
         self.name = name
@@ -99,13 +99,16 @@ class Child:
         if self.process and not self.ended():
             self.process.terminate()
 
-    def end_group(self) -> None:
-        """Also what outlived its leader: a gunicorn worker whose master was killed holds the port."""
+    def end_session(self) -> None:
+        """Also what outlived its leader: a gunicorn worker whose master was killed holds the port, a job
+        of a killed RQ worker goes on in a process group of its own.
+        """
         if self.process:
-            try:
-                os.killpg(self.process.pid, signal.SIGKILL)
-            except (ProcessLookupError, PermissionError):
-                pass
+            for pid in session_members(self.process.pid):
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
             self.process.wait()
 
     def heal(self, now: float) -> None:
@@ -114,7 +117,7 @@ class Child:
             return
         if self.process is not None:
             status = self.process.returncode
-            self.end_group()
+            self.end_session()
             self.process = None
             young = now - self.started_at < HEALTHY_AFTER
             self.pause = min(self.pause * 2 or 0.25, LONGEST_PAUSE) if young else 0.25
@@ -122,6 +125,18 @@ class Child:
             say(f"{self.name} ended with status {status}; it starts again in {self.pause:g} s.")
         if now >= self.due_at:
             self.start()
+
+
+def session_members(leader: int) -> list[int]:
+    members = []
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                if os.getsid(int(name)) == leader:
+                    members.append(int(name))
+            except OSError:
+                continue  # it ended while we looked
+    return members
 
 
 def redis_command(socket_path: Path, folder: Path) -> list[str]:
@@ -205,8 +220,7 @@ def lock(settings: config.Settings) -> None:
     except BlockingIOError as error:
         owner = os.read(descriptor, 20).decode() or "unknown"
         raise Refused(
-            f"MediConnect already runs on {settings.data_dir} (process {owner}): "
-            "stop it or set another DATA_DIR."
+            f"MediConnect already runs on {settings.data_dir} (process {owner}): stop it or set another DATA_DIR."
         ) from error
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, str(os.getpid()).encode(), 0)
@@ -295,7 +309,7 @@ class Supervisor:
                     # Asked a second time: do not wait any longer.
                     deadline = 0.0
             for child in group:
-                child.end_group()
+                child.end_session()
 
 
 def say(text: str) -> None:

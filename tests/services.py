@@ -160,9 +160,7 @@ def _identity(user: str | None) -> _Identity:
 
 def _postgres_binary(name: str) -> str:
     """Of the newest version that Debian has installed, or the one on the PATH."""
-    versions = sorted(
-        glob.glob(f"/usr/lib/postgresql/*/bin/{name}"), key=lambda path: float(path.split("/")[4])
-    )
+    versions = sorted(glob.glob(f"/usr/lib/postgresql/*/bin/{name}"), key=lambda path: float(path.split("/")[4]))
     found = versions[-1] if versions else shutil.which(name)
     if not found:
         raise RuntimeError(f"PostgreSQL's {name} was not found: run script/setup --test.")
