@@ -419,4 +419,4 @@ watchToasts();
 prepare();
 paintTheme();
 // Bring what matters into view once: the current hour, the chosen day.
-$$("[data-into-view]").forEach((element) => element.scrollIntoView({ block: "center", inline: "center" }));
+$$("[data-into-view]").forEach((element) => element.scrollIntoView({ block: "center", inline: "nearest" }));
