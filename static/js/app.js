@@ -28,7 +28,7 @@ const closePanel = () => {
   const panel = $("#panel");
   if (!panel || !panel.childElementCount) return;
   panel.replaceChildren();
-  $$("[data-card][aria-current]").forEach((card) => card.removeAttribute("aria-current"));
+  $$("[data-card][data-selected]").forEach((card) => card.removeAttribute("data-selected"));
   giveFocusBack("panel");
 };
 
@@ -57,9 +57,9 @@ on("htmx:after:settle", (event) => {
   }
   if (target.id === "panel") {
     const card = openers.panel?.element.closest?.("[data-card]");
-    $$("[data-card][aria-current]").forEach((other) => other.removeAttribute("aria-current"));
+    $$("[data-card][data-selected]").forEach((other) => other.removeAttribute("data-selected"));
     if (target.childElementCount) {
-      card?.setAttribute("aria-current", "true");
+      card?.setAttribute("data-selected", "");
       const wanted = $("[autofocus]", target) ?? $("[data-panel-title]", target);
       wanted?.focus({ preventScroll: true });
       wanted?.select?.();
@@ -306,7 +306,7 @@ const recount = (form, from) => {
   change.textContent = fromCents(Math.abs(given - due));
   line?.setAttribute("data-short", String(given < due));
   const label = line && $(".change-label", line);
-  if (label?.dataset.change) label.textContent = given < due ? label.dataset.missing : label.dataset.change;
+  if (label?.dataset.wordChange) label.textContent = given < due ? label.dataset.wordMissing : label.dataset.wordChange;
 };
 
 on("input", (event) => { const form = event.target.closest?.("[data-collect]"); if (form) recount(form, event.target); });

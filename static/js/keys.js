@@ -16,7 +16,7 @@ const usable = (element) => !element.matches(':disabled, [aria-disabled="true"],
 
 const card = () =>
   document.activeElement?.closest("[data-card]")
-  ?? document.querySelector("[data-card][aria-current]")
+  ?? document.querySelector("[data-card][data-selected]")
   ?? document.querySelector("[data-card]:hover");
 
 const press = (element) => {

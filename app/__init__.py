@@ -1,0 +1,81 @@
+"""MediConnect: the system a therapy clinic runs on."""
+
+import logging
+from functools import lru_cache
+from pathlib import Path
+
+from flask import Flask, g, has_request_context, request
+from flask_babel import Babel
+from flask_migrate import Migrate
+from flask_wtf import CSRFProtect
+
+import config
+from app import cli, tables, wiring  # noqa: F401 - tables are known before the first query
+from app.kernel.broker import Broker
+from app.kernel.db import db
+from app.web import failures, headers, shell
+from app.web.jinja import register as register_jinja
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCALES = ("es_PE", "en")
+
+
+def create_app(settings: config.Settings | None = None) -> Flask:
+    """The application; raises ``config.BadSetting`` when it cannot start with these settings."""
+    settings = settings or config.load()
+    app = Flask(__name__, template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static"))
+    _configure(app, settings)
+    _plug_in_once()
+    db.init_app(app)
+    Migrate(app, db, directory=str(ROOT / "migrations"), compare_type=True, render_as_batch=False)
+    Babel(
+        app,
+        locale_selector=_locale,
+        default_locale="es_PE",
+        default_translation_directories=str(ROOT / "app/translations"),
+    )
+    csrf = CSRFProtect(app)
+    app.extensions["broker"] = Broker(settings.redis_url)
+    headers.register(app)
+    failures.register(app)
+    register_jinja(app)
+    wiring.register(app)
+    for api in wiring.APIS:
+        csrf.exempt(api)
+    cli.register(app)
+    with app.app_context():
+        shell.check_every_route()
+    return app
+
+
+def _configure(app: Flask, settings: config.Settings) -> None:
+    secure = settings.public_url.startswith("https://")
+    app.config.update(
+        SETTINGS=settings,
+        SECRET_KEY=settings.secret_key,
+        SQLALCHEMY_DATABASE_URI=settings.database_url,
+        SQLALCHEMY_ENGINE_OPTIONS={"pool_pre_ping": settings.database_url.startswith("postgresql")},
+        MAX_CONTENT_LENGTH=1024 * 1024,
+        SESSION_COOKIE_NAME="__Host-sid" if secure else "sid",
+        SESSION_COOKIE_SECURE=secure,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        WTF_CSRF_TIME_LIMIT=None,  # as long as the session, which idles out by itself
+        WTF_CSRF_SSL_STRICT=False,  # the Origin is checked by the session cookie's SameSite and the token
+        SEND_FILE_MAX_AGE_DEFAULT=31536000,  # static addresses carry their content's hash
+        TESTING=settings.env == "test",
+    )
+    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
+
+
+@lru_cache(maxsize=1)
+def _plug_in_once() -> None:
+    wiring.register_once()
+
+
+def _locale() -> str:
+    actor = g.get("actor")
+    if actor is not None and actor.locale in LOCALES:
+        return str(actor.locale)
+    wanted = request.accept_languages.best_match(["es-PE", "es", "en"], "es-PE") if has_request_context() else "es-PE"
+    return "en" if wanted == "en" else "es_PE"

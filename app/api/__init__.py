@@ -1,0 +1,1 @@
+"""The JSON shell: bearer tokens, typed bodies, lists, first answers kept, the OpenAPI document."""

@@ -1,0 +1,150 @@
+"""Tables: organization, clinics, rooms, specialties, therapists, services, closures, ubigeo."""
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import JSON, CheckConstraint, Column, ForeignKey, Index, String, Table, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.kernel.db import Base
+
+
+class Organization(Base):
+    __tablename__ = "organization"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(120))
+
+
+class Ubigeo(Base):
+    """A district of Peru by its six-digit INEI code."""
+
+    __tablename__ = "ubigeo"
+
+    code: Mapped[str] = mapped_column(String(6), primary_key=True)
+    district: Mapped[str] = mapped_column(String(80))
+    province: Mapped[str] = mapped_column(String(80))
+    region: Mapped[str] = mapped_column(String(80))
+    search_text: Mapped[str] = mapped_column(String(260))
+
+
+class Clinic(Base):
+    """A place of work. Minutes count from local midnight; weekdays are 0 (Monday) to 6."""
+
+    __tablename__ = "clinic"
+    __table_args__ = (
+        CheckConstraint("opens_minute >= 0 AND opens_minute < closes_minute AND closes_minute <= 1440", name="hours"),
+        CheckConstraint("slot_minutes IN (5, 10, 15, 20, 30, 60)", name="slot"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"), index=True)
+    name: Mapped[str] = mapped_column(String(120))
+    legal_name: Mapped[str] = mapped_column(String(160), default="")
+    tax_id: Mapped[str] = mapped_column(String(20), default="")  # RUC
+    address: Mapped[str] = mapped_column(String(200), default="")
+    ubigeo: Mapped[str | None] = mapped_column(ForeignKey("ubigeo.code"))
+    phone: Mapped[str] = mapped_column(String(20), default="")
+    email: Mapped[str] = mapped_column(String(254), default="")
+    timezone: Mapped[str] = mapped_column(String(40), default="America/Lima")
+    currency: Mapped[str] = mapped_column(String(3), default="PEN")
+    tax_rate_bp: Mapped[int] = mapped_column(default=1800)  # hundredths of a percent, contained in prices (D25)
+    opens_minute: Mapped[int] = mapped_column(default=8 * 60)
+    closes_minute: Mapped[int] = mapped_column(default=20 * 60)
+    closed_weekdays: Mapped[list[Any]] = mapped_column(JSON, default=lambda: [6])
+    slot_minutes: Mapped[int] = mapped_column(default=15)
+    notice_minutes: Mapped[int] = mapped_column(default=60)  # the shortest time ahead a patient may book
+    change_notice_hours: Mapped[int] = mapped_column(default=12)  # a patient may move or cancel until then
+    horizon_days: Mapped[int] = mapped_column(default=60)  # how far ahead a patient may book
+    auto_confirm: Mapped[bool] = mapped_column(default=True)  # D12
+    noshow_grace_minutes: Mapped[int] = mapped_column(default=15)
+    blind_close: Mapped[bool] = mapped_column(default=True)  # the receptionist counts without seeing the expected
+    difference_limit_cents: Mapped[int] = mapped_column(default=50)  # above it a supervisor approves the closing
+    is_active: Mapped[bool] = mapped_column(default=True)
+
+
+class Closure(Base):
+    """A day on which the clinic is shut (holiday, repairs)."""
+
+    __tablename__ = "clinic_closure"
+    __table_args__ = (UniqueConstraint("clinic_id", "day"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    clinic_id: Mapped[int] = mapped_column(ForeignKey("clinic.id"))
+    day: Mapped[date]
+    reason: Mapped[str] = mapped_column(String(120))
+
+
+class Room(Base):
+    __tablename__ = "room"
+    __table_args__ = (UniqueConstraint("clinic_id", "name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    clinic_id: Mapped[int] = mapped_column(ForeignKey("clinic.id"))
+    name: Mapped[str] = mapped_column(String(60))
+    is_active: Mapped[bool] = mapped_column(default=True)
+
+
+class Specialty(Base):
+    __tablename__ = "specialty"
+    __table_args__ = (UniqueConstraint("organization_id", "name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"))
+    name: Mapped[str] = mapped_column(String(80))
+
+
+class Therapist(Base):
+    """Somebody who treats. Left ones keep their row (``deleted_at``) and can be restored."""
+
+    __tablename__ = "therapist"
+    __table_args__ = (Index("ix_therapist_organization", "organization_id", "deleted_at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"))
+    given_names: Mapped[str] = mapped_column(String(80))
+    surnames: Mapped[str] = mapped_column(String(120))
+    display_name: Mapped[str] = mapped_column(String(80))  # "Bruno Salas", as agendas and slips show it
+    document_number: Mapped[str] = mapped_column(String(20), default="")
+    licence_number: Mapped[str] = mapped_column(String(30), default="")
+    email: Mapped[str] = mapped_column(String(254), default="")
+    phone: Mapped[str] = mapped_column(String(20), default="")
+    deleted_at: Mapped[datetime | None]
+
+
+therapist_specialty = Table(
+    "therapist_specialty",
+    Base.metadata,
+    Column("therapist_id", ForeignKey("therapist.id"), primary_key=True),
+    Column("specialty_id", ForeignKey("specialty.id"), primary_key=True),
+)
+
+
+class Service(Base):
+    """What is offered in a clinic, with its present price; tickets keep the price they were made with."""
+
+    __tablename__ = "service"
+    __table_args__ = (
+        UniqueConstraint("clinic_id", "name"),
+        CheckConstraint("duration_minutes > 0 AND duration_minutes % 5 = 0", name="duration"),
+        CheckConstraint("price_cents >= 0", name="price"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    clinic_id: Mapped[int] = mapped_column(ForeignKey("clinic.id"))
+    specialty_id: Mapped[int | None] = mapped_column(ForeignKey("specialty.id"))
+    name: Mapped[str] = mapped_column(String(80))
+    description: Mapped[str] = mapped_column(Text, default="")
+    duration_minutes: Mapped[int]
+    price_cents: Mapped[int]
+    colour: Mapped[int] = mapped_column(default=1)  # 1-8, a fill of the palette
+    is_online: Mapped[bool] = mapped_column(default=True)  # patients may book it themselves
+    is_active: Mapped[bool] = mapped_column(default=True)
+
+
+therapist_service = Table(
+    "therapist_service",
+    Base.metadata,
+    Column("therapist_id", ForeignKey("therapist.id"), primary_key=True),
+    Column("service_id", ForeignKey("service.id"), primary_key=True, index=True),
+)

@@ -1,0 +1,271 @@
+"""Writes: sign in and out, rotate tokens, users and their roles."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerifyMismatchError
+from sqlalchemy import delete, func, or_, select, update
+
+from app.identity import events, permissions, queries, rules
+from app.identity.models import LoginAttempt, Membership, User, UserSession
+from app.kernel import ids, outbox
+from app.kernel.access import Actor, require
+from app.kernel.db import db
+from app.kernel.errors import Invalid, NotFound, TooMany
+from app.kernel.words import N_
+
+# OWASP's floor for argon2id: 19 MiB, two passes, one lane (29 ms measured on a small core).
+_hasher = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """A fresh session: its secret is shown once, here."""
+
+    token: str
+    actor: Actor
+
+
+@lru_cache(maxsize=1)
+def _nobody() -> str:
+    """A hash to verify against when the user is unknown: the same time, the same answer."""
+    return _hasher.hash(ids.secret())
+
+
+def hash_password(password: str) -> str:
+    return _hasher.hash(password)
+
+
+def sign_in(*, login: str, password: str, kind: str, address: str, device: str, now: datetime) -> SignIn | None:
+    """Open a session for an e-mail or user name; None when they or the password are wrong.
+
+    Every try is kept, so this returns instead of raising on a wrong password (the caller commits).
+    Raises TooMany while the account or the address has to rest.
+    """
+    login = login.strip().casefold()[:254]
+    account, place = ids.digest(f"account:{login}"), ids.digest(f"address:{address}")
+    _check_pace(account, place, now)
+    found = db.session.execute(
+        select(User.id, User.password_hash).where(
+            or_(User.email == login, User.username == login), User.is_active.is_(True)
+        )
+    ).first()
+    good = _verify(found.password_hash if found and found.password_hash else _nobody(), password) and found is not None
+    db.session.add(LoginAttempt(account_hash=account, address_hash=place, at=now, succeeded=good))
+    if not good or found is None:
+        return None
+    if _hasher.check_needs_rehash(found.password_hash):
+        db.session.execute(update(User).where(User.id == found.id).values(password_hash=_hasher.hash(password)))
+    return open_session(found.id, kind=kind, device=device, now=now)
+
+
+def _verify(password_hash: str, password: str) -> bool:
+    try:
+        return _hasher.verify(password_hash, password[: rules.LONGEST_PASSWORD + 1])
+    except (VerifyMismatchError, InvalidHashError):
+        return False
+
+
+def _check_pace(account: str, place: str, now: datetime) -> None:
+    attempt = LoginAttempt
+    since = now - rules.FAILURE_WINDOW
+    last_success = (
+        select(func.max(attempt.at))
+        .where(attempt.account_hash == account, attempt.succeeded.is_(True))
+        .scalar_subquery()
+    )
+    row = db.session.execute(
+        select(func.count(), func.max(attempt.at)).where(
+            attempt.account_hash == account,
+            attempt.at > since,
+            attempt.succeeded.is_(False),
+            or_(last_success.is_(None), attempt.at > last_success),
+        )
+    ).one()
+    wait = rules.wait_after(row[0])
+    if row[1] is not None and now < row[1] + wait:
+        raise TooMany(details={"retry_after": int((row[1] + wait - now).total_seconds()) + 1})
+    from_place = db.session.scalar(
+        select(func.count()).where(attempt.address_hash == place, attempt.at > since, attempt.succeeded.is_(False))
+    )
+    if (from_place or 0) >= rules.MOST_FAILURES_PER_ADDRESS:
+        raise TooMany(details={"retry_after": 60})
+
+
+def open_session(user_id: int, *, kind: str, device: str, now: datetime) -> SignIn:
+    """A new session row with a secret of 256 bits. The identity was proven by the caller."""
+    token = ids.secret()
+    lifetime = rules.ABSOLUTE if kind == "browser" else rules.REFRESH_IDLE * 4
+    row = UserSession(
+        user_id=user_id,
+        kind=kind,
+        token_hash=ids.digest(token),
+        created_at=now,
+        last_seen_at=now,
+        expires_at=now + lifetime,
+        device=device[:120],
+    )
+    db.session.add(row)
+    db.session.flush()  # the actor is read through the row
+    found = queries.actor_of_session(row.id, now=now)
+    if found is None:
+        raise NotFound
+    actor = found[0]
+    fact = events.SignedIn(user_id=user_id, session_id=row.id, kind=kind)
+    outbox.record(fact, actor=actor, now=now, clinic_id=None, subject_id=row.id)
+    return SignIn(token, actor)
+
+
+def touch_session(session_id: int, *, now: datetime) -> None:
+    """The person did something: the idle time starts again."""
+    db.session.execute(update(UserSession).where(UserSession.id == session_id).values(last_seen_at=now))
+
+
+def sign_out(*, actor: Actor, now: datetime) -> None:
+    """End the actor's present session."""
+    _revoke(actor.user_id, [actor.session_id], actor=actor, now=now)
+
+
+def revoke_own_session(session_id: int, *, actor: Actor, now: datetime) -> None:
+    """End another of one's own sessions. Raises NotFound for somebody else's."""
+    if session_id not in {row["id"] for row in queries.own_sessions(actor=actor, now=now)}:
+        raise NotFound
+    _revoke(actor.user_id, [session_id], actor=actor, now=now)
+
+
+def revoke_all_sessions(user_id: int, *, actor: Actor | None, now: datetime, keep: int | None = None) -> None:
+    """End all sessions of a user (password or roles changed, account closed)."""
+    open_ones = db.session.scalars(
+        select(UserSession.id).where(UserSession.user_id == user_id, UserSession.revoked_at.is_(None))
+    )
+    _revoke(user_id, [i for i in open_ones if i != keep], actor=actor, now=now)
+
+
+def _revoke(user_id: int, session_ids: list[int], *, actor: Actor | None, now: datetime) -> None:
+    if not session_ids:
+        return
+    mine = (UserSession.id.in_(session_ids), UserSession.revoked_at.is_(None))
+    db.session.execute(update(UserSession).where(*mine).values(revoked_at=now))
+    fact = events.SessionRevoked(user_id=user_id, session_ids=session_ids)
+    outbox.record(fact, actor=actor, now=now, clinic_id=None, subject_id=user_id)
+
+
+def refresh(token: str, *, now: datetime) -> SignIn | None:
+    """Exchange a refresh token for the next one; None when it is not good any more.
+
+    A token that was exchanged before ends the whole session: one of its two holders stole it. Within
+    ten seconds it is only refused, for clients that retry an answer they lost.
+    """
+    hashed = ids.digest(token)
+    row = db.session.scalar(
+        select(UserSession)
+        .where(
+            or_(UserSession.token_hash == hashed, UserSession.previous_token_hash == hashed),
+            UserSession.kind == "api",
+            UserSession.revoked_at.is_(None),
+        )
+        .with_for_update()
+    )
+    if row is None:
+        return None
+    if row.token_hash != hashed:
+        if row.rotated_at is not None and now - row.rotated_at > rules.REFRESH_GRACE:
+            _revoke(row.user_id, [row.id], actor=None, now=now)
+        return None
+    found = queries.actor_of_session(row.id, now=now)
+    if found is None:
+        return None
+    fresh = ids.secret()
+    row.previous_token_hash, row.token_hash = row.token_hash, ids.digest(fresh)
+    row.rotated_at = row.last_seen_at = now
+    return SignIn(fresh, found[0])
+
+
+def change_password(*, current: str, new: str, actor: Actor, now: datetime) -> None:
+    """Change one's own password and end every other session. Raises Invalid or WeakPassword."""
+    user = db.session.get_one(User, actor.user_id)
+    if not _verify(user.password_hash or _nobody(), current):
+        raise Invalid({"current": N_("La contraseña actual no es correcta.")})
+    rules.check_password(new, staff=actor.role != rules.Role.PATIENT, words=(user.email, user.full_name))
+    user.password_hash = hash_password(new)
+    outbox.record(events.PasswordChanged(user.id), actor=actor, now=now, clinic_id=None, subject_id=user.id)
+    revoke_all_sessions(user.id, actor=actor, now=now, keep=actor.session_id)
+
+
+def change_preferences(*, locale: str | None, theme: str | None, actor: Actor) -> None:
+    """Language and light or dark; None follows the browser."""
+    db.session.execute(update(User).where(User.id == actor.user_id).values(locale=locale, theme=theme))
+
+
+class EmailTaken(Invalid):
+    """The address has an account already."""
+
+    def __init__(self) -> None:
+        super().__init__({"email": N_("Ya hay una cuenta con este correo.")})
+
+
+def create_user(
+    *,
+    organization_id: int,
+    email: str,
+    full_name: str,
+    password: str | None,
+    now: datetime,
+    actor: Actor | None,
+    patient_id: int | None = None,
+    therapist_id: int | None = None,
+) -> int:
+    """Create an account and return its id. Permission is the caller's: people register themselves too.
+
+    Raises EmailTaken, WeakPassword.
+    """
+    email = email.strip().casefold()
+    if db.session.scalar(select(User.id).where(User.email == email)):
+        raise EmailTaken
+    if password is not None:
+        rules.check_password(password, staff=patient_id is None, words=(email, full_name))
+    user = User(
+        organization_id=organization_id,
+        email=email,
+        full_name=full_name.strip(),
+        password_hash=hash_password(password) if password else None,
+        patient_id=patient_id,
+        therapist_id=therapist_id,
+        created_at=now,
+    )
+    db.session.add(user)
+    db.session.flush()  # its id is the event's subject
+    outbox.record(events.UserCreated(user.id), actor=actor, now=now, clinic_id=None, subject_id=user.id)
+    return user.id
+
+
+def set_roles(user_id: int, roles: list[tuple[int, str]], *, actor: Actor | None, now: datetime) -> None:
+    """Give a user exactly these ``(clinic_id, role)`` in the clinics that the actor manages.
+
+    The user's sessions end: the next click runs with the new rights. ``actor=None`` is the command line.
+    """
+    if actor is not None:
+        require(actor, permissions.MANAGE_USERS)
+        scope = actor.clinics_with(permissions.MANAGE_USERS)
+        if any(clinic_id not in scope for clinic_id, _ in roles):
+            raise NotFound
+        db.session.execute(delete(Membership).where(Membership.user_id == user_id, Membership.clinic_id.in_(scope)))
+    for clinic_id, role in dict.fromkeys(roles):
+        db.session.add(Membership(user_id=user_id, clinic_id=clinic_id, role=rules.Role(role)))
+    fact = events.RolesChanged(user_id=user_id, roles=[[c, r] for c, r in roles])
+    outbox.record(fact, actor=actor, now=now, clinic_id=None, subject_id=user_id)
+    if actor is not None:
+        revoke_all_sessions(user_id, actor=actor, now=now)
+
+
+def set_active(user_id: int, active: bool, *, actor: Actor, now: datetime) -> None:
+    """Close an account or open it again. Raises NotFound outside the actor's clinics, and for oneself."""
+    require(actor, permissions.MANAGE_USERS)
+    queries.staff_member(user_id, actor=actor)
+    if user_id == actor.user_id:
+        raise Invalid({"is_active": N_("No puede cerrar su propia cuenta.")})
+    db.session.execute(update(User).where(User.id == user_id).values(is_active=active))
+    if not active:
+        revoke_all_sessions(user_id, actor=actor, now=now)

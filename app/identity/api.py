@@ -1,0 +1,109 @@
+"""``/api/auth``: tokens on the same sessions, and who I am."""
+
+from datetime import datetime
+from typing import Any
+
+from flask import Response, request
+from flask_babel import gettext as _
+from pydantic import AliasChoices, Field
+
+from app.api import tokens
+from app.api.resources import Body
+from app.api.shell import Api
+from app.identity import actions
+from app.kernel.access import Actor
+from app.web import shell
+from app.web.failures import problem
+
+api = Api("auth", __name__)
+
+
+class Credentials(Body):
+    login: str = Field(validation_alias=AliasChoices("email", "username"), min_length=1, max_length=254)
+    password: str = Field(min_length=1, max_length=1000)
+
+
+class RefreshToken(Body):
+    refresh: str = Field(min_length=1, max_length=200)
+
+
+def user_json(actor: Actor) -> dict[str, Any]:
+    """The user as the API shows it; optional ids are present only where they mean something."""
+    user: dict[str, Any] = {
+        "id": actor.user_id,
+        "email": actor.email,
+        "full_name": actor.name,
+        "role": actor.role,
+        "roles": sorted({role for _clinic, role in actor.roles}),
+        "clinic_ids": sorted(actor.grants),
+    }
+    if actor.patient_id:
+        user["patient_id"] = actor.patient_id
+    if actor.therapist_id:
+        user["therapist_id"] = actor.therapist_id
+    return user
+
+
+def permissions_of(actor: Actor) -> list[str]:
+    return sorted(actor.own.union(*actor.grants.values()))
+
+
+@api.get("/api/auth/login/", public="what a login needs", endpoint="login_form")
+def login_form() -> dict[str, Any]:
+    return {"fields": ["email", "password"], "action": "/api/auth/login/", "page": "/login"}
+
+
+@api.post("/api/auth/login/", public="signing in", body=Credentials)
+def login(body: Credentials) -> Any:
+    """Open a session; answers an access token of ten minutes and a refresh token."""
+    opened = actions.sign_in(
+        login=body.login,
+        password=body.password,
+        kind="api",
+        address=request.remote_addr or "",
+        device=request.user_agent.string,
+        now=shell.now(),
+    )
+    if opened is None:
+        return problem(401, "INVALID_CREDENTIALS", _("El correo o la contraseña no son correctos."))
+    return _tokens(opened, shell.now()) | {
+        "user": user_json(opened.actor),
+        "permissions": permissions_of(opened.actor),
+    }
+
+
+def _tokens(opened: actions.SignIn, now: datetime) -> dict[str, Any]:
+    access = tokens.issue(user_id=opened.actor.user_id, session_id=opened.actor.session_id, now=now)
+    return {"access": access, "refresh": opened.token}
+
+
+@api.post("/api/auth/refresh/", public="the refresh token is the proof", body=RefreshToken)
+def refresh(body: RefreshToken) -> Any:
+    """Exchange the refresh token; the old one is spent."""
+    opened = actions.refresh(body.refresh, now=shell.now())
+    if opened is None:
+        return problem(401, "INVALID_TOKEN", _("Token inválido"))
+    return _tokens(opened, shell.now())
+
+
+@api.post("/api/auth/logout/", signed_in=True)
+def logout() -> dict[str, Any] | Response:
+    """End the session behind the token."""
+    actions.sign_out(actor=shell.actor(), now=shell.now())
+    return {"success": True, "success_message": _("Sesión cerrada.")}
+
+
+@api.get("/api/auth/user/", signed_in=True)
+def user() -> dict[str, Any]:
+    return user_json(shell.actor())
+
+
+@api.get("/api/auth/permissions/", signed_in=True)
+def permissions() -> dict[str, Any]:
+    return {"permissions": permissions_of(shell.actor())}
+
+
+@api.get("/api/auth/verify/", signed_in=True)
+def verify() -> dict[str, Any]:
+    actor = shell.actor()
+    return {"user_info": user_json(actor), "permissions": permissions_of(actor)}

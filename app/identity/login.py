@@ -1,0 +1,66 @@
+"""Flask-Login on our session rows: the cookie carries a secret, the row decides."""
+
+from flask import Flask, Response, g, request, session
+from flask_login import LoginManager, UserMixin, login_user
+
+from app.identity import actions, queries, rules
+from app.kernel import clock, db
+from app.kernel.access import Actor
+
+BACKGROUND = "X-Background"
+
+
+class SignedIn(UserMixin):
+    """What Flask-Login calls a user: an actor and the secret of its session."""
+
+    def __init__(self, actor: Actor, token: str) -> None:
+        self.actor = actor
+        self.token = token
+
+    def get_id(self) -> str:
+        return self.token
+
+
+def register(app: Flask) -> None:
+    manager = LoginManager(app)
+    manager.session_protection = None  # the row is the protection
+    manager.user_loader(_load)
+    app.extensions["load_actor"] = _load_by_session
+    app.after_request(_touch)
+
+
+def begin(sign_in: actions.SignIn) -> None:
+    """Put a fresh session into the cookie; everything of the session before goes."""
+    session.clear()
+    login_user(SignedIn(sign_in.actor, sign_in.token))
+
+
+def _load(token: str) -> SignedIn | None:
+    now = g.get("now") or clock.now()
+    found = queries.actor_of_token(token, now=now)
+    if found is None:
+        return None
+    actor, last_seen_at = found
+    # what a page fetches by itself must not keep an abandoned screen signed in
+    if BACKGROUND not in request.headers and now - last_seen_at > rules.TOUCH_EVERY:
+        g.touch = (actor.session_id, now)
+    return SignedIn(actor, token)
+
+
+def _load_by_session(*, session_id: int) -> Actor | None:
+    now = g.get("now") or clock.now()
+    found = queries.actor_of_session(session_id, now=now)
+    if found is None:
+        return None
+    actor, last_seen_at = found
+    if now - last_seen_at > rules.TOUCH_EVERY:
+        g.touch = (session_id, now)
+    return actor
+
+
+def _touch(response: Response) -> Response:
+    touch = g.pop("touch", None)
+    if touch is not None:
+        with db.unit_of_work(write=True):
+            actions.touch_session(touch[0], now=touch[1])
+    return response

@@ -1,0 +1,138 @@
+"""Sign in, sign out, one's own account, and the door to each role's home."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Response, current_app, make_response, redirect, render_template, request, session
+from flask_babel import gettext as _
+from flask_login import logout_user
+
+from app.identity import actions, forms, login, permissions, queries, rules
+from app.kernel.errors import Invalid, TooMany
+from app.web import failures, fragments, navigation, shell
+from app.web.shell import Pages
+
+pages = Pages("identity", __name__)
+
+DEMO_ACCOUNTS = (
+    ("Ana, recepción Miraflores", "ana@example.com"),
+    ("Bruno, terapeuta", "bruno@example.com"),
+    ("Clara, paciente", "clara@example.com"),
+    ("Diego, supervisión", "diego@example.com"),
+    ("Eva, administración", "eva@example.com"),
+    ("Fabio, recepción Arequipa", "fabio@example.com"),
+)
+
+
+@pages.get("/", public="sends everybody to their own home or to the sign-in")
+def home() -> Response:
+    actor = shell.maybe_actor()
+    return make_response(redirect(navigation.home(actor) if actor else "/login", 303))
+
+
+@pages.get("/dashboard", requires=permissions.OWN_ACCOUNT)
+def dashboard() -> Response:
+    return make_response(redirect(navigation.home(shell.actor()), 303))
+
+
+@pages.get("/login", public="signing in")
+def login_page() -> Any:
+    actor = shell.maybe_actor()
+    return redirect(navigation.home(actor), 303) if actor else _login(forms.LoginForm(), "")
+
+
+@pages.post("/login", public="signing in")
+def sign_in() -> Any:
+    form = forms.LoginForm()
+    if not form.validate():
+        return _login(form, "", 422)
+    try:
+        opened = actions.sign_in(
+            login=form.email.data or "",
+            password=form.password.data or "",
+            kind="browser",
+            address=request.remote_addr or "",
+            device=request.user_agent.string,
+            now=shell.now(),
+        )
+    except TooMany as error:
+        return _login(form, failures.sentence(error), 429)
+    if opened is None:
+        return _login(form, _("El correo o la contraseña no son correctos."), 422)
+    login.begin(opened)
+    return redirect(_inside(request.form.get("next", "")) or navigation.home(opened.actor), 303)
+
+
+def _login(form: forms.LoginForm, error: str, status: int = 200) -> Response:
+    is_demo = current_app.config["SETTINGS"].env == "demo"
+    demo = [{"label": label, "email": email} for label, email in DEMO_ACCOUNTS] if is_demo else []
+    wanted = _inside(request.values.get("next", ""))
+    page = render_template("identity/login.html", form=form, error=error, next=wanted, demo_accounts=demo)
+    return make_response(page, status)
+
+
+def _inside(url: str) -> str:
+    """A path of this site, or nothing: no open redirect."""
+    parts = urlsplit(url)
+    safe = url.startswith("/") and not url.startswith(("//", "/\\")) and not parts.netloc and not parts.scheme
+    return url if safe and "\n" not in url and "\r" not in url else ""
+
+
+@pages.post("/logout", requires=permissions.OWN_ACCOUNT)
+def sign_out() -> Response:
+    actions.sign_out(actor=shell.actor(), now=shell.now())
+    logout_user()
+    session.clear()
+    response = make_response(redirect("/login", 303))
+    response.headers["Clear-Site-Data"] = '"cache", "storage"'
+    return response
+
+
+@pages.get("/account", requires=permissions.OWN_ACCOUNT)
+def account() -> Response:
+    return _account(forms.PasswordForm())
+
+
+def _account(password: forms.PasswordForm, status: int = 200) -> Response:
+    actor = shell.actor()
+    preferences = forms.PreferencesForm(locale=actor.locale or "", theme=actor.theme or "")
+    return fragments.page(
+        "identity/account.html",
+        status=status,
+        password=password.fresh(),
+        preferences=preferences.fresh(),
+        sessions=queries.own_sessions(actor=actor, now=shell.now()),
+    )
+
+
+@pages.post("/account/password", requires=permissions.OWN_ACCOUNT)
+def change_password() -> Response:
+    form = forms.PasswordForm()
+    if not form.validate():
+        return _account(form, 422)
+    try:
+        actions.change_password(
+            current=form.current.data or "", new=form.new.data or "", actor=shell.actor(), now=shell.now()
+        )
+    except Invalid:
+        form.current.errors = [_("La contraseña actual no es correcta.")]
+        return _account(form, 422)
+    except rules.WeakPassword as error:
+        form.new.errors = [failures.sentence(error)]
+        return _account(form, 422)
+    return fragments.answer(go="/account", toast=_("Contraseña cambiada. Las otras sesiones se cerraron."))
+
+
+@pages.post("/account/preferences", requires=permissions.OWN_ACCOUNT)
+def change_preferences() -> Response:
+    form = forms.PreferencesForm()
+    if not form.validate():
+        return _account(forms.PasswordForm(formdata=None), 422)
+    actions.change_preferences(locale=form.locale.data or None, theme=form.theme.data or None, actor=shell.actor())
+    return fragments.leave("/account")
+
+
+@pages.post("/account/sessions/<int:session_id>/revocation", requires=permissions.OWN_ACCOUNT)
+def revoke_session(session_id: int) -> Response:
+    actions.revoke_own_session(session_id, actor=shell.actor(), now=shell.now())
+    return fragments.answer(go="/account", toast=_("Sesión cerrada."))

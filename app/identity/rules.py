@@ -1,0 +1,94 @@
+"""Decisions: who is idle, how long to wait after wrong passwords, what a password must be."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from app.kernel.errors import RuleBroken
+from app.kernel.words import N_
+
+
+class Role(StrEnum):
+    PATIENT = "patient"
+    THERAPIST = "therapist"
+    RECEPTIONIST = "receptionist"
+    SUPERVISOR = "supervisor"
+    ADMIN = "admin"
+
+
+ROLE_LABELS = {
+    Role.PATIENT: N_("Paciente"),
+    Role.THERAPIST: N_("Terapeuta"),
+    Role.RECEPTIONIST: N_("Recepción"),
+    Role.SUPERVISOR: N_("Supervisión"),
+    Role.ADMIN: N_("Administración"),
+}
+ALIASES = {"doctor": Role.THERAPIST, "proveedor": Role.THERAPIST, "cliente": Role.PATIENT}  # D2
+STAFF_ROLES = (Role.RECEPTIONIST, Role.THERAPIST, Role.SUPERVISOR, Role.ADMIN)
+
+IDLE = timedelta(minutes=30)
+ABSOLUTE = timedelta(hours=12)
+REFRESH_IDLE = timedelta(days=14)
+REFRESH_GRACE = timedelta(seconds=10)
+TOUCH_EVERY = timedelta(seconds=60)
+
+FREE_FAILURES = 5
+FAILURE_WINDOW = timedelta(minutes=15)
+MOST_FAILURES_PER_ADDRESS = 60
+PASSWORD_LENGTH = {"staff": 12, "patient": 8}
+LONGEST_PASSWORD = 128
+
+
+class WeakPassword(RuleBroken):
+    code = "WEAK_PASSWORD"
+    message = N_("Use al menos %(length)s caracteres y no una contraseña conocida.")
+
+
+def wait_after(failures: int) -> timedelta:
+    """How long an account rests after its last wrong password: 1, 2, 4 … 60 s beyond five. No hard lock,
+    which anybody could use against a colleague (ASVS 6.1.1)."""
+    if failures < FREE_FAILURES:
+        return timedelta(0)
+    return timedelta(seconds=min(2 ** (failures - FREE_FAILURES), 60))
+
+
+def is_idle(last_seen_at: datetime, kind: str, now: datetime) -> bool:
+    return now - last_seen_at > (IDLE if kind == "browser" else REFRESH_IDLE)
+
+
+def check_password(password: str, *, staff: bool, words: tuple[str, ...] = ()) -> None:
+    """Length and common words only; no composition rules (ASVS 6.2.5). Raises WeakPassword."""
+    length = PASSWORD_LENGTH["staff" if staff else "patient"]
+    plain = password.casefold()
+    known = plain in COMMON or any(len(w) > 3 and plain == w.casefold() for w in words)
+    if not length <= len(password) <= LONGEST_PASSWORD or known or len(set(plain)) < 4:
+        raise WeakPassword(length=length)
+
+
+COMMON = frozenset(
+    [
+        "password",
+        "password1",
+        "password123",
+        "contraseña",
+        "contrasena",
+        "contrasena1",
+        "12345678",
+        "123456789",
+        "1234567890",
+        "qwerty123",
+        "qwertyuiop",
+        "abcd1234",
+        "abc12345",
+        "iloveyou",
+        "teamomucho",
+        "mediconnect",
+        "clinica123",
+        "peru2026",
+        "bienvenido",
+        "administrador",
+        "administrator",
+        "123456789012",
+        "password1234",
+        "qwerty123456",
+    ]
+)

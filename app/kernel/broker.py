@@ -1,0 +1,56 @@
+"""Redis as a hint: wake-ups and the job queue. Whatever it forgets is found again in the database.
+
+Nothing here raises into a request: booking and charging go on while Redis is away.
+"""
+
+import logging
+import time
+from typing import Any
+
+import orjson
+from flask import current_app
+from redis import Redis
+from redis.exceptions import RedisError
+
+log = logging.getLogger(__name__)
+
+LIVE = "mediconnect:live"  # topics to refresh, read by every web process
+WAKE = "mediconnect:wake"  # "there are new facts", read by the relay
+PAUSE_AFTER_FAILURE = 1.0  # seconds in which no further attempt delays a request
+
+
+class Broker:
+    """One per application; kept in ``app.extensions['broker']``."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.redis: Redis = Redis.from_url(url, socket_connect_timeout=0.5, socket_timeout=5, health_check_interval=30)
+        self._failed_at = 0.0
+
+    def publish(self, channel: str, message: dict[str, Any]) -> bool:
+        """Send a message if Redis is there; False when it is not."""
+        if time.monotonic() - self._failed_at < PAUSE_AFTER_FAILURE:
+            return False
+        try:
+            self.redis.publish(channel, orjson.dumps(message))
+        except (RedisError, OSError) as error:
+            self._failed_at = time.monotonic()
+            log.warning("redis is away: %s", type(error).__name__)
+            return False
+        return True
+
+    def is_up(self) -> bool:
+        try:
+            return bool(self.redis.ping())
+        except (RedisError, OSError):
+            return False
+
+
+def broker() -> Broker:
+    return current_app.extensions["broker"]
+
+
+def refresh(*topics: str) -> None:
+    """Tell every screen that shows one of these topics to fetch itself again."""
+    if topics:
+        broker().publish(LIVE, {"type": "refresh", "topics": list(topics)})

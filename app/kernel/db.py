@@ -1,0 +1,149 @@
+"""The database: one transaction per request or job, the same code on SQLite and PostgreSQL.
+
+The shells open a ``unit_of_work`` around every handler; an action never commits. On SQLite a
+writing unit begins with ``BEGIN IMMEDIATE``: a deferred transaction that upgrades later fails at
+once when another writer was faster (measured: 300 of 300). Nothing inside a writing unit may wait
+for the network: under gevent another writer would then block the whole process.
+"""
+
+import sqlite3
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import DateTime, MetaData, Table, event, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.orm import DeclarativeBase, registry
+from sqlalchemy.types import TypeDecorator
+
+from app.kernel.errors import Unavailable
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC instant; refuses naive values. SQLite stores it without the zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive datetime has no place in the database")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:
+        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+
+
+class Base(DeclarativeBase):
+    # on the registry: Flask-SQLAlchemy refuses a base with a type_annotation_map of its own
+    registry = registry(metadata=MetaData(naming_convention=NAMING), type_annotation_map={datetime: UtcDateTime})
+
+
+db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False, "autoflush": False})
+
+
+@event.listens_for(Engine, "connect")
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    if not isinstance(connection, sqlite3.Connection):
+        return
+    connection.isolation_level = None  # we say BEGIN ourselves, see _begin_sqlite
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",  # money and bookings survive a power cut
+        "foreign_keys=ON",
+        "busy_timeout=5000",
+        "temp_store=MEMORY",
+        "cache_size=-16000",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+@event.listens_for(Engine, "begin")
+def _begin_sqlite(connection: Any) -> None:
+    if connection.dialect.name == "sqlite":
+        immediate = connection.get_execution_options().get("immediate")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+@contextmanager
+def unit_of_work(*, write: bool) -> Iterator[None]:
+    """One transaction: committed on return when ``write``, rolled back on raise and after reads.
+
+    Raises Unavailable when the database is locked or away; nothing is half written then.
+    """
+    session = db.session
+    try:
+        if write:
+            session.connection(execution_options={"immediate": True})
+        yield
+        if write:
+            session.commit()
+    except DBAPIError as error:
+        session.rollback()
+        if is_away(error):
+            raise Unavailable from error
+        raise
+    except BaseException:
+        session.rollback()
+        raise
+    finally:
+        hooks = session.info.pop("after_commit", [])
+        session.remove()
+    for hook in hooks if write else ():
+        hook()
+
+
+def after_commit(hook: Callable[[], None]) -> None:
+    """Run ``hook`` once the current unit of work is committed; never when it is rolled back."""
+    hooks = db.session.info.setdefault("after_commit", [])
+    if hook not in hooks:
+        hooks.append(hook)
+
+
+def is_away(error: DBAPIError) -> bool:
+    """Whether an error says that the database is locked, shutting down or unreachable."""
+    if error.connection_invalidated:
+        return True
+    state = getattr(error.orig, "sqlstate", None)
+    if state is not None:  # 08 connection, 53 resources, 57 operator, 40P01 deadlock, 55P03 lock
+        return state[:2] in {"08", "53", "57"} or state in {"40P01", "55P03"}
+    return isinstance(error, OperationalError)
+
+
+def on_postgresql() -> bool:
+    return db.engine.dialect.name == "postgresql"
+
+
+def insert(table: Table | type[Base]) -> Any:
+    """An INSERT of the engine in use, with ``on_conflict_do_nothing`` and ``on_conflict_do_update``."""
+    return postgresql.insert(table) if on_postgresql() else sqlite.insert(table)
+
+
+def changed(result: Any) -> int:
+    """How many rows a statement changed: the outcome of a compare-and-set."""
+    return int(result.rowcount)
+
+
+def lock(name: str, number: int) -> None:
+    """Hold ``(name, number)`` until the transaction ends; others with the same pair wait.
+
+    SQLite has one writer at a time already.
+    """
+    if on_postgresql():
+        space = zlib.crc32(name.encode()) - 2**31
+        db.session.execute(text("SELECT pg_advisory_xact_lock(:space, :number)"), {"space": space, "number": number})

@@ -1,0 +1,70 @@
+"""Money in integer minor units with its currency. No floats anywhere.
+
+One rounding rule: half up, as the tax office does (SUNAT rounds the cent half up).
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+
+from app.kernel.errors import RuleBroken
+from app.kernel.words import N_
+
+_AMOUNT = re.compile(r"-?\d{1,9}(\.\d{1,2})?")
+SYMBOLS = {"PEN": "S/", "USD": "US$", "BOB": "Bs", "CLP": "$", "COP": "$"}
+
+
+class BadAmount(RuleBroken):
+    code = "INVALID_AMOUNT"
+    message = N_("Escriba un monto con dos decimales como máximo, por ejemplo 80.00.")
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """``Money(8000, "PEN")`` is eighty soles."""
+
+    cents: int
+    currency: str = "PEN"
+
+    def __str__(self) -> str:
+        return show(self.cents, self.currency)
+
+
+def parse_cents(text: object) -> int:
+    """``"80"``, ``"80.5"``, ``"1,234.50"`` or a Decimal to cents; refuses a third decimal and floats."""
+    if isinstance(text, float) or text is None:
+        raise BadAmount
+    plain = str(text).strip().replace(",", "")
+    if not _AMOUNT.fullmatch(plain):
+        raise BadAmount
+    return int(Decimal(plain) * 100)
+
+
+def decimal_text(cents: int) -> str:
+    """The wire form: ``8000`` is ``"80.00"``."""
+    sign = "-" if cents < 0 else ""
+    return f"{sign}{abs(cents) // 100}.{abs(cents) % 100:02d}"
+
+
+def show(cents: int, currency: str = "PEN") -> str:
+    """The form for people: ``S/ 1,234.50``; negatives as ``-S/ 12.00``."""
+    sign = "-" if cents < 0 else ""
+    return f"{sign}{SYMBOLS.get(currency, currency)} {abs(cents) // 100:,}.{abs(cents) % 100:02d}"
+
+
+def tax_included(cents: int, rate_bp: int) -> int:
+    """The tax contained in a price that includes it (D25); ``rate_bp`` 1800 is 18 %."""
+    part = Decimal(cents) * rate_bp / (10000 + rate_bp)
+    return int(part.quantize(Decimal(1), rounding=ROUND_HALF_UP))
+
+
+def allocate(cents: int, weights: Sequence[int]) -> list[int]:
+    """Split so that the parts sum exactly; the first parts carry the remainder."""
+    total = sum(weights)
+    if total <= 0:
+        raise ValueError("weights must sum to more than zero")
+    parts = [cents * weight // total for weight in weights]
+    for index in range(cents - sum(parts)):
+        parts[index] += 1
+    return parts

@@ -1,0 +1,84 @@
+"""The same request twice gets the first answer: double clicks, retries, proxies.
+
+A row per ``(owner, token)`` is written in the transaction of the work itself; a second request with
+the token waits for the first one's commit and is then given the stored answer. Work that fails
+rolls its row back, so a corrected form may use its token again.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import JSON, LargeBinary, String, delete, select, update
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.kernel.db import Base, changed, db, insert
+from app.kernel.errors import Conflict
+from app.kernel.words import N_
+
+KEEP = timedelta(hours=24)
+
+
+class SubmissionMismatch(Conflict):
+    """The token was used for something else."""
+
+    code = "IDEMPOTENCY_MISMATCH"
+    message = N_("Este formulario ya se envió con otros datos. Recargue la página para ver cómo quedó.")
+
+
+class Submission(Base):
+    __tablename__ = "submission"
+
+    owner: Mapped[str] = mapped_column(String(40), primary_key=True)
+    token: Mapped[str] = mapped_column(String(200), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    status: Mapped[int | None]
+    headers: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    body: Mapped[bytes | None] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime] = mapped_column(index=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+def fingerprint(*parts: bytes) -> str:
+    """What a request asked for, without its own token and time stamps."""
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()
+
+
+def begin(owner: str, token: str, print_: str, *, now: datetime) -> Answer | None:
+    """Claim the token; returns the first answer when the work was done already.
+
+    Raises SubmissionMismatch when the token belongs to another request of the owner.
+    """
+    values = {"owner": owner, "token": token, "fingerprint": print_, "created_at": now}
+    claimed = db.session.execute(insert(Submission).values(**values).on_conflict_do_nothing())
+    if changed(claimed):
+        return None
+    row = db.session.execute(
+        select(Submission.fingerprint, Submission.status, Submission.headers, Submission.body).where(
+            Submission.owner == owner, Submission.token == token
+        )
+    ).one()
+    if row.fingerprint != print_ or row.status is None:
+        raise SubmissionMismatch
+    return Answer(row.status, row.headers or {}, row.body or b"")
+
+
+def finish(owner: str, token: str, answer: Answer) -> None:
+    """Keep the answer beside the work it reports."""
+    db.session.execute(
+        update(Submission)
+        .where(Submission.owner == owner, Submission.token == token)
+        .values(status=answer.status, headers=answer.headers, body=answer.body)
+    )
+
+
+def forget_old(*, now: datetime) -> None:
+    """Drop answers after a day; the clock runs it."""
+    db.session.execute(delete(Submission).where(Submission.created_at < now - KEEP))

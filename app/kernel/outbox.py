@@ -1,0 +1,156 @@
+"""The event log: one append-only table, written in the transaction of the change itself.
+
+Facts go in with ``record``; the relay (in the worker) takes what is unpublished, tells the live
+regions, makes one ``event_task`` per subscriber and marks the row published. ``published`` is a flag
+and not a cursor over ids, because ids become visible out of commit order.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, String, insert, select, text, update
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.kernel.access import Actor
+from app.kernel.db import Base, after_commit, db
+
+BigId = BigInteger().with_variant(Integer, "sqlite")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Event:
+    """A fact in the past tense. Subclasses add ids, codes and instants; never names or texts."""
+
+    type: ClassVar[str] = ""
+
+
+class EventRow(Base):
+    """One fact. ``data`` may leave the house; ``changes`` is for the audit alone."""
+
+    __tablename__ = "event_log"
+    __table_args__ = (
+        Index(
+            "ix_event_log_unpublished",
+            "id",
+            sqlite_where=text("published = 0"),
+            postgresql_where=text("NOT published"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    type: Mapped[str] = mapped_column(String(80), index=True)
+    at: Mapped[datetime]
+    actor_id: Mapped[int | None]
+    clinic_id: Mapped[int | None] = mapped_column(index=True)
+    subject_id: Mapped[int | None]
+    patient_id: Mapped[int | None] = mapped_column(index=True)
+    data: Mapped[dict[str, Any]] = mapped_column(JSON)
+    changes: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    request_id: Mapped[str | None] = mapped_column(String(36))
+    published: Mapped[bool] = mapped_column(default=False)
+
+
+class EventTask(Base):
+    """One event for one subscriber: what makes subscribers idempotent and nothing lost."""
+
+    __tablename__ = "event_task"
+    __table_args__ = (
+        Index(
+            "ix_event_task_due",
+            "due_at",
+            sqlite_where=text("done_at IS NULL"),
+            postgresql_where=text("done_at IS NULL"),
+        ),
+    )
+
+    event_id: Mapped[int] = mapped_column(BigId, ForeignKey("event_log.id"), primary_key=True)
+    subscriber: Mapped[str] = mapped_column(String(120), primary_key=True)
+    due_at: Mapped[datetime]
+    attempts: Mapped[int] = mapped_column(default=0)
+    done_at: Mapped[datetime | None]
+
+
+Subscriber = Callable[..., None]
+_subscribers: dict[str, dict[str, Subscriber]] = {}
+_wake: list[Callable[[], None]] = []
+_request_id: list[Callable[[], str | None]] = []
+
+
+def subscribe(event_type: type[Event], subscriber: Subscriber) -> None:
+    """When ``event_type`` happened, run ``subscriber(event=EventRow, now=...)`` in a job of its own."""
+    _subscribers.setdefault(event_type.type, {})[f"{subscriber.__module__}.{subscriber.__name__}"] = subscriber
+
+
+def subscribers_of(type_: str) -> dict[str, Subscriber]:
+    return _subscribers.get(type_, {})
+
+
+def on_wake(ring: Callable[[], None]) -> None:
+    """How the relay is woken after a commit; it sweeps every second anyway."""
+    _wake.append(ring)
+
+
+def name_requests(read: Callable[[], str | None]) -> None:
+    """Where the id of the present request is read; facts carry it beside the log lines."""
+    _request_id[:] = [read]
+
+
+def wake() -> None:
+    for ring in _wake:
+        ring()
+
+
+def record(
+    event: Event,
+    *,
+    actor: Actor | None,
+    now: datetime,
+    clinic_id: int | None,
+    subject_id: int,
+    patient_id: int | None = None,
+    changes: dict[str, Any] | None = None,
+) -> None:
+    """Write a fact in the current transaction; the relay is woken when it commits."""
+    db.session.execute(
+        _INSERT,
+        {
+            "type": event.type,
+            "at": now,
+            "actor_id": actor.user_id if actor else None,
+            "clinic_id": clinic_id,
+            "subject_id": subject_id,
+            "patient_id": patient_id,
+            "data": _plain(event),
+            "changes": changes,
+            "request_id": _request_id[0]() if _request_id else None,
+            "published": False,
+        },
+    )
+    after_commit(wake)
+
+
+_INSERT = insert(EventRow)
+
+
+def _plain(event: Event) -> dict[str, Any]:
+    values = {f.name: getattr(event, f.name) for f in dataclasses.fields(event)}
+    return {name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in values.items()}
+
+
+def unpublished(limit: int = 200) -> list[EventRow]:
+    """The next facts to publish, oldest first; rows another relay holds are left to it."""
+    query = select(EventRow).where(EventRow.published.is_(False)).order_by(EventRow.id).limit(limit)
+    return list(db.session.scalars(query.with_for_update(skip_locked=True)))
+
+
+def mark_published(rows: list[EventRow], now: datetime) -> list[tuple[int, str]]:
+    """Mark facts published and make their tasks; returns ``(event_id, subscriber)`` to enqueue."""
+    tasks = [(row.id, name) for row in rows for name in subscribers_of(row.type)]
+    if tasks:
+        values = [{"event_id": e, "subscriber": s, "due_at": now, "attempts": 0} for e, s in tasks]
+        db.session.execute(insert(EventTask), values)
+    if rows:
+        db.session.execute(update(EventRow).where(EventRow.id.in_([r.id for r in rows])).values(published=True))
+    return tasks

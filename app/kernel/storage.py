@@ -1,0 +1,42 @@
+"""Files that the product keeps: generated reports now, uploads later.
+
+A key is random and says nothing; a file is written whole, synced and renamed before its row is
+committed, so that no row ever names half a file.
+"""
+
+import os
+from pathlib import Path
+
+from flask import current_app
+
+from app.kernel import ids
+
+
+def _root() -> Path:
+    return Path(current_app.config["SETTINGS"].data_dir) / "files"
+
+
+def save(content: bytes, *, suffix: str) -> str:
+    """Keep ``content``; returns its key (``ab/abcd….pdf``)."""
+    name = ids.uid().replace("-", "")
+    path = _root() / name[:2] / f"{name}{suffix}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.part")
+    with draft.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+    return f"{name[:2]}/{path.name}"
+
+
+def read(key: str) -> bytes:
+    """The content of a key. Raises FileNotFoundError."""
+    path = (_root() / key).resolve()
+    if not path.is_relative_to(_root().resolve()):
+        raise FileNotFoundError(key)
+    return path.read_bytes()
+
+
+def delete(key: str) -> None:
+    (_root() / key).unlink(missing_ok=True)

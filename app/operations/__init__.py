@@ -1,0 +1,1 @@
+"""Running the product: health, the clock, demo data, maintenance."""

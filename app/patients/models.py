@@ -1,0 +1,46 @@
+"""Table: patient."""
+
+from datetime import date, datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.kernel.db import Base
+
+
+class Patient(Base):
+    """A person. ``search_text`` is the folded names, document and phones, each word after a space."""
+
+    __tablename__ = "patient"
+    __table_args__ = (
+        Index("uq_patient_document", "organization_id", "document_type", "document_number", unique=True),
+        Index("ix_patient_name", "organization_id", "paternal_surname", "maternal_surname", "given_names"),
+        CheckConstraint("document_type IN ('DNI', 'CE', 'PAS', 'RUC', 'OTRO')", name="document_type"),
+        CheckConstraint("sex IN ('F', 'M', 'X', '')", name="sex"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"))
+    document_type: Mapped[str] = mapped_column(String(4), default="DNI")
+    document_number: Mapped[str | None] = mapped_column(String(20))
+    given_names: Mapped[str] = mapped_column(String(80))
+    paternal_surname: Mapped[str] = mapped_column(String(60))
+    maternal_surname: Mapped[str] = mapped_column(String(60), default="")
+    full_name: Mapped[str] = mapped_column(String(200))  # "María Elena Quispe Mamani", as people say it
+    birth_date: Mapped[date | None]
+    sex: Mapped[str] = mapped_column(String(1), default="")
+    phone: Mapped[str] = mapped_column(String(20), default="")  # E.164
+    other_phone: Mapped[str] = mapped_column(String(20), default="")
+    email: Mapped[str] = mapped_column(String(254), default="")
+    occupation: Mapped[str] = mapped_column(String(80), default="")
+    address: Mapped[str] = mapped_column(String(200), default="")
+    ubigeo: Mapped[str | None] = mapped_column(ForeignKey("ubigeo.code"))
+    emergency_name: Mapped[str] = mapped_column(String(120), default="")
+    emergency_phone: Mapped[str] = mapped_column(String(20), default="")
+    admin_note: Mapped[str] = mapped_column(Text, default="")  # for the desk; never clinical
+    locale: Mapped[str | None] = mapped_column(String(10))
+    search_text: Mapped[str] = mapped_column(String(500))
+    version: Mapped[int] = mapped_column(default=1)
+    created_at: Mapped[datetime]
+    created_by: Mapped[int | None]
+    deleted_at: Mapped[datetime | None]

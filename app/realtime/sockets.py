@@ -1,0 +1,60 @@
+"""``/ws/live``: the one socket of a page, with its cookie.
+
+The handshake is refused (401, 403) before anything is accepted: flask-sock itself checks no Origin.
+"""
+
+from urllib.parse import urlsplit
+
+import orjson
+from flask import Blueprint, Flask, Response, current_app, g, request
+from flask_login import current_user
+from flask_sock import Sock
+from simple_websocket import Server
+
+from app.kernel import clock, db
+from app.realtime.hub import Connection, Hub
+from app.web.shell import declared
+
+sockets = Blueprint("sockets", __name__)
+sock = Sock(sockets)
+
+
+@sockets.before_request
+def check_handshake() -> Response | None:
+    g.now = clock.now()
+    origin = urlsplit(request.headers.get("Origin", ""))
+    if origin.netloc not in {request.host, urlsplit(current_app.config["SETTINGS"].public_url).netloc}:
+        return Response(status=403)
+    with db.unit_of_work(write=False):
+        g.actor = current_user.actor if current_user.is_authenticated else None
+    g.pop("touch", None)  # a socket that opens by itself is no sign of a person
+    return None if g.actor is not None else Response(status=401)
+
+
+@sock.route("/ws/live")
+def live(socket: Server) -> None:
+    """Frames in: ``{"type": "subscribe", "topics": [...]}``. Frames out: refresh, paused, resumed."""
+    hub: Hub = current_app.extensions["hub"]
+    connection = Connection(socket, g.actor)
+    hub.join(connection)
+    try:
+        while True:
+            try:
+                message = orjson.loads(socket.receive())
+            except orjson.JSONDecodeError:
+                continue
+            if (
+                isinstance(message, dict)
+                and message.get("type") == "subscribe"
+                and isinstance(message.get("topics"), list)
+            ):
+                hub.subscribe(connection, message["topics"])
+    finally:
+        hub.leave(connection)
+
+
+def register(app: Flask) -> None:
+    app.config["SOCK_SERVER_OPTIONS"] = {"ping_interval": 25, "max_message_size": 16384}
+    app.extensions["hub"] = Hub(app)
+    app.register_blueprint(sockets)
+    declared(app.view_functions["sockets.live"], None, "the handshake checks the session and the Origin")

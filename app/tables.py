@@ -1,0 +1,22 @@
+"""Every table in one place to import: what migrations compare with and tests build from."""
+
+from app.billing import models as billing
+from app.clinics import models as clinics
+from app.identity import models as identity
+from app.kernel import once, outbox
+from app.notifications import models as notifications
+from app.patients import models as patients
+from app.reports import models as reports
+from app.scheduling import models as scheduling
+
+__all__ = [
+    "billing",
+    "clinics",
+    "identity",
+    "notifications",
+    "once",
+    "outbox",
+    "patients",
+    "reports",
+    "scheduling",
+]

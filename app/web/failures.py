@@ -1,0 +1,110 @@
+"""What a refusal looks like: a page, a toast for htmx, or a JSON problem under ``/api``.
+
+Never a traceback. The reference number at the foot is the request id of the log line.
+"""
+
+import logging
+
+from flask import Flask, Response, g, jsonify, make_response, redirect, render_template, request
+from flask_babel import gettext
+from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import DBAPIError
+from werkzeug.exceptions import HTTPException
+
+from app.kernel import errors
+from app.kernel.db import is_away
+from app.kernel.words import N_
+from app.web.shell import is_fragment_request
+
+log = logging.getLogger(__name__)
+
+HTTP_KINDS = {
+    400: ("BAD_REQUEST", N_("La solicitud no se entiende.")),
+    403: ("INSUFFICIENT_PERMISSIONS", N_("Permisos insuficientes")),
+    404: ("NOT_FOUND", N_("No encontrado")),
+    405: ("METHOD_NOT_ALLOWED", N_("Esta dirección no admite esa operación.")),
+    413: ("PAYLOAD_TOO_LARGE", N_("Lo enviado es demasiado grande.")),
+    415: ("UNSUPPORTED_MEDIA_TYPE", N_("El tipo de contenido no se admite; envíe JSON.")),
+    429: ("RATE_LIMITED", N_("Demasiados intentos. Espere un momento y vuelva a intentar.")),
+}
+
+
+def sentence(error: errors.DomainError) -> str:
+    """The error's sentence in the reader's language, filled with its parameters."""
+    text = gettext(error.text)
+    return text % error.params if error.params else text
+
+
+def problem(status: int, code: str, text: str, details: dict[str, object] | None = None) -> Response:
+    """The JSON error shape of the API (D35)."""
+    response = jsonify({"error": text, "code": code, "message": text, "details": details or {}})
+    response.status_code = status
+    if status == 429:
+        response.headers["Retry-After"] = str((details or {}).get("retry_after", 30))
+    if status == 503:
+        response.headers["Retry-After"] = "5"
+    return response
+
+
+def register(app: Flask) -> None:
+    app.register_error_handler(errors.DomainError, _domain)
+    app.register_error_handler(CSRFError, _csrf)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def _domain(error: errors.DomainError) -> Response:
+    details = {
+        name: [gettext(line) % error.params if error.params else gettext(line) for line in value]
+        if isinstance(error, errors.Invalid)
+        else value
+        for name, value in error.details.items()
+    }
+    if isinstance(error, errors.Unauthenticated) and not _wants_json():
+        return _to_login()
+    return _show(error.status, error.code, sentence(error), details)
+
+
+def _to_login() -> Response:
+    if is_fragment_request():
+        response = make_response("", 401)
+        response.headers["HX-Redirect"] = "/login"
+        return response
+    wanted = request.full_path.rstrip("?") if request.method == "GET" else "/"
+    return make_response(redirect(f"/login?next={wanted}" if wanted != "/" else "/login", 303))
+
+
+def _csrf(error: CSRFError) -> Response:
+    return _show(403, "CSRF", gettext("La página estuvo abierta demasiado tiempo. Recárguela y vuelva a intentar."))
+
+
+def _http(error: HTTPException) -> Response:
+    if error.response is not None or (error.code or 500) < 400:
+        return make_response(error.get_response())
+    code, text = HTTP_KINDS.get(error.code or 500, ("ERROR", N_("No se pudo completar la operación.")))
+    return _show(error.code or 500, code, gettext(text))
+
+
+def _unexpected(error: Exception) -> Response:
+    if isinstance(error, DBAPIError) and is_away(error):
+        away = errors.Unavailable()
+        return _show(away.status, away.code, sentence(away))
+    log.error("request %s failed", g.get("request_id"), exc_info=error)
+    text = gettext("Error interno del servidor. No se guardó nada; vuelva a intentar o avise a soporte.")
+    return _show(500, "DATABASE_ERROR" if isinstance(error, DBAPIError) else "INTERNAL_ERROR", text)
+
+
+def _wants_json() -> bool:
+    return request.path.startswith("/api/")
+
+
+def _show(status: int, code: str, text: str, details: dict[str, object] | None = None) -> Response:
+    if _wants_json():
+        return problem(status, code, text, details)
+    if is_fragment_request():
+        response = make_response(render_template("shared/_toast.html", kind="error", text=text, undo=None), status)
+        response.headers["HX-Retarget"] = "#toasts"
+        response.headers["HX-Reswap"] = "beforeend"
+        return response
+    reference = str(g.get("request_id", ""))[:8]
+    return make_response(render_template("shared/failure.html", status=status, text=text, reference=reference), status)

@@ -1,0 +1,44 @@
+"""What templates may call: money, local times, fresh submission ids. Nothing that queries."""
+
+from datetime import date, datetime
+
+from flask import Flask, get_flashed_messages
+from flask_babel import format_date, gettext, ngettext
+from flask_wtf.csrf import generate_csrf
+
+from app.kernel import clock, ids, money
+
+
+def register(app: Flask) -> None:
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+    app.jinja_env.add_extension("jinja2.ext.i18n")
+    app.jinja_env.globals.update(
+        _=gettext,
+        ngettext=ngettext,
+        new_submission_id=lambda: ids.secret()[:22],
+        csrf_token=generate_csrf,
+        flashed=get_flashed_messages,
+        day_words=day_words,
+    )
+    app.jinja_env.filters.update(
+        money=money.show, amount=money.decimal_text, hour=hour, local=clock.local, minutes=minutes
+    )
+
+
+def hour(instant: datetime, zone: str) -> str:
+    """``10:30`` on the clinic's wall clock."""
+    return clock.local(instant, zone).strftime("%H:%M")
+
+
+def minutes(value: int) -> str:
+    """Minutes from midnight as ``09:30``."""
+    return f"{value // 60:02d}:{value % 60:02d}"
+
+
+def day_words(day: date, today: date) -> str:
+    """``hoy``, ``mañana``, ``ayer``, else ``lun 24 nov`` (with the year when it is another one)."""
+    near = {0: gettext("hoy"), 1: gettext("mañana"), -1: gettext("ayer")}
+    if (word := near.get((day - today).days)) is not None:
+        return word
+    return str(format_date(day, "EEE d MMM" if day.year == today.year else "EEE d MMM y")).replace(".", "")

@@ -1,0 +1,224 @@
+"""The cast: two clinics, six people with accounts, two patients; ids are fixed so that tests may name them.
+
+Written straight into the tables (Core inserts): tests of the actions must not stand on the actions.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from sqlalchemy import insert
+
+from app.billing import models as billing
+from app.clinics import models as clinics
+from app.identity import models as identity
+from app.identity.actions import hash_password
+from app.kernel.db import db
+from app.kernel.words import fold
+from app.patients import models as patients
+from app.scheduling import models as scheduling
+
+PASSWORD = "una frase para probar"
+LONG_AGO = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Cast:
+    password: str = PASSWORD
+    organization: int = 1
+    miraflores: int = 1
+    arequipa: int = 2
+    room: int = 1  # Miraflores, Bruno's
+    other_room: int = 2  # Miraflores, Hugo's
+    bruno: int = 1  # therapists
+    hugo: int = 2
+    ines: int = 3  # of Arequipa
+    clara: int = 1  # patients
+    gloria: int = 2
+    reflexology: int = 1  # Miraflores, 45 min, S/ 80.00
+    physiotherapy: int = 2  # Miraflores, 30 min, S/ 60.00
+    massage: int = 3  # Arequipa, 45 min, S/ 70.00
+    till: int = 1
+    other_till: int = 2
+    ana_user: int = 1
+    bruno_user: int = 2
+    hugo_user: int = 3
+    clara_user: int = 4
+    gloria_user: int = 5
+    diego_user: int = 6
+    eva_user: int = 7
+    fabio_user: int = 8
+
+
+WORKING_DAYS = range(6)  # Monday to Saturday, 09:00-18:00, break 13:00-14:00
+METHODS = (
+    ("efectivo", "Efectivo", True, False, 0),
+    ("yape", "Yape", False, True, 0),
+    ("plin", "Plin", False, True, 0),
+    ("tarjeta", "Tarjeta", False, True, 350),
+    ("transferencia", "Transferencia", False, True, 0),
+)
+
+
+def build_cast() -> None:
+    """Write the cast. Methods of Miraflores are 1-5, of Arequipa 6-10, in the order of ``METHODS``."""
+    add = lambda model, *rows: db.session.execute(insert(model), list(rows))  # noqa: E731
+    add(clinics.Organization, {"name": "Manos que Curan"})
+    add(
+        clinics.Clinic,
+        _clinic("Centro Miraflores", "20512345671"),
+        _clinic("Centro Arequipa", "20512345672"),
+    )
+    add(
+        clinics.Room,
+        {"clinic_id": 1, "name": "Sala 1", "is_active": True},
+        {"clinic_id": 1, "name": "Sala 2", "is_active": True},
+        {"clinic_id": 2, "name": "Sala A", "is_active": True},
+    )
+    add(
+        clinics.Specialty,
+        {"organization_id": 1, "name": "Reflexología"},
+        {"organization_id": 1, "name": "Fisioterapia"},
+    )
+    add(
+        clinics.Service,
+        _service(1, "Reflexología podal", 45, 8000),
+        _service(1, "Fisioterapia", 30, 6000),
+        _service(2, "Masaje terapéutico", 45, 7000),
+    )
+    add(
+        clinics.Therapist,
+        _therapist("Bruno", "Salas Rojas"),
+        _therapist("Hugo", "Paredes León"),
+        _therapist("Inés", "Flores Quispe"),
+    )
+    add(
+        clinics.therapist_service,
+        {"therapist_id": 1, "service_id": 1},
+        {"therapist_id": 1, "service_id": 2},
+        {"therapist_id": 2, "service_id": 1},
+        {"therapist_id": 2, "service_id": 2},
+        {"therapist_id": 3, "service_id": 3},
+    )
+    add(
+        scheduling.WorkingHours,
+        *(
+            {
+                "therapist_id": therapist,
+                "clinic_id": clinic,
+                "room_id": room,
+                "weekday": day,
+                "starts_minute": 9 * 60,
+                "ends_minute": 18 * 60,
+                "break_starts_minute": 13 * 60,
+                "break_ends_minute": 14 * 60,
+            }
+            for therapist, clinic, room in ((1, 1, 1), (2, 1, 2), (3, 2, 3))
+            for day in WORKING_DAYS
+        ),
+    )
+    add(
+        patients.Patient,
+        _patient("Clara Inés", "Núñez", "Quispe", "45678912", "+51987654321", "clara@example.com"),
+        _patient("Gloria", "Mamani", "Huamán", "41234567", "+51912345678", "gloria@example.com"),
+    )
+    hashed = hash_password(PASSWORD)
+    people = (
+        ("ana", "Ana Torres", None, None),
+        ("bruno", "Bruno Salas", None, 1),
+        ("hugo", "Hugo Paredes", None, 2),
+        ("clara", "Clara Núñez", 1, None),
+        ("gloria", "Gloria Mamani", 2, None),
+        ("diego", "Diego Rivas", None, None),
+        ("eva", "Eva Castillo", None, None),
+        ("fabio", "Fabio Luna", None, None),
+    )
+    add(
+        identity.User,
+        *(
+            {
+                "organization_id": 1,
+                "email": f"{name}@example.com",
+                "full_name": full_name,
+                "password_hash": hashed,
+                "patient_id": patient,
+                "therapist_id": therapist,
+                "is_active": True,
+                "created_at": LONG_AGO,
+            }
+            for name, full_name, patient, therapist in people
+        ),
+    )
+    roles = (
+        (1, 1, "receptionist"),
+        (2, 1, "therapist"),
+        (3, 1, "therapist"),
+        (6, 1, "supervisor"),
+        (7, 1, "admin"),
+        (7, 2, "admin"),
+        (8, 2, "receptionist"),
+    )
+    add(identity.Membership, *({"user_id": u, "clinic_id": c, "role": r} for u, c, r in roles))
+    add(
+        billing.PaymentMethod,
+        *(
+            {
+                "clinic_id": clinic,
+                "code": code,
+                "name": name,
+                "is_cash": cash,
+                "needs_reference": reference,
+                "commission_bp": commission,
+                "position": position,
+                "is_active": True,
+            }
+            for clinic in (1, 2)
+            for position, (code, name, cash, reference, commission) in enumerate(METHODS)
+        ),
+    )
+    kinds = ("ticket", "till", "difference")
+    add(
+        billing.DocumentSeries,
+        *({"clinic_id": clinic, "kind": kind, "next_number": 1} for clinic in (1, 2) for kind in kinds),
+    )
+    add(
+        billing.Till,
+        {"clinic_id": 1, "name": "Caja principal", "kind": "recaudadora", "is_active": True},
+        {"clinic_id": 2, "name": "Caja principal", "kind": "recaudadora", "is_active": True},
+    )
+    db.session.commit()
+
+
+def _clinic(name: str, tax_id: str) -> dict[str, object]:
+    return {"organization_id": 1, "name": name, "legal_name": f"{name} S.A.C.", "tax_id": tax_id}
+
+
+def _service(clinic_id: int, name: str, minutes: int, cents: int) -> dict[str, object]:
+    return {"clinic_id": clinic_id, "name": name, "duration_minutes": minutes, "price_cents": cents}
+
+
+def _therapist(given_names: str, surnames: str) -> dict[str, object]:
+    return {
+        "organization_id": 1,
+        "given_names": given_names,
+        "surnames": surnames,
+        "display_name": f"{given_names} {surnames.split()[0]}",
+    }
+
+
+def _patient(given: str, paternal: str, maternal: str, dni: str, phone: str, email: str) -> dict[str, object]:
+    full_name = f"{given} {paternal} {maternal}"
+    return {
+        "organization_id": 1,
+        "document_type": "DNI",
+        "document_number": dni,
+        "given_names": given,
+        "paternal_surname": paternal,
+        "maternal_surname": maternal,
+        "full_name": full_name,
+        "birth_date": date(1988, 4, 12),
+        "sex": "F",
+        "phone": phone,
+        "email": email,
+        "search_text": f" {fold(full_name)} {dni} {phone.removeprefix('+51')}",
+        "created_at": LONG_AGO,
+    }

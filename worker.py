@@ -1,0 +1,117 @@
+"""The worker: relay, clock and jobs.
+
+``python worker.py`` runs everything; larger sites run ``python worker.py fast`` (relay, clock and short
+jobs) and ``python worker.py slow`` (PDF and workbooks) apart. Two processes, because a report of ten
+seconds must not hold back a reminder; the slow one imports the application only in the child process
+that RQ forks for a job, so it idles small and every report's memory goes with its process.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from functools import lru_cache
+from typing import Any
+
+ROOT = os.path.dirname(os.path.abspath(__file__))
+
+
+@lru_cache(maxsize=1)
+def _app() -> Any:
+    from app import create_app
+
+    return create_app()
+
+
+def perform(name: str, ids: dict[str, Any]) -> None:
+    """What RQ calls: run a job inside the application's context."""
+    from app.kernel import queue
+
+    with _app().app_context():
+        queue.perform(name, ids)
+
+
+def _wait_for_redis() -> Any:
+    from redis import Redis
+    from redis.exceptions import RedisError
+
+    import config
+
+    connection = Redis.from_url(config.load().redis_url, socket_connect_timeout=2)
+    while True:
+        try:
+            connection.ping()
+        except (RedisError, OSError):
+            time.sleep(0.5)
+        else:
+            return connection
+
+
+def run_fast() -> None:
+    """Relay and clock in threads, short jobs in the main thread; the relay runs without Redis too."""
+    from redis.exceptions import RedisError
+    from rq import Queue, SimpleWorker
+    from rq.serializers import JSONSerializer
+
+    from app.operations import clockwork
+    from app.realtime import relay
+
+    app, stop = _app(), threading.Event()
+    threading.Thread(target=relay.run, args=(app, stop), daemon=True).start()
+    threading.Thread(target=clockwork.run, args=(app, stop), daemon=True).start()
+    while True:
+        connection = _wait_for_redis()
+        try:
+            queues = [Queue("fast", connection=connection, serializer=JSONSerializer)]
+            worker = SimpleWorker(queues, connection=connection, serializer=JSONSerializer)
+            worker.work(logging_level="WARNING", burst=False)
+        except (RedisError, OSError):
+            continue
+        return  # asked to stop
+
+
+def run_slow() -> None:
+    """Reports, each in a forked child that is killed when it takes too long."""
+    from redis.exceptions import RedisError
+    from rq import Queue, Worker
+    from rq.serializers import JSONSerializer
+
+    while True:
+        connection = _wait_for_redis()
+        try:
+            queues = [Queue("slow", connection=connection, serializer=JSONSerializer)]
+            Worker(queues, connection=connection, serializer=JSONSerializer).work(logging_level="WARNING")
+        except (RedisError, OSError):
+            continue
+        return
+
+
+def run_both() -> int:
+    """Start both parts, restart one that dies, stop both with this process."""
+    commands = {part: [sys.executable, os.path.join(ROOT, "worker.py"), part] for part in ("fast", "slow")}
+    running = {part: subprocess.Popen(command, cwd=ROOT) for part, command in commands.items()}
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    while not stopping.wait(0.5):
+        for part, process in running.items():
+            if process.poll() is not None:
+                time.sleep(1)
+                running[part] = subprocess.Popen(commands[part], cwd=ROOT)
+    for process in running.values():
+        process.terminate()
+    for process in running.values():
+        try:
+            process.wait(8)
+        except subprocess.TimeoutExpired:
+            process.kill()
+    return 0
+
+
+if __name__ == "__main__":
+    part = sys.argv[1] if len(sys.argv) > 1 else ""
+    sys.path.insert(0, ROOT)
+    sys.modules["worker"] = sys.modules["__main__"]  # jobs are named worker.perform
+    sys.exit({"fast": run_fast, "slow": run_slow}.get(part, run_both)())
