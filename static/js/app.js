@@ -321,12 +321,21 @@ on("click", (event) => {
 });
 
 // ------------------------------------------------------------------ arrow keys in the agenda and on the board
-// One Tab stop per grid; arrows go to the nearest thing in that direction.
+// One Tab stop per grid, or per [data-roving-group] in it; arrows go to the nearest thing in that
+// direction, across groups.
 
 const ROVING = "[data-roving]";
 const ITEMS = ".slot, .appt-name a, .visit[data-card], [data-roving-item]";
 
+const boxOf = (item) => (item.closest(".appt") ?? item).getBoundingClientRect();
+const gap = (a1, a2, b1, b2) => Math.max(0, a1 - b2, b1 - a2);
+
 const rove = (grid) => {
+  const groups = $$("[data-roving-group]", grid);
+  (groups.length ? groups : [grid]).forEach(roveGroup);
+};
+
+const roveGroup = (grid) => {
   const items = $$(ITEMS, grid);
   if (!items.length) return;
   const active = document.activeElement;
@@ -350,21 +359,19 @@ on("keydown", (event) => {
   if (!grid || event.target.closest("input, select, textarea, .menu-list")) return;
   const from = event.target.closest(ITEMS);
   if (!from) return;
-  const a = from.getBoundingClientRect();
+  const a = boxOf(from);
   const horizontal = ["ArrowLeft", "ArrowRight"].includes(event.key);
   const sign = ["ArrowRight", "ArrowDown"].includes(event.key) ? 1 : -1;
   let best = null;
   let bestCost = Infinity;
   for (const item of $$(ITEMS, grid)) {
     if (item === from || from.contains(item)) continue;
-    const b = item.getBoundingClientRect();
+    const b = boxOf(item);
     if (!b.width) continue;
-    const dx = (b.left + b.right - a.left - a.right) / 2;
-    const dy = (b.top - a.top);
-    const along = (horizontal ? dx : dy) * sign;
-    const across = Math.abs(horizontal ? dy : dx);
-    if (along <= 1 || (!horizontal && across > a.width * 0.6)) continue;
-    const cost = along + across * (horizontal ? 1.5 : 3);
+    const along = (horizontal ? b.left - a.left : b.top - a.top) * sign;
+    const across = horizontal ? gap(a.top, a.bottom, b.top, b.bottom) : gap(a.left, a.right, b.left, b.right);
+    if (along <= 1 || (!horizontal && across > 0)) continue;
+    const cost = along + across * 3 + (horizontal ? Math.abs(b.top - a.top) * 0.2 : 0);
     if (cost < bestCost) { bestCost = cost; best = item; }
   }
   if (!best) return;
