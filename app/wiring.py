@@ -3,6 +3,8 @@
 from flask import Flask
 
 from app.api import openapi
+from app.clinics import permissions as clinics_permissions
+from app.clinics import queries as clinics_queries
 from app.identity import api as identity_api
 from app.identity import login
 from app.identity import pages as identity_pages
@@ -14,7 +16,7 @@ from app.operations import api as operations_api
 from app.realtime import regions, relay, sockets
 from app.web import frame, navigation
 
-PERMISSIONS = (identity_permissions,)
+PERMISSIONS = (identity_permissions, clinics_permissions)
 PAGES = (identity_pages.pages,)
 APIS = (openapi.api, identity_api.api, operations_api.api)
 LIVE_REGIONS: tuple[regions.Region, ...] = ()
@@ -41,5 +43,6 @@ def register_once() -> None:
         outbox.subscribe(event, subscriber)
     outbox.on_wake(relay.ring)
     frame.ROLE_WORDS.update({str(role): label for role, label in identity_rules.ROLE_LABELS.items()})
+    frame.provide("clinics", clinics_queries.names_of)
     queue.every(15, queue.sweep_tasks)
     queue.every(3600, once.forget_old)

@@ -1,7 +1,5 @@
-"""The organization and what its clinics are made of.
+"""Clinics and what they offer: settings, rooms, specialties, services, therapists, closures.
 
-Nouns: Organization, Clinic (with its settings: zone, currency, hours, notice), Room, Specialty,
-Therapist (FHIR Practitioner), Service (FHIR HealthcareService with duration and price), Closure
-(a day the clinic is shut), Ubigeo (district within province within region, INEI codes).
-When somebody works is scheduling's; what was charged is billing's.
+Nouns: Organization, Clinic, Room, Specialty, Service, Therapist, Closure. Weekly hours and time off
+belong to scheduling, money to billing, accounts to identity. A therapist who left keeps the row.
 """

@@ -1,0 +1,218 @@
+"""Reads: settings of a clinic, what it offers and who treats there.
+
+What other domains call inside their own permitted actions takes ids and no actor; lists for pages
+and JSON take the actor and show only the clinics of that person.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, or_, select
+
+from app.clinics.models import (
+    Clinic,
+    Closure,
+    Room,
+    Service,
+    Therapist,
+    therapist_service,
+)
+from app.kernel.access import Actor
+from app.kernel.db import db
+from app.kernel.errors import NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class ClinicFacts:
+    """The settings of a clinic. Minutes count from local midnight, weekdays from Monday = 0."""
+
+    id: int
+    organization_id: int
+    name: str
+    legal_name: str
+    tax_id: str
+    address: str
+    phone: str
+    email: str
+    timezone: str
+    currency: str
+    tax_rate_bp: int
+    opens_minute: int
+    closes_minute: int
+    closed_weekdays: frozenset[int]
+    slot_minutes: int
+    notice_minutes: int
+    change_notice_hours: int
+    horizon_days: int
+    auto_confirm: bool
+    noshow_grace_minutes: int
+    blind_close: bool
+    difference_limit_cents: int
+    is_active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceFacts:
+    """What is offered, with its present price; ``colour`` is 1 to 8."""
+
+    id: int
+    clinic_id: int
+    name: str
+    duration_minutes: int
+    price_cents: int
+    is_online: bool
+    is_active: bool
+    colour: int
+
+
+@dataclass(frozen=True, slots=True)
+class TherapistFacts:
+    """Who treats; ``name`` is what agendas and slips show, ``is_active`` false for those who left."""
+
+    id: int
+    organization_id: int
+    name: str
+    email: str
+    phone: str
+    licence_number: str
+    is_active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RoomFacts:
+    id: int
+    clinic_id: int
+    name: str
+
+
+_CLINIC = select(*(getattr(Clinic, name) for name in ClinicFacts.__dataclass_fields__))
+_SERVICE = select(*(getattr(Service, name) for name in ServiceFacts.__dataclass_fields__))
+_THERAPIST = select(
+    Therapist.id,
+    Therapist.organization_id,
+    Therapist.display_name.label("name"),
+    Therapist.email,
+    Therapist.phone,
+    Therapist.licence_number,
+    Therapist.deleted_at.is_(None).label("is_active"),
+)
+
+
+# ------------------------------------------------------------------ facts for other domains
+
+
+def clinic(clinic_id: int) -> ClinicFacts:
+    """The settings of a clinic. Raises NotFound."""
+    row = db.session.execute(_CLINIC.where(Clinic.id == clinic_id)).first()
+    if row is None:
+        raise NotFound
+    return _clinic_facts(row)
+
+
+def _clinic_facts(row: Row[Any]) -> ClinicFacts:
+    return ClinicFacts(**{**row._mapping, "closed_weekdays": frozenset(row.closed_weekdays)})
+
+
+def clinics_of_organization(organization_id: int) -> list[ClinicFacts]:
+    """The active clinics of an organization by name: where a patient may book."""
+    mine = (Clinic.organization_id == organization_id, Clinic.is_active.is_(True))
+    return [_clinic_facts(row) for row in db.session.execute(_CLINIC.where(*mine).order_by(Clinic.name))]
+
+
+def names_of(actor: Actor) -> list[dict[str, Any]]:
+    """The clinics where the actor works, or all of the organization for a patient: ``{id, name}``."""
+    rows = db.session.execute(select(Clinic.id, Clinic.name).where(_visible_clinic(actor)).order_by(Clinic.id))
+    return [dict(row._mapping) for row in rows]
+
+
+def service(service_id: int) -> ServiceFacts:
+    """A service, also a retired one. Raises NotFound."""
+    row = db.session.execute(_SERVICE.where(Service.id == service_id)).first()
+    if row is None:
+        raise NotFound
+    return ServiceFacts(**row._mapping)
+
+
+def services_of(clinic_id: int, online_only: bool = False) -> list[ServiceFacts]:
+    """The active services of a clinic by name; ``online_only`` leaves those that patients may book."""
+    wanted = _SERVICE.where(Service.clinic_id == clinic_id, Service.is_active.is_(True))
+    if online_only:
+        wanted = wanted.where(Service.is_online.is_(True))
+    return [ServiceFacts(**row._mapping) for row in db.session.execute(wanted.order_by(Service.name))]
+
+
+def therapist(therapist_id: int) -> TherapistFacts:
+    """A therapist, also one who left. Raises NotFound."""
+    row = db.session.execute(_THERAPIST.where(Therapist.id == therapist_id)).first()
+    if row is None:
+        raise NotFound
+    return TherapistFacts(**row._mapping)
+
+
+def therapists_of(clinic_id: int, service_id: int | None = None, online_only: bool = False) -> list[TherapistFacts]:
+    """Who treats in a clinic by name: the active ones with an active service there, or with that service.
+
+    ``online_only`` asks for a service that patients may book themselves. Those with weekly hours but
+    no service cannot be booked and do not appear.
+    """
+    offered = (
+        select(therapist_service.c.therapist_id)
+        .join(Service, Service.id == therapist_service.c.service_id)
+        .where(Service.clinic_id == clinic_id, Service.is_active.is_(True))
+    )
+    if service_id is not None:
+        offered = offered.where(Service.id == service_id)
+    if online_only:
+        offered = offered.where(Service.is_online.is_(True))
+    wanted = _THERAPIST.where(Therapist.id.in_(offered), Therapist.deleted_at.is_(None))
+    rows = db.session.execute(wanted.order_by(Therapist.display_name, Therapist.id))
+    return [TherapistFacts(**row._mapping) for row in rows]
+
+
+def offers(therapist_id: int, service_id: int) -> bool:
+    """Whether an active therapist gives an active service."""
+    link = (
+        select(1)
+        .select_from(therapist_service)
+        .join(Service, Service.id == therapist_service.c.service_id)
+        .join(Therapist, Therapist.id == therapist_service.c.therapist_id)
+        .where(
+            therapist_service.c.therapist_id == therapist_id,
+            therapist_service.c.service_id == service_id,
+            Service.is_active.is_(True),
+            Therapist.deleted_at.is_(None),
+        )
+    )
+    return db.session.scalar(link) is not None
+
+
+def rooms_of(clinic_id: int) -> list[RoomFacts]:
+    """The open rooms of a clinic by name."""
+    rows = db.session.execute(
+        select(Room.id, Room.clinic_id, Room.name)
+        .where(Room.clinic_id == clinic_id, Room.is_active.is_(True))
+        .order_by(Room.name)
+    )
+    return [RoomFacts(**row._mapping) for row in rows]
+
+
+def closures(clinic_id: int, from_day: date, to_day: date) -> dict[date, str]:
+    """The days of ``[from_day, to_day)`` on which the clinic is shut, with the reason."""
+    rows = db.session.execute(
+        select(Closure.day, Closure.reason)
+        .where(Closure.clinic_id == clinic_id, Closure.day >= from_day, Closure.day < to_day)
+        .order_by(Closure.day)
+    )
+    return {row.day: row.reason for row in rows}
+
+
+# ------------------------------------------------------------------ what an actor may see
+
+
+def _visible_clinic(actor: Actor) -> ColumnElement[bool]:
+    """Staff see where they work; patients every active clinic of their organization."""
+    works_there = Clinic.id.in_(actor.grants)
+    if actor.patient_id is None:
+        return works_there
+    return or_(works_there, (Clinic.organization_id == actor.organization_id) & Clinic.is_active.is_(True))
