@@ -77,7 +77,7 @@ on("close", (event) => {
   giveFocusBack("dialog");
 }, true);
 
-// Esc must not throw away what was typed: the first one asks through the native prompt.
+// Esc must not throw away what was typed: ask first.
 on("cancel", (event) => {
   if (event.target.id === "dialog" && isDirty(event.target) && !confirm(text("leave"))) event.preventDefault();
 }, true);
