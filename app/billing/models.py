@@ -63,7 +63,7 @@ class Ticket(Base):
     amount_cents: Mapped[int]
     currency: Mapped[str] = mapped_column(String(3))
     tax_rate_bp: Mapped[int]
-    service_day: Mapped[date]  # the local day of the visit, moved with it while nothing is paid
+    service_day: Mapped[date]  # the local day of the visit, moved with it
     status: Mapped[str] = mapped_column(String(10), default="open")
     issued_at: Mapped[datetime]
     issued_by: Mapped[int | None]
