@@ -38,3 +38,17 @@ class RolesChanged(Event):
 class PasswordChanged(Event):
     type: ClassVar[str] = "identity.password.changed.v1"
     user_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class AccountClosed(Event):
+    type: ClassVar[str] = "identity.account.closed.v1"
+    user_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class AccountOpened(Event):
+    """A closed account was opened again."""
+
+    type: ClassVar[str] = "identity.account.opened.v1"
+    user_id: int

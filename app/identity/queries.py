@@ -129,6 +129,7 @@ def staff(*, actor: Actor) -> list[dict[str, Any]]:
                 "full_name": row.full_name,
                 "email": row.email,
                 "is_active": row.is_active,
+                "therapist_id": row.therapist_id,
                 "roles": [],
             },
         )
@@ -142,6 +143,11 @@ def staff_member(user_id: int, *, actor: Actor) -> dict[str, Any]:
     if found is None:
         raise NotFound
     return found
+
+
+def clinics_of_user(user_id: int) -> set[int]:
+    """All clinics in which a user has a role."""
+    return set(db.session.scalars(select(Membership.clinic_id).where(Membership.user_id == user_id)))
 
 
 def sessions_alive(session_ids: set[int]) -> set[int]:

@@ -1,5 +1,6 @@
 """Decisions: who is idle, how long to wait after wrong passwords, what a password must be."""
 
+import secrets
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -64,6 +65,13 @@ def check_password(password: str, *, staff: bool, words: tuple[str, ...] = ()) -
         raise WeakPassword(length=length)
 
 
+def temporary_password() -> str:
+    """Sixteen characters that are read aloud without doubt, ``k7wp-3mqz-hx9t-4bne``: 79 random bits."""
+    groups = ("".join(secrets.choice(CLEAR_LETTERS) for _ in range(4)) for _ in range(4))
+    return "-".join(groups)
+
+
+CLEAR_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # without i, l, o, 0 and 1
 COMMON = frozenset(
     [
         "password",

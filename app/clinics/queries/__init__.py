@@ -1,14 +1,14 @@
 """Reads: settings of a clinic, what it offers and who treats there.
 
-What other domains call inside their own permitted actions takes ids and no actor; lists for pages
-and JSON take the actor and show only the clinics of that person.
+What other domains call inside their own permitted actions takes ids and no actor; the lists for pages
+and JSON (``queries.lists``) take the actor and show only the clinics of that person.
 """
 
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, or_, select
+from sqlalchemy import Row, select
 
 from app.clinics.models import (
     Clinic,
@@ -18,6 +18,7 @@ from app.clinics.models import (
     Therapist,
     therapist_service,
 )
+from app.clinics.queries import lists
 from app.kernel.access import Actor
 from app.kernel.db import db
 from app.kernel.errors import NotFound
@@ -122,7 +123,7 @@ def clinics_of_organization(organization_id: int) -> list[ClinicFacts]:
 
 def names_of(actor: Actor) -> list[dict[str, Any]]:
     """The clinics where the actor works, or all of the organization for a patient: ``{id, name}``."""
-    rows = db.session.execute(select(Clinic.id, Clinic.name).where(_visible_clinic(actor)).order_by(Clinic.id))
+    rows = db.session.execute(select(Clinic.id, Clinic.name).where(lists.visible_clinic(actor)).order_by(Clinic.id))
     return [dict(row._mapping) for row in rows]
 
 
@@ -205,14 +206,3 @@ def closures(clinic_id: int, from_day: date, to_day: date) -> dict[date, str]:
         .order_by(Closure.day)
     )
     return {row.day: row.reason for row in rows}
-
-
-# ------------------------------------------------------------------ what an actor may see
-
-
-def _visible_clinic(actor: Actor) -> ColumnElement[bool]:
-    """Staff see where they work; patients every active clinic of their organization."""
-    works_there = Clinic.id.in_(actor.grants)
-    if actor.patient_id is None:
-        return works_there
-    return or_(works_there, (Clinic.organization_id == actor.organization_id) & Clinic.is_active.is_(True))

@@ -1,0 +1,1 @@
+"""Writes, by noun: clinics with their rooms and closures, services, therapists."""

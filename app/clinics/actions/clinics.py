@@ -1,0 +1,143 @@
+"""Writes: a clinic's settings, rooms and closed days."""
+
+from datetime import date, datetime
+
+from sqlalchemy import delete, select
+
+from app.clinics import events, permissions, rules
+from app.clinics.models import Clinic, Closure, Room
+from app.identity import actions as identity
+from app.kernel import outbox
+from app.kernel.access import Actor, require
+from app.kernel.db import db, insert, lock
+from app.kernel.errors import Invalid, NotFound
+from app.kernel.words import N_
+
+
+def create_clinic(settings: rules.ClinicSettings, *, actor: Actor, now: datetime) -> int:
+    """Open a clinic of the actor's organization; the actor becomes its admin. Returns its id.
+
+    Payment methods, till and document series follow by billing's subscriber.
+    """
+    require(actor, permissions.MANAGE)
+    rules.check_settings(settings)
+    clinic = Clinic(organization_id=actor.organization_id)
+    for name, (_old, new) in rules.differences(clinic, settings).items():
+        setattr(clinic, name, new)
+    db.session.add(clinic)
+    db.session.flush()  # the role and the fact name its id
+    identity.add_role(actor.user_id, clinic.id, "admin", actor=actor, now=now)
+    fact = events.ClinicCreated(clinic_id=clinic.id)
+    outbox.record(fact, actor=actor, now=now, clinic_id=clinic.id, subject_id=clinic.id)
+    return clinic.id
+
+
+def update_clinic(clinic_id: int, settings: rules.ClinicSettings, *, actor: Actor, now: datetime) -> None:
+    """Give a clinic these settings. What is booked or ticketed already stays as it was."""
+    clinic = _clinic(clinic_id, actor)
+    rules.check_settings(settings)
+    changes = rules.differences(clinic, settings)
+    if not changes:
+        return
+    for name, (_old, new) in changes.items():
+        setattr(clinic, name, new)
+    fact = events.ClinicChanged(clinic_id=clinic.id, fields=sorted(changes))
+    outbox.record(fact, actor=actor, now=now, clinic_id=clinic.id, subject_id=clinic.id, changes=changes)
+
+
+def _clinic(clinic_id: int, actor: Actor) -> Clinic:
+    """A clinic that the actor manages. Raises NotFound."""
+    clinic = db.session.get(Clinic, clinic_id) if clinic_id in actor.clinics_with(permissions.MANAGE) else None
+    if clinic is None:
+        raise NotFound
+    require(actor, permissions.MANAGE, clinic.id)
+    return clinic
+
+
+# ------------------------------------------------------------------ rooms
+
+
+def add_room(clinic_id: int, name: str, *, actor: Actor, now: datetime) -> int:
+    """Open a room. Raises NameTaken."""
+    clinic = _clinic(clinic_id, actor)
+    room = Room(clinic_id=clinic.id, name=_free_room_name(clinic.id, name))
+    db.session.add(room)
+    db.session.flush()  # the fact names its id
+    _tell_room(room, actor=actor, now=now)
+    return room.id
+
+
+def rename_room(room_id: int, name: str, *, actor: Actor, now: datetime) -> None:
+    """Give a room another name. Raises NameTaken."""
+    room = _room(room_id, actor)
+    room.name = _free_room_name(room.clinic_id, name, but=room.id)
+    _tell_room(room, actor=actor, now=now)
+
+
+def close_room(room_id: int, *, actor: Actor, now: datetime) -> None:
+    """No new bookings go there; what is booked there stays."""
+    room = _room(room_id, actor)
+    room.is_active = False
+    _tell_room(room, actor=actor, now=now)
+
+
+def reopen_room(room_id: int, *, actor: Actor, now: datetime) -> None:
+    room = _room(room_id, actor)
+    room.is_active = True
+    _tell_room(room, actor=actor, now=now)
+
+
+def _room(room_id: int, actor: Actor) -> Room:
+    room = db.session.scalar(
+        select(Room).where(Room.id == room_id, Room.clinic_id.in_(actor.clinics_with(permissions.MANAGE)))
+    )
+    if room is None:
+        raise NotFound
+    require(actor, permissions.MANAGE, room.clinic_id)
+    return room
+
+
+def _free_room_name(clinic_id: int, name: str, but: int | None = None) -> str:
+    name = name.strip()[:60]
+    if not name:
+        raise Invalid({"name": N_("Escriba el nombre de la sala.")})
+    lock("room", clinic_id)  # two rooms of one name at once would meet at the unique index
+    if db.session.scalar(select(Room.id).where(Room.clinic_id == clinic_id, Room.name == name, Room.id != but)):
+        raise rules.NameTaken
+    return name
+
+
+def _tell_room(room: Room, *, actor: Actor, now: datetime) -> None:
+    fact = events.RoomChanged(room_id=room.id)
+    outbox.record(fact, actor=actor, now=now, clinic_id=room.clinic_id, subject_id=room.id)
+
+
+# ------------------------------------------------------------------ closed days
+
+
+def add_closure(clinic_id: int, day: date, reason: str, *, actor: Actor, now: datetime) -> None:
+    """Shut the clinic for a day; the same day again replaces the reason. Booked visits stay booked."""
+    clinic = _clinic(clinic_id, actor)
+    if not reason.strip():
+        raise Invalid({"reason": N_("Escriba el motivo, por ejemplo «Feriado».")})
+    values = {"clinic_id": clinic.id, "day": day, "reason": reason.strip()[:120]}
+    row = insert(Closure).values(**values)
+    row = row.on_conflict_do_update(index_elements=["clinic_id", "day"], set_={"reason": values["reason"]})
+    db.session.execute(row)
+    _tell_closure(clinic.id, day, actor=actor, now=now)
+
+
+def remove_closure(closure_id: int, *, actor: Actor, now: datetime) -> int:
+    """Open the clinic again on that day; returns the clinic. Raises NotFound."""
+    found = db.session.execute(select(Closure.clinic_id, Closure.day).where(Closure.id == closure_id)).first()
+    if found is None:
+        raise NotFound
+    clinic = _clinic(found.clinic_id, actor)
+    db.session.execute(delete(Closure).where(Closure.id == closure_id))
+    _tell_closure(clinic.id, found.day, actor=actor, now=now)
+    return clinic.id
+
+
+def _tell_closure(clinic_id: int, day: date, *, actor: Actor, now: datetime) -> None:
+    fact = events.ClosuresChanged(clinic_id=clinic_id, day=day.isoformat())
+    outbox.record(fact, actor=actor, now=now, clinic_id=clinic_id, subject_id=clinic_id)

@@ -1,0 +1,166 @@
+"""Writes: who treats, with specialties and services; specialties of the organization."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import Table, delete, insert, select
+
+from app.clinics import events, permissions, queries, rules
+from app.clinics.models import Service, Specialty, Therapist, therapist_service, therapist_specialty
+from app.identity import actions as identity
+from app.identity import permissions as identity_permissions
+from app.kernel import outbox
+from app.kernel.access import Actor, require
+from app.kernel.db import db, lock
+from app.kernel.errors import Invalid, NotFound
+from app.kernel.words import N_
+
+
+def create_therapist(
+    data: rules.TherapistData,
+    *,
+    specialty_ids: Collection[int] = (),
+    service_ids: Collection[int] = (),
+    actor: Actor,
+    now: datetime,
+) -> int:
+    """Take somebody on; returns the id. Raises Invalid."""
+    require(actor, permissions.MANAGE_THERAPISTS)
+    therapist = Therapist(organization_id=actor.organization_id)
+    _write(therapist, rules.check_therapist(data))
+    db.session.add(therapist)
+    db.session.flush()  # links and the fact name its id
+    _link(therapist, specialty_ids, service_ids, actor)
+    fact = events.TherapistCreated(therapist_id=therapist.id)
+    outbox.record(fact, actor=actor, now=now, clinic_id=None, subject_id=therapist.id)
+    return therapist.id
+
+
+def update_therapist(
+    therapist_id: int,
+    data: rules.TherapistData,
+    *,
+    specialty_ids: Collection[int] | None = None,
+    service_ids: Collection[int] | None = None,
+    actor: Actor,
+    now: datetime,
+) -> None:
+    """Change a therapist; None leaves the links. Services of clinics the actor does not manage stay."""
+    therapist = _therapist(therapist_id, actor)
+    changes = _write(therapist, rules.check_therapist(data))
+    _link(therapist, specialty_ids, service_ids, actor)
+    fields = sorted(changes)
+    fields += [name for name, ids in (("specialties", specialty_ids), ("services", service_ids)) if ids is not None]
+    fact = events.TherapistChanged(therapist_id=therapist.id, fields=fields)
+    outbox.record(fact, actor=actor, now=now, clinic_id=None, subject_id=therapist.id, changes=changes)
+
+
+def retire_therapist(therapist_id: int, *, actor: Actor, now: datetime) -> None:
+    """They left: nobody books with them any more, their visits and records stay.
+
+    Raises WorksElsewhere when they also treat in a clinic that the actor does not manage.
+    """
+    therapist = _therapist(therapist_id, actor)
+    if not queries.lists.clinics_of_therapist(therapist.id) <= actor.clinics_with(permissions.MANAGE_THERAPISTS):
+        raise rules.WorksElsewhere
+    if therapist.deleted_at is not None:
+        return
+    therapist.deleted_at = now
+    fact = events.TherapistRetired(therapist_id=therapist.id)
+    outbox.record(fact, actor=actor, now=now, clinic_id=None, subject_id=therapist.id)
+
+
+def restore_therapist(therapist_id: int, *, actor: Actor, now: datetime) -> None:
+    """They are back, with the services and hours they had."""
+    therapist = _therapist(therapist_id, actor)
+    if therapist.deleted_at is None:
+        return
+    therapist.deleted_at = None
+    fact = events.TherapistRestored(therapist_id=therapist.id)
+    outbox.record(fact, actor=actor, now=now, clinic_id=None, subject_id=therapist.id)
+
+
+def open_account(therapist_id: int, email: str, *, actor: Actor, now: datetime) -> tuple[int, str]:
+    """An account for a therapist, with the role in the clinics of their services: ``(user_id, password)``.
+
+    The password is temporary and exists in clear only in this answer.
+    Raises AlreadyHasAccount, EmailTaken; Invalid without a service in a clinic of the actor.
+    """
+    require(actor, identity_permissions.MANAGE_USERS)
+    therapist = _therapist(therapist_id, actor)
+    if queries.lists.account_of_therapist(therapist.id) is not None:
+        raise rules.AlreadyHasAccount
+    scope = actor.clinics_with(identity_permissions.MANAGE_USERS)
+    clinics = sorted(queries.lists.clinics_of_therapist(therapist.id) & scope)
+    if not clinics:
+        raise Invalid({"email": N_("Elija primero los servicios que atiende; de ellos salen sus sedes.")})
+    name = f"{therapist.given_names} {therapist.surnames}"
+    return identity.create_staff(
+        email=email,
+        full_name=name,
+        roles=[(clinic_id, "therapist") for clinic_id in clinics],
+        therapist_id=therapist.id,
+        actor=actor,
+        now=now,
+    )
+
+
+def _therapist(therapist_id: int, actor: Actor) -> Therapist:
+    """One whom the actor may manage. Raises NotFound."""
+    require(actor, permissions.MANAGE_THERAPISTS)
+    visible = queries.lists.visible_therapist(actor, permissions.MANAGE_THERAPISTS)
+    therapist = db.session.scalar(select(Therapist).where(Therapist.id == therapist_id, visible))
+    if therapist is None:
+        raise NotFound
+    return therapist
+
+
+def _write(therapist: Therapist, data: rules.TherapistData) -> dict[str, list[object]]:
+    changes = rules.differences(therapist, data)
+    for name, (_old, new) in changes.items():
+        setattr(therapist, name, new)
+    return changes
+
+
+def _link(
+    therapist: Therapist,
+    specialty_ids: Collection[int] | None,
+    service_ids: Collection[int] | None,
+    actor: Actor,
+) -> None:
+    """Replace the specialties, and the services within the clinics that the actor manages."""
+    if specialty_ids is not None:
+        known = select(Specialty.id).where(Specialty.organization_id == actor.organization_id)
+        _replace(therapist_specialty, "specialty_id", therapist.id, set(specialty_ids), set(db.session.scalars(known)))
+    if service_ids is not None:
+        scope = actor.clinics_with(permissions.MANAGE_THERAPISTS)
+        known = select(Service.id).where(Service.clinic_id.in_(scope))
+        _replace(therapist_service, "service_id", therapist.id, set(service_ids), set(db.session.scalars(known)))
+
+
+def _replace(table: Table, column: str, therapist_id: int, wanted: set[int], known: set[int]) -> None:
+    """Among ``known`` exactly ``wanted``. Raises Invalid for an id that is not among them."""
+    if not wanted <= known:
+        raise Invalid({f"{column}s": N_("Uno de los elegidos no existe.")})
+    mine = (table.c.therapist_id == therapist_id, table.c[column].in_(known))
+    db.session.execute(delete(table).where(*mine))
+    if wanted:
+        db.session.execute(insert(table), [{"therapist_id": therapist_id, column: i} for i in sorted(wanted)])
+
+
+def add_specialty(name: str, *, actor: Actor, now: datetime) -> int:
+    """A specialty of the organization; the same name again gives the one there is."""
+    require(actor, permissions.MANAGE_THERAPISTS)
+    name = name.strip()[:80]
+    if not name:
+        raise Invalid({"name": N_("Escriba el nombre de la especialidad.")})
+    lock("specialty", actor.organization_id)
+    found = db.session.scalar(
+        select(Specialty.id).where(Specialty.organization_id == actor.organization_id, Specialty.name == name)
+    )
+    if found is not None:
+        return found
+    specialty = Specialty(organization_id=actor.organization_id, name=name)
+    db.session.add(specialty)
+    db.session.flush()  # its id is the answer
+    return specialty.id

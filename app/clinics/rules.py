@@ -1,0 +1,156 @@
+"""Decisions: which settings a clinic may have, what a service and a therapist must say of themselves."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import available_timezones
+
+from app.kernel import money
+from app.kernel.errors import Conflict, Invalid, RuleBroken
+from app.kernel.words import N_
+
+SLOT_MINUTES = (5, 10, 15, 20, 30, 60)
+COLOURS = range(1, 9)
+CURRENCIES = tuple(money.SYMBOLS)
+WEEKDAYS = (
+    N_("Lunes"),
+    N_("Martes"),
+    N_("Miércoles"),
+    N_("Jueves"),
+    N_("Viernes"),
+    N_("Sábado"),
+    N_("Domingo"),
+)
+LONGEST_SERVICE = 480  # minutes
+
+
+class NameTaken(Invalid):
+    """Two things of one kind may not have the same name in one place."""
+
+    def __init__(self) -> None:
+        super().__init__({"name": N_("Ya hay otro con este nombre. Escriba uno distinto.")})
+
+
+class WorksElsewhere(RuleBroken):
+    code = "WORKS_ELSEWHERE"
+    message = N_("También atiende en una sede que usted no administra. Quite aquí sus servicios de esta sede.")
+
+
+class AlreadyHasAccount(Conflict):
+    code = "ACCOUNT_EXISTS"
+    message = N_("Este terapeuta ya tiene una cuenta.")
+
+
+@dataclass(frozen=True, slots=True)
+class ClinicSettings:
+    """What an admin may say of a clinic; the units are those of the table."""
+
+    name: str
+    legal_name: str = ""
+    tax_id: str = ""
+    address: str = ""
+    phone: str = ""
+    email: str = ""
+    timezone: str = "America/Lima"
+    currency: str = "PEN"
+    tax_rate_bp: int = 1800
+    opens_minute: int = 480
+    closes_minute: int = 1200
+    closed_weekdays: tuple[int, ...] = (6,)
+    slot_minutes: int = 15
+    notice_minutes: int = 60
+    change_notice_hours: int = 12
+    horizon_days: int = 60
+    auto_confirm: bool = True
+    noshow_grace_minutes: int = 15
+    blind_close: bool = True
+    difference_limit_cents: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceData:
+    name: str
+    duration_minutes: int
+    price_cents: int
+    description: str = ""
+    specialty_id: int | None = None
+    colour: int = 1
+    is_online: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TherapistData:
+    given_names: str
+    surnames: str
+    display_name: str = ""
+    document_number: str = ""
+    licence_number: str = ""
+    email: str = ""
+    phone: str = ""
+
+
+def check_settings(settings: ClinicSettings) -> None:
+    """Raises Invalid with a sentence per field."""
+    wrong: dict[str, str] = {}
+    if not settings.name.strip():
+        wrong["name"] = N_("Escriba el nombre de la sede.")
+    if settings.timezone not in available_timezones():
+        wrong["timezone"] = N_("Esta zona horaria no existe; por ejemplo America/Lima.")
+    if settings.currency not in CURRENCIES:
+        wrong["currency"] = N_("Esta moneda no se admite.")
+    if not 0 <= settings.tax_rate_bp <= 5000:
+        wrong["tax_rate_bp"] = N_("Escriba un porcentaje entre 0 y 50.")
+    if not 0 <= settings.opens_minute < settings.closes_minute <= 1440:
+        wrong["closes_minute"] = N_("La sede debe cerrar después de abrir.")
+    if not set(settings.closed_weekdays) <= set(range(7)) or len(set(settings.closed_weekdays)) == 7:
+        wrong["closed_weekdays"] = N_("Deje abierto al menos un día de la semana.")
+    if settings.slot_minutes not in SLOT_MINUTES:
+        wrong["slot_minutes"] = N_("Elija uno de los pasos ofrecidos.")
+    for name in ("notice_minutes", "change_notice_hours", "horizon_days", "noshow_grace_minutes"):
+        if getattr(settings, name) < 0:
+            wrong[name] = N_("Escriba cero o más.")
+    if settings.horizon_days < 1:
+        wrong["horizon_days"] = N_("Escriba al menos un día.")
+    if settings.difference_limit_cents < 0:
+        wrong["difference_limit_cents"] = N_("Escriba cero o más.")
+    if wrong:
+        raise Invalid(wrong)
+
+
+def check_service(service: ServiceData) -> None:
+    """Raises Invalid with a sentence per field."""
+    wrong: dict[str, str] = {}
+    if not service.name.strip():
+        wrong["name"] = N_("Escriba el nombre del servicio.")
+    if not 0 < service.duration_minutes <= LONGEST_SERVICE or service.duration_minutes % 5:
+        wrong["duration_minutes"] = N_("Use un múltiplo de 5, entre 5 y 480.")
+    if service.price_cents < 0:
+        wrong["price_cents"] = N_("Escriba cero o más.")
+    if service.colour not in COLOURS:
+        wrong["colour"] = N_("Elija un color de la lista.")
+    if wrong:
+        raise Invalid(wrong)
+
+
+def check_therapist(therapist: TherapistData) -> TherapistData:
+    """The same with a display name (``Bruno Salas``) when none was given. Raises Invalid."""
+    wrong: dict[str, str] = {}
+    if not therapist.given_names.strip():
+        wrong["given_names"] = N_("Escriba los nombres.")
+    if not therapist.surnames.strip():
+        wrong["surnames"] = N_("Escriba los apellidos.")
+    if wrong:
+        raise Invalid(wrong)
+    shown = therapist.display_name.strip() or f"{therapist.given_names.split()[0]} {therapist.surnames.split()[0]}"
+    return dataclasses.replace(therapist, display_name=shown[:80])
+
+
+def differences(row: Any, data: Any) -> dict[str, list[Any]]:
+    """What ``data`` says differently from ``row``: ``{field: [old, new]}``."""
+    found = {}
+    for field in dataclasses.fields(data):
+        new = getattr(data, field.name)
+        new = sorted(new) if isinstance(new, tuple) else new
+        if getattr(row, field.name) != new:
+            found[field.name] = [getattr(row, field.name), new]
+    return found
