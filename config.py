@@ -40,6 +40,7 @@ class Settings:
     redis_embedded: bool
     storage_url: str = field(repr=False)
     smtp_url: str = field(repr=False)
+    mail_from: str
     secret_key: str = field(repr=False)
     encryption_keys: tuple[str, ...] = field(repr=False)
     demo_password: str = field(repr=False)
@@ -86,6 +87,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         redis_embedded=redis_embedded,
         storage_url=_url("STORAGE_URL", given.get("STORAGE_URL", ""), ("s3",)),
         smtp_url=_url("SMTP_URL", given.get("SMTP_URL", ""), ("smtp", "smtps")),
+        mail_from=_address("MAIL_FROM", given.get("MAIL_FROM", "no-reply@mediconnect.example")),
         secret_key=given.get("SECRET_KEY") or _kept(data_dir, "secret_key"),
         encryption_keys=_encryption_keys(given.get("ENCRYPTION_KEYS") or _kept(data_dir, "encryption_keys")),
         demo_password=given.get("DEMO_PASSWORD", "mediconnect-demo"),
@@ -117,6 +119,7 @@ def describe(settings: Settings) -> list[tuple[str, str]]:
         ),
         ("STORAGE_URL", _without_password(settings.storage_url) or f"{settings.data_dir}/files"),
         ("SMTP_URL", _without_password(settings.smtp_url) or f"{settings.data_dir}/outbox"),
+        ("MAIL_FROM", settings.mail_from),
         ("SECRET_KEY", f"set, {len(settings.secret_key)} characters"),
         ("ENCRYPTION_KEYS", f"set, {len(settings.encryption_keys)} keys"),
         ("DEMO_PASSWORD", "unused in production" if production else "set"),
@@ -243,6 +246,13 @@ def _web_url(name: str, value: str) -> str:
     if not parts.hostname or parts.query or parts.fragment:
         raise BadSetting(f"{name}={value} must be an address such as https://clinic.example.com.")
     return value.rstrip("/")
+
+
+def _address(name: str, value: str) -> str:
+    local, at, host = value.rpartition("@")
+    if not (local and at and host) or any(c.isspace() or c in "<>," for c in value):
+        raise BadSetting(f"{name}={value} must be a plain e-mail address such as citas@clinic.example.com.")
+    return value
 
 
 def _number(name: str, value: str, lowest: int, highest: int) -> int:

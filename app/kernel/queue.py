@@ -65,9 +65,12 @@ def _name(function: Callable[..., Any]) -> str:
     return f"{function.__module__}.{function.__name__}"
 
 
-def enqueue(function: Callable[..., None], **ids: Any) -> bool:
-    """Hand a job to the workers; False when Redis is away (the sweeper will find the work)."""
-    return _send(_name(function), ids)
+def enqueue(job: Callable[..., None] | str, **ids: Any) -> bool:
+    """Hand a job to the workers; False when Redis is away (the sweeper will find the work).
+
+    Actions stand below their domain's jobs, so they name them: ``"app.notifications.jobs.send_delivery"``.
+    """
+    return _send(job if isinstance(job, str) else _name(job), ids)
 
 
 def _send(name: str, ids: dict[str, Any]) -> bool:

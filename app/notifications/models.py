@@ -55,6 +55,7 @@ class Delivery(Base):
     clinic_id: Mapped[int | None] = mapped_column(ForeignKey("clinic.id"))
     patient_id: Mapped[int | None] = mapped_column(ForeignKey("patient.id"))
     subject_id: Mapped[int | None] = mapped_column(index=True)  # the appointment, the report …
+    sender_name: Mapped[str] = mapped_column(String(120), default="")  # the clinic, as the reader knows it
     address: Mapped[str] = mapped_column(String(254))
     subject: Mapped[str] = mapped_column(String(200))
     text: Mapped[str] = mapped_column(Text)

@@ -179,7 +179,7 @@ def upgrade():
     op.create_index(
         "ix_patient_name",
         "patient",
-        ["organization_id", "paternal_surname", "maternal_surname", "given_names"],
+        ["organization_id", "search_text"],
         unique=False,
     )
     op.create_index(
@@ -233,6 +233,7 @@ def upgrade():
         sa.Column("clinic_id", sa.Integer(), nullable=True),
         sa.Column("patient_id", sa.Integer(), nullable=True),
         sa.Column("subject_id", sa.Integer(), nullable=True),
+        sa.Column("sender_name", sa.String(length=120), nullable=False),
         sa.Column("address", sa.String(length=254), nullable=False),
         sa.Column("subject", sa.String(length=200), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
