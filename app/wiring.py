@@ -17,7 +17,7 @@ from app.realtime import regions, relay, sockets
 from app.web import frame, navigation
 
 PERMISSIONS = (identity_permissions, clinics_permissions)
-PAGES = (identity_pages.pages,)
+PAGES = (*identity_pages.BLUEPRINTS,)
 APIS = (openapi.api, identity_api.api, operations_api.api)
 LIVE_REGIONS: tuple[regions.Region, ...] = ()
 MENU: tuple[navigation.Entry, ...] = ()
