@@ -9,12 +9,16 @@ from app.kernel.db import Base
 
 
 class Patient(Base):
-    """A person. ``search_text`` is the folded names, document and phones, each word after a space."""
+    """A person. ``search_text`` is the folded names, document and phones, each word after a space.
+
+    It begins with the name as people say it, so it is also the order of lists: without accents,
+    the same on every engine and collation.
+    """
 
     __tablename__ = "patient"
     __table_args__ = (
         Index("uq_patient_document", "organization_id", "document_type", "document_number", unique=True),
-        Index("ix_patient_name", "organization_id", "paternal_surname", "maternal_surname", "given_names"),
+        Index("ix_patient_name", "organization_id", "search_text"),  # a list in the order of names
         CheckConstraint("document_type IN ('DNI', 'CE', 'PAS', 'RUC', 'OTRO')", name="document_type"),
         CheckConstraint("sex IN ('F', 'M', 'X', '')", name="sex"),
     )

@@ -1,0 +1,36 @@
+"""Facts of this domain: numbers and codes, never names."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from app.kernel.outbox import Event
+
+
+@dataclass(frozen=True, slots=True)
+class PatientRegistered(Event):
+    """``origin`` says by whom: ``desk`` or ``self``."""
+
+    type: ClassVar[str] = "patients.patient.registered.v1"
+    patient_id: int
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class PatientUpdated(Event):
+    """``fields`` are the names of what changed."""
+
+    type: ClassVar[str] = "patients.patient.updated.v1"
+    patient_id: int
+    fields: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class PatientArchived(Event):
+    type: ClassVar[str] = "patients.patient.archived.v1"
+    patient_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class PatientRestored(Event):
+    type: ClassVar[str] = "patients.patient.restored.v1"
+    patient_id: int

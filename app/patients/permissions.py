@@ -1,0 +1,25 @@
+"""Permissions of this domain and which role has which.
+
+``patient.read`` opens the pages; whom one finds there is said by the others: the desk finds everybody
+of the organization, a therapist those with an appointment with them.
+"""
+
+from app.kernel.access import Permission
+from app.kernel.words import N_
+
+READ = Permission("patient.read", N_("Ver pacientes"))
+READ_ALL = Permission("patient.read_all", N_("Ver a todos los pacientes de la organización"))
+REGISTER = Permission("patient.register", N_("Registrar pacientes"))
+UPDATE = Permission("patient.update", N_("Cambiar los datos de un paciente"))
+ARCHIVE = Permission("patient.archive", N_("Archivar pacientes y restaurarlos"))
+READ_OWN = Permission("patient.read_own", N_("Ver la propia ficha de paciente"))
+
+DESK = (READ, READ_ALL, REGISTER, UPDATE)
+
+GRANTS = {
+    "patient": (READ_OWN,),
+    "therapist": (READ,),
+    "receptionist": DESK,
+    "supervisor": (*DESK, ARCHIVE),
+    "admin": (*DESK, ARCHIVE),
+}
