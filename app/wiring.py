@@ -14,12 +14,15 @@ from app.identity import rules as identity_rules
 from app.kernel import access, once, outbox, queue
 from app.operations import api as operations_api
 from app.realtime import regions, relay, sockets
+from app.scheduling import api as scheduling_api
+from app.scheduling import live as scheduling_live
+from app.scheduling import permissions as scheduling_permissions
 from app.web import frame, navigation
 
-PERMISSIONS = (identity_permissions, clinics_permissions)
+PERMISSIONS = (identity_permissions, clinics_permissions, scheduling_permissions)
 PAGES = (*identity_pages.BLUEPRINTS,)
-APIS = (openapi.api, identity_api.api, operations_api.api)
-LIVE_REGIONS: tuple[regions.Region, ...] = ()
+APIS = (openapi.api, identity_api.api, operations_api.api, scheduling_api.api)
+LIVE_REGIONS: tuple[regions.Region, ...] = (scheduling_live.AGENDA, scheduling_live.DESK, scheduling_live.MY_VISITS)
 MENU: tuple[navigation.Entry, ...] = ()
 SUBSCRIBERS: tuple[tuple[type[outbox.Event], outbox.Subscriber], ...] = ()
 

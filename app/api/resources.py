@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from flask import request
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Row, Select, func, select
+from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.elements import ColumnElement
 
 from app.kernel.db import db
@@ -37,7 +38,7 @@ def listing(
     query: ListQuery,
     *,
     show: Callable[[Row[Any]], dict[str, Any]],
-    orderings: Mapping[str, ColumnElement[Any]],
+    orderings: Mapping[str, ColumnElement[Any] | InstrumentedAttribute[Any]],
     default: str,
 ) -> dict[str, Any]:
     """A page of ``statement`` as ``{count, next, previous, page, page_size, results}``.

@@ -32,7 +32,8 @@ HTTP_KINDS = {
 def sentence(error: errors.DomainError) -> str:
     """The error's sentence in the reader's language, filled with its parameters."""
     text = gettext(error.text)
-    return text % error.params if error.params else text
+    words = {name: gettext(value) if isinstance(value, str) else value for name, value in error.params.items()}
+    return text % words if words else text
 
 
 def problem(status: int, code: str, text: str, details: dict[str, object] | None = None) -> Response:

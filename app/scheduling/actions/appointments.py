@@ -1,0 +1,465 @@
+"""Book, move, cancel and correct appointments. One lock per organization makes a check reliable;
+the database refuses an overlap whatever the code does."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import insert
+from sqlalchemy.exc import IntegrityError
+
+from app.billing.actions import tickets
+from app.clinics import queries as clinics
+from app.clinics.queries import ClinicFacts
+from app.kernel import clock, ids, outbox
+from app.kernel.access import Actor, can, require
+from app.kernel.db import db, lock
+from app.kernel.errors import Conflict, Forbidden, RuleBroken
+from app.kernel.words import N_
+from app.scheduling import events, permissions, rules
+from app.scheduling.models import Appointment, AppointmentEvent
+from app.scheduling.queries import appointments as reads
+from app.scheduling.queries import slots
+from app.scheduling.rules import Status
+
+DESK_LATENESS = timedelta(minutes=30)  # the desk may still book a visit that began a moment ago
+LONGEST = timedelta(hours=8)
+
+
+class SlotTaken(Conflict):
+    """Somebody else was faster; ``details['alternatives']`` are the nearest free slots."""
+
+    code = "SLOT_TAKEN"
+    message = N_("Esa hora se acaba de ocupar. Estas están libres: %(times)s.")
+
+
+class NothingFree(SlotTaken):
+    message = N_("Esa hora se acaba de ocupar y no hay otra libre en las próximas dos semanas.")
+
+
+class PatientBusy(Conflict):
+    code = "PATIENT_BUSY"
+    message = N_("El paciente ya tiene una cita a esa hora.")
+
+
+class StaleVersion(Conflict):
+    code = "STALE_VERSION"
+    message = N_("Otra persona cambió esta cita hace un momento. Revise cómo quedó y vuelva a intentar.")
+
+
+class BadDuration(RuleBroken):
+    message = N_("La duración debe ser de 5 minutos o más, en pasos de 5, y de 8 horas como máximo.")
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    id: int
+    clinic_id: int
+    starts_at: datetime
+    status: str
+    ticket: tickets.IssuedTicket
+
+
+def book_appointment(
+    *,
+    clinic_id: int,
+    therapist_id: int,
+    patient_id: int,
+    service_id: int,
+    starts_at: datetime,
+    duration_minutes: int | None = None,
+    reason: str = "",
+    notes: str = "",
+    override_reason: str = "",
+    origin: str = "desk",
+    is_here: bool = False,
+    actor: Actor,
+    now: datetime,
+) -> Booked:
+    """Reserve a time and open its ticket, in one transaction; ``is_here`` for who stands at the desk already.
+
+    Staff book for anybody of their clinic; a patient only for themselves, online services, within the
+    clinic's notice. Raises NotFound, SlotTaken (with alternatives), PatientBusy, OutsideSchedule,
+    InThePast, TooSoon, TooFar.
+    """
+    by_patient = _who_books(clinic_id, patient_id, actor)
+    origin = "online" if by_patient else origin
+    facts = reads.booking_facts(
+        clinic_id=clinic_id, therapist_id=therapist_id, patient_id=patient_id, service_id=service_id, actor=actor
+    )
+    if by_patient and not facts.is_online:
+        raise Forbidden
+    clinic = clinics.clinic(clinic_id)
+    ends_at = starts_at + _length(duration_minutes if duration_minutes and not by_patient else facts.duration_minutes)
+    lock("bookings", facts.organization_id)
+    _check_time(clinic, starts_at, now=now, by_patient=by_patient)
+    room_id = _check_schedule(clinic, therapist_id, starts_at, ends_at, override_reason=override_reason, actor=actor)
+    check_free(clinic, starts_at, ends_at, therapist_id, patient_id, room_id, now=now)
+    status = _first_status(is_here=is_here, needs_confirmation=by_patient and not clinic.auto_confirm)
+    appointment_id = _insert(
+        organization_id=facts.organization_id,
+        clinic_id=clinic_id,
+        therapist_id=therapist_id,
+        patient_id=patient_id,
+        service_id=service_id,
+        room_id=room_id,
+        starts_at=starts_at,
+        ends_at=ends_at,
+        status=str(status),
+        origin=origin,
+        reason=reason,
+        notes="" if by_patient else notes,
+        override_reason=override_reason,
+        is_first_visit=facts.is_first_visit,
+        actor=actor,
+        now=now,
+    )
+    day = clock.local_day(starts_at, clinic.timezone)
+    ticket = tickets.open_ticket(
+        clinic_id=clinic_id,
+        appointment_id=appointment_id,
+        patient_id=patient_id,
+        therapist_id=therapist_id,
+        service_id=service_id,
+        concept=facts.service_name,
+        amount_cents=facts.price_cents,
+        currency=facts.currency,
+        tax_rate_bp=facts.tax_rate_bp,
+        service_day=day,
+        actor=actor,
+        now=now,
+    )
+    outbox.record(
+        events.AppointmentBooked(
+            appointment_id=appointment_id,
+            therapist_id=therapist_id,
+            status=str(status),
+            sequence=0,
+            starts_at=starts_at,
+            day=day.isoformat(),
+            origin=origin,
+        ),
+        actor=actor,
+        now=now,
+        clinic_id=clinic_id,
+        subject_id=appointment_id,
+        patient_id=patient_id,
+    )
+    return Booked(appointment_id, clinic_id, starts_at, str(status), ticket)
+
+
+def _first_status(*, is_here: bool, needs_confirmation: bool) -> Status:
+    if is_here:
+        return Status.ARRIVED
+    return Status.PENDING if needs_confirmation else Status.BOOKED  # D12
+
+
+def _who_books(clinic_id: int, patient_id: int, actor: Actor) -> bool:
+    """Whether the patients themselves book; Forbidden when the actor may book for nobody like that."""
+    if can(actor, permissions.BOOK, clinic_id):
+        return False
+    if permissions.BOOK_OWN.code in actor.own and patient_id == actor.patient_id:
+        return True
+    raise Forbidden
+
+
+def _length(minutes: int) -> timedelta:
+    length = timedelta(minutes=minutes)
+    if minutes < 5 or minutes % 5 or length > LONGEST:
+        raise BadDuration
+    return length
+
+
+def _check_time(clinic: ClinicFacts, starts_at: datetime, *, now: datetime, by_patient: bool) -> None:
+    if starts_at < (now if by_patient else now - DESK_LATENESS):
+        raise rules.InThePast
+    if by_patient:
+        rules.check_patient_notice(
+            starts_at,
+            now=now,
+            today=clock.local_day(now, clinic.timezone),
+            day=clock.local_day(starts_at, clinic.timezone),
+            notice_minutes=clinic.notice_minutes,
+            horizon_days=clinic.horizon_days,
+        )
+
+
+def _check_schedule(
+    clinic: ClinicFacts,
+    therapist_id: int,
+    starts_at: datetime,
+    ends_at: datetime,
+    *,
+    override_reason: str,
+    actor: Actor,
+) -> int | None:
+    """The room of the shift that holds the period; OutsideSchedule without one, unless overridden."""
+    day = clock.local_day(starts_at, clinic.timezone)
+    shift = rules.covers(
+        slots.shifts(clinic, [therapist_id], day, day).get((therapist_id, day), []), starts_at, ends_at
+    )
+    if shift is not None:
+        return shift.room_id
+    if override_reason and can(actor, permissions.OVERRIDE, clinic.id):
+        return None
+    raise rules.OutsideSchedule
+
+
+def check_free(
+    clinic: ClinicFacts,
+    starts_at: datetime,
+    ends_at: datetime,
+    therapist_id: int,
+    patient_id: int,
+    room_id: int | None,
+    *,
+    now: datetime,
+    except_id: int | None = None,
+) -> None:
+    taken = reads.clash(
+        starts_at=starts_at,
+        ends_at=ends_at,
+        therapist_id=therapist_id,
+        patient_id=patient_id,
+        room_id=room_id,
+        except_id=except_id,
+    )
+    if taken is None:
+        return
+    if taken.therapist_id != therapist_id and taken.patient_id == patient_id:
+        raise PatientBusy
+    minutes = int((ends_at - starts_at).total_seconds() // 60)
+    near = slots.nearest(clinic, therapist_id, starts_at, duration_minutes=minutes, now=now)
+    raise slot_taken(near, clinic.timezone)
+
+
+def slot_taken(near: list[slots.Slot], zone: str) -> SlotTaken:
+    """The refusal with the nearest free slots, in words and for programs."""
+    if not near:
+        return NothingFree(details={"alternatives": []})
+    one_day = len({clock.local_day(s.starts_at, zone) for s in near}) == 1
+    form = "%H:%M" if one_day else "%d/%m %H:%M"
+    times = ", ".join(clock.local(s.starts_at, zone).strftime(form) for s in near)
+    alternatives = [{**s.as_json(), "starts_at": _z(s.starts_at), "ends_at": _z(s.ends_at)} for s in near]
+    return SlotTaken(times=times, details={"alternatives": alternatives})
+
+
+def _z(instant: datetime) -> str:
+    return instant.isoformat().replace("+00:00", "Z")
+
+
+def _insert(*, status: str, actor: Actor | None, now: datetime, **values: Any) -> int:
+    """Write the visit and its first event. The guards of the database are the last word."""
+    arrived = {"arrived_at": now} if status == Status.ARRIVED else {}
+    try:
+        appointment_id = db.session.execute(
+            insert(Appointment).returning(Appointment.id),
+            {
+                **values,
+                **arrived,
+                "uid": ids.uid(),
+                "status": status,
+                "status_since": now,
+                "created_at": now,
+                "created_by": actor.user_id if actor else None,
+            },
+        ).scalar_one()
+    except IntegrityError as error:
+        raise NothingFree(details={"alternatives": []}) from error
+    log(
+        appointment_id,
+        None,
+        status,
+        actor=actor,
+        now=now,
+        source=values["origin"],
+        new_starts_at=values["starts_at"],
+        new_ends_at=values["ends_at"],
+    )
+    return int(appointment_id)
+
+
+def log(
+    appointment_id: int, from_status: str | None, to_status: str, *, actor: Actor | None, now: datetime, **values: Any
+) -> None:
+    """One row of the visit's history."""
+    row = {
+        "appointment_id": appointment_id,
+        "from_status": from_status,
+        "to_status": to_status,
+        "at": now,
+        "by_user_id": actor.user_id if actor else None,
+        **values,
+    }
+    db.session.execute(insert(AppointmentEvent), row)
+
+
+def move_appointment(
+    appointment_id: int,
+    *,
+    starts_at: datetime,
+    therapist_id: int | None = None,
+    duration_minutes: int | None = None,
+    version: int | None = None,
+    override_reason: str = "",
+    source: str = "desk",
+    actor: Actor,
+    now: datetime,
+) -> None:
+    """Another time or therapist on the same row: ticket, payments and talk stay attached.
+
+    Only what is still expected can move. Raises NotFound, StaleVersion, SlotTaken, PatientBusy,
+    OutsideSchedule, InThePast, NoticeTooShort (patients), InvalidTransition.
+    """
+    row = reads.locked(appointment_id, actor=actor)
+    by_patient = _who_changes(row, actor)
+    if version is not None and row.version != version:
+        raise StaleVersion
+    if row.status not in rules.EXPECTED:
+        raise _not_from(row.status)
+    clinic = clinics.clinic(row.clinic_id)
+    if by_patient and not rules.may_patient_change(row.starts_at, now=now, notice_hours=clinic.change_notice_hours):
+        raise rules.NoticeTooShort(hours=clinic.change_notice_hours)
+    therapist = therapist_id or row.therapist_id
+    minutes = duration_minutes if duration_minutes and not by_patient else _minutes(row)
+    ends_at = starts_at + _length(minutes)
+    if (starts_at, ends_at, therapist) == (row.starts_at, row.ends_at, row.therapist_id):
+        return
+    if therapist != row.therapist_id and not clinics.offers(therapist, row.service_id):
+        raise rules.OutsideSchedule
+    lock("bookings", row.organization_id)
+    _check_time(clinic, starts_at, now=now, by_patient=by_patient)
+    room_id = _check_schedule(clinic, therapist, starts_at, ends_at, override_reason=override_reason, actor=actor)
+    check_free(clinic, starts_at, ends_at, therapist, row.patient_id, room_id, now=now, except_id=row.id)
+    _move(row, starts_at, ends_at, therapist, room_id, clinic=clinic, source=source, actor=actor, now=now)
+
+
+def _move(
+    row: Appointment,
+    starts_at: datetime,
+    ends_at: datetime,
+    therapist_id: int,
+    room_id: int | None,
+    *,
+    clinic: ClinicFacts,
+    source: str,
+    actor: Actor,
+    now: datetime,
+) -> None:
+    old_start, old_end, old_therapist = row.starts_at, row.ends_at, row.therapist_id
+    row.starts_at, row.ends_at, row.therapist_id, row.room_id = starts_at, ends_at, therapist_id, room_id
+    row.sequence += 1
+    row.version += 1
+    row.reschedule_count += 1
+    row.confirmation = "needs-action"
+    flush_or_taken()
+    log(
+        row.id,
+        row.status,
+        row.status,
+        actor=actor,
+        now=now,
+        source=source,
+        old_starts_at=old_start,
+        old_ends_at=old_end,
+        new_starts_at=starts_at,
+        new_ends_at=ends_at,
+        room_id=room_id,
+    )
+    day = clock.local_day(starts_at, clinic.timezone)
+    tickets.move_ticket_of(row.id, service_day=day, therapist_id=therapist_id, actor=actor, now=now)
+    outbox.record(
+        events.AppointmentMoved(
+            appointment_id=row.id,
+            therapist_id=therapist_id,
+            old_therapist_id=old_therapist,
+            sequence=row.sequence,
+            starts_at=starts_at,
+            old_starts_at=old_start,
+            day=day.isoformat(),
+            old_day=clock.local_day(old_start, clinic.timezone).isoformat(),
+        ),
+        actor=actor,
+        now=now,
+        clinic_id=row.clinic_id,
+        subject_id=row.id,
+        patient_id=row.patient_id,
+    )
+
+
+def flush_or_taken() -> None:
+    """Write what changed now, so that the database's guards against overlaps speak here. Raises SlotTaken."""
+    try:
+        db.session.flush()
+    except IntegrityError as error:
+        raise NothingFree(details={"alternatives": []}) from error
+
+
+def cancel_appointment(appointment_id: int, *, reason: str, source: str = "desk", actor: Actor, now: datetime) -> None:
+    """Free the time; the row stays. ``reason`` is a key of ``rules.CANCEL_REASONS``.
+
+    Cancelling what is cancelled is a no-op. An unpaid ticket is voided; a paid one waits for its refund.
+    """
+    row = reads.locked(appointment_id, actor=actor)
+    by_patient = _who_changes(row, actor)
+    if row.status == Status.CANCELLED:
+        return
+    if Status.CANCELLED not in rules.STEPS.get(Status(row.status), ()):
+        raise _not_from(row.status)
+    if reason not in rules.CANCEL_REASONS:
+        raise rules.ReasonMissing
+    clinic = clinics.clinic(row.clinic_id)
+    in_time = rules.may_patient_change(row.starts_at, now=now, notice_hours=clinic.change_notice_hours)
+    if by_patient and not in_time:
+        raise rules.NoticeTooShort(hours=clinic.change_notice_hours)
+    old = row.status
+    row.status, row.status_since = str(Status.CANCELLED), now
+    row.cancel_reason, row.cancelled_by = reason, actor.user_id
+    row.sequence += 1
+    row.version += 1
+    db.session.flush()  # before the ticket and the event read it
+    log(row.id, old, row.status, actor=actor, now=now, source=source, reason=reason)
+    tickets.void_ticket_of(row.id, reason=N_("Cita cancelada"), actor=actor, now=now)
+    outbox.record(
+        events.AppointmentCancelled(
+            appointment_id=row.id,
+            therapist_id=row.therapist_id,
+            sequence=row.sequence,
+            starts_at=row.starts_at,
+            day=_day(row, clinic).isoformat(),
+            reason=reason,
+            is_late=not in_time,
+        ),
+        actor=actor,
+        now=now,
+        clinic_id=row.clinic_id,
+        subject_id=row.id,
+        patient_id=row.patient_id,
+    )
+
+
+def edit_notes(appointment_id: int, *, reason: str | None, notes: str | None, actor: Actor, now: datetime) -> None:
+    """Change the desk's remarks of a visit."""
+    row = reads.locked(appointment_id, actor=actor)
+    require(actor, permissions.BOOK, row.clinic_id)
+    row.reason = row.reason if reason is None else reason
+    row.notes = row.notes if notes is None else notes
+    row.version += 1
+
+
+def _who_changes(row: Appointment, actor: Actor) -> bool:
+    """Whether the patient changes their own visit; Forbidden for those who may only look."""
+    return _who_books(row.clinic_id, row.patient_id, actor)
+
+
+def _not_from(status: str) -> rules.InvalidTransition:
+    label = N_(rules.LABELS[status])
+    return rules.InvalidTransition(state=label, details={"allowed": rules.allowed_from(status), "status": status})
+
+
+def _minutes(row: Appointment) -> int:
+    return int((row.ends_at - row.starts_at).total_seconds() // 60)
+
+
+def _day(row: Appointment, clinic: ClinicFacts) -> date:
+    return clock.local_day(row.starts_at, clinic.timezone)

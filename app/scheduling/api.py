@@ -1,0 +1,308 @@
+"""``/api/appointments``: free times, visits and their states. Old names are accepted at this edge (D7-D10)."""
+
+import datetime as dt
+from typing import Any
+
+from pydantic import AliasChoices, Field
+
+from app.api.resources import Body, ListQuery, Query, listing
+from app.api.shell import Api
+from app.billing.queries import tickets
+from app.clinics import queries as clinics
+from app.kernel import clock
+from app.kernel.access import Actor, can
+from app.kernel.errors import Invalid, NotFound
+from app.kernel.words import N_
+from app.scheduling import permissions, rules
+from app.scheduling.actions import appointments, visits
+from app.scheduling.models import Appointment
+from app.scheduling.queries import appointments as reads
+from app.scheduling.queries import day as days
+from app.scheduling.queries import slots
+from app.web import shell
+
+api = Api("appointments", __name__)
+
+READERS = (permissions.READ, permissions.READ_ASSIGNED, permissions.READ_OWN)
+BOOKERS = (permissions.BOOK, permissions.BOOK_OWN)
+MOST_DAYS = 62
+
+
+class FreeQuery(Query):
+    therapist_id: int | None = Field(None, validation_alias=AliasChoices("therapist_id", "doctor"))
+    date_from: dt.date = Field(validation_alias=AliasChoices("date_from", "date"))
+    date_to: dt.date | None = None
+    service_id: int | None = None
+    clinic_id: int | None = None
+
+
+class AppointmentQuery(ListQuery):
+    doctor: str | None = None
+    therapist_id: int | None = None
+    patient_id: int | None = None
+    clinic_id: int | None = None
+    status: str | None = None
+    date: str | None = None
+    date_from: dt.date | None = None
+    date_to: dt.date | None = None
+
+
+class NewAppointment(Body):
+    patient_id: int | None = Field(None, validation_alias=AliasChoices("patient_id", "patient"))
+    therapist_id: int = Field(validation_alias=AliasChoices("therapist_id", "doctor"))
+    service_id: int | None = None
+    clinic_id: int | None = None
+    starts_at: str = Field(validation_alias=AliasChoices("starts_at", "datetime", "date_time"))
+    duration: int | None = None
+    reason: str = Field("", max_length=200)
+    notes: str = Field("", max_length=2000)
+    override_reason: str = Field("", max_length=200)
+
+
+class ChangedAppointment(Body):
+    starts_at: str | None = Field(None, validation_alias=AliasChoices("starts_at", "datetime", "date_time"))
+    therapist_id: int | None = Field(None, validation_alias=AliasChoices("therapist_id", "doctor"))
+    duration: int | None = None
+    status: str | None = None
+    reason: str | None = Field(None, max_length=200)
+    notes: str | None = Field(None, max_length=2000)
+    version: int | None = None
+    override_reason: str = Field("", max_length=200)
+
+
+class NewStatus(Body):
+    status: str
+    reason: str = Field("", max_length=200)
+
+
+class Cancellation(Body):
+    reason: str = Field("", max_length=200)
+
+
+@api.get("/api/appointments/available/", requires=(*READERS, *BOOKERS), query=FreeQuery)
+def available(query: FreeQuery) -> dict[str, Any]:
+    """Free times of one therapist or any, in a clinic, for a service's length."""
+    return {"results": [slot.as_json() for slot in _free(query, shell.actor(), shell.now())]}
+
+
+@api.get("/api/appointments/available-slots/", requires=(*READERS, *BOOKERS), query=FreeQuery)
+def available_slots(query: FreeQuery) -> dict[str, Any]:
+    """The same for one day."""
+    return {"results": [slot.as_json() for slot in _free(query, shell.actor(), shell.now())]}
+
+
+def _free(query: FreeQuery, actor: Actor, now: dt.datetime) -> list[slots.Slot]:
+    until = query.date_to or query.date_from
+    if not 0 <= (until - query.date_from).days <= MOST_DAYS:
+        raise Invalid({"date_to": N_("Pida entre uno y 62 días.")})
+    service = clinics.service(query.service_id) if query.service_id else None
+    found: list[slots.Slot] = []
+    for clinic_id in _clinics_to_search(query, service, actor):
+        clinic = clinics.clinic(clinic_id)
+        people = [query.therapist_id] if query.therapist_id else _therapists(clinic_id, query.service_id)
+        minutes = service.duration_minutes if service else clinic.slot_minutes
+        found += slots.free(clinic, people, query.date_from, until, duration_minutes=minutes, now=now)
+    return found
+
+
+def _therapists(clinic_id: int, service_id: int | None) -> list[int]:
+    return [person.id for person in clinics.therapists_of(clinic_id, service_id=service_id)]
+
+
+def _clinics_to_search(query: FreeQuery, service: Any, actor: Actor) -> list[int]:
+    """The clinics of the question, within the actor's; NotFound for a foreign one."""
+    mine = [clinic["id"] for clinic in clinics.names_of(actor)]
+    wanted = service.clinic_id if service else query.clinic_id
+    if wanted is None:
+        return mine
+    if wanted not in mine or query.clinic_id not in {None, wanted}:
+        raise NotFound
+    return [wanted]
+
+
+@api.get("/api/appointments/", requires=READERS, query=AppointmentQuery)
+def index(query: AppointmentQuery) -> dict[str, Any]:
+    """Visits that the actor may see; ``doctor=current&date=today`` is the therapist's day."""
+    return _listed(query)
+
+
+def _listed(query: AppointmentQuery) -> dict[str, Any]:
+    statement = reads.rows().where(reads.visible(shell.actor()), *_filters(query, shell.actor(), shell.now()))
+    orderings = {"starts_at": Appointment.starts_at, "created_at": Appointment.created_at, "id": Appointment.id}
+    page = listing(statement, query, show=lambda row: dict(row._mapping), orderings=orderings, default="starts_at")
+    states = tickets.of_appointments([row["id"] for row in page["results"]])
+    page["results"] = [reads.as_json(row, states.get(row["id"])) for row in page["results"]]
+    return page
+
+
+def _filters(query: AppointmentQuery, actor: Actor, now: dt.datetime) -> list[Any]:
+    zone = _zone(query.clinic_id, actor)
+    wanted: list[Any] = []
+    therapist = actor.therapist_id if query.doctor == "current" else query.therapist_id or _number(query.doctor)
+    if query.doctor == "current" or therapist is not None:
+        wanted.append(Appointment.therapist_id == therapist)
+    if query.patient_id is not None:
+        wanted.append(Appointment.patient_id == query.patient_id)
+    if query.clinic_id is not None:
+        wanted.append(Appointment.clinic_id == query.clinic_id)
+    if query.status is not None:
+        wanted.append(Appointment.status == rules.ALIASES.get(query.status, query.status))
+    first, last = _days(query, clock.local_day(now, zone))
+    if first is not None:
+        wanted.append(Appointment.starts_at >= clock.day_bounds(first, zone)[0])
+    if last is not None:
+        wanted.append(Appointment.starts_at < clock.day_bounds(last, zone)[1])
+    return wanted
+
+
+def _days(query: AppointmentQuery, today: dt.date) -> tuple[dt.date | None, dt.date | None]:
+    if query.date is None:
+        return query.date_from, query.date_to
+    try:
+        day = today if query.date == "today" else dt.date.fromisoformat(query.date)
+    except ValueError as error:
+        raise Invalid({"date": N_("Escriba una fecha como 2026-11-24.")}) from error
+    return day, day
+
+
+def _number(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not text.isdecimal():
+        raise Invalid({"doctor": N_("Escriba un número entero.")})
+    return int(text)
+
+
+def _zone(clinic_id: int | None, actor: Actor) -> str:
+    """The zone in which days of a question are meant: the clinic's, else that of the actor's first."""
+    mine = clinics.names_of(actor)
+    chosen = next((c["id"] for c in mine if clinic_id in {None, c["id"]}), None)
+    if chosen is None:
+        raise NotFound
+    return clinics.clinic(chosen).timezone
+
+
+@api.get(
+    "/api/appointments/therapist/<int:therapist_id>/", requires=READERS, query=AppointmentQuery, endpoint="of_therapist"
+)
+def of_therapist(therapist_id: int, query: AppointmentQuery) -> dict[str, Any]:
+    """A therapist's agenda over a range."""
+    return _listed(query.model_copy(update={"therapist_id": therapist_id, "doctor": None}))
+
+
+@api.get("/api/appointments/day/", requires=permissions.READ, query=AppointmentQuery)
+def day(query: AppointmentQuery) -> dict[str, Any]:
+    """All visits of a clinic's day in one answer (no pages): what boards and mirrors want."""
+    clinic_id = query.clinic_id or min(shell.actor().clinics_with(permissions.READ))
+    if not can(shell.actor(), permissions.READ, clinic_id):
+        raise NotFound
+    clinic = clinics.clinic(clinic_id)
+    first, _last = _days(query, clock.local_day(shell.now(), clinic.timezone))
+    wanted = first or clock.local_day(shell.now(), clinic.timezone)
+    found = days.visits_of_day(clinic, wanted, actor=shell.actor(), therapist_id=query.therapist_id)
+    return {"date": wanted, "clinic_id": clinic_id, "count": len(found), "results": days.as_json(found)}
+
+
+@api.post("/api/appointments/", requires=BOOKERS, body=NewAppointment, status=201)
+def create(body: NewAppointment) -> dict[str, Any]:
+    """Book a time. A patient may omit ``patient_id``; the first service of the therapist stands in for none."""
+    actor = shell.actor()
+    patient_id = body.patient_id or actor.patient_id
+    if patient_id is None:
+        raise Invalid({"patient_id": N_("Este dato es obligatorio.")})
+    service = _service(body, actor)
+    booked = appointments.book_appointment(
+        clinic_id=service.clinic_id,
+        therapist_id=body.therapist_id,
+        patient_id=patient_id,
+        service_id=service.id,
+        starts_at=_instant(body.starts_at, service.clinic_id),
+        duration_minutes=body.duration,
+        reason=body.reason,
+        notes=body.notes,
+        override_reason=body.override_reason,
+        origin="api",
+        actor=actor,
+        now=shell.now(),
+    )
+    return _one(booked.id)
+
+
+def _service(body: NewAppointment, actor: Actor) -> Any:
+    mine = {clinic["id"] for clinic in clinics.names_of(actor)}
+    if body.service_id is not None:
+        service = clinics.service(body.service_id)
+        if service.clinic_id not in mine or body.clinic_id not in {None, service.clinic_id}:
+            raise NotFound
+        return service
+    wanted = [body.clinic_id] if body.clinic_id is not None else sorted(mine)
+    for clinic_id in wanted:
+        for service in clinics.services_of(clinic_id) if clinic_id in mine else ():
+            if clinics.offers(body.therapist_id, service.id):
+                return service
+    raise Invalid({"service_id": N_("Este dato es obligatorio.")})
+
+
+def _instant(text: str, clinic_id: int) -> dt.datetime:
+    try:
+        return clock.parse_instant(text, clinics.clinic(clinic_id).timezone)
+    except ValueError as error:
+        raise Invalid({"starts_at": N_("Escriba una fecha y hora como 2026-11-24T10:30:00-05:00.")}) from error
+
+
+def _one(appointment_id: int) -> dict[str, Any]:
+    row = reads.get(appointment_id, actor=shell.actor())
+    return reads.as_json(row, row["ticket"])
+
+
+@api.get("/api/appointments/<int:appointment_id>/", requires=READERS)
+def show(appointment_id: int) -> dict[str, Any]:
+    return _one(appointment_id)
+
+
+@api.put("/api/appointments/<int:appointment_id>/", requires=BOOKERS, body=ChangedAppointment, endpoint="replace")
+@api.patch("/api/appointments/<int:appointment_id>/", requires=(*BOOKERS, permissions.ATTEND), body=ChangedAppointment)
+def change(appointment_id: int, body: ChangedAppointment) -> dict[str, Any]:
+    """Move the visit, change its state (D9) or its remarks."""
+    actor, now = shell.actor(), shell.now()
+    row = reads.get(appointment_id, actor=actor)
+    if body.starts_at is not None or body.therapist_id is not None or body.duration is not None:
+        appointments.move_appointment(
+            appointment_id,
+            starts_at=_instant(body.starts_at, row["clinic_id"]) if body.starts_at else row["starts_at"],
+            therapist_id=body.therapist_id,
+            duration_minutes=body.duration,
+            version=body.version,
+            override_reason=body.override_reason,
+            source="api",
+            actor=actor,
+            now=now,
+        )
+    if body.status is not None:
+        visits.change_status(appointment_id, body.status, reason=body.reason or "", actor=actor, now=now)
+    if body.notes is not None or (body.reason is not None and body.status is None):
+        appointments.edit_notes(
+            appointment_id, reason=None if body.status else body.reason, notes=body.notes, actor=actor, now=now
+        )
+    return _one(appointment_id)
+
+
+@api.delete("/api/appointments/<int:appointment_id>/", requires=BOOKERS, body=Cancellation)
+def cancel(appointment_id: int, body: Cancellation) -> dict[str, Any]:
+    """Cancel (D10): the row stays. Without a reason it is the patient's wish or the clinic's."""
+    actor = shell.actor()
+    reason = body.reason if body.reason in rules.CANCEL_REASONS else ("patient" if actor.patient_id else "clinic")
+    appointments.cancel_appointment(appointment_id, reason=reason, source="api", actor=actor, now=shell.now())
+    return _one(appointment_id)
+
+
+@api.patch(
+    "/api/appointments/<int:appointment_id>/status/",
+    requires=(*BOOKERS, permissions.ATTEND),
+    body=NewStatus,
+    endpoint="set_status",
+)
+def set_status(appointment_id: int, body: NewStatus) -> dict[str, Any]:
+    """Change the state through the one state machine; the present state is a no-op."""
+    visits.change_status(appointment_id, body.status, reason=body.reason, actor=shell.actor(), now=shell.now())
+    return _one(appointment_id)

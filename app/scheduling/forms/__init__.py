@@ -1,0 +1,1 @@
+"""Request data of this domain's pages, by screen."""

@@ -1,0 +1,215 @@
+"""One appointment, lists of them, and the facts a booking stands on."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, Select, and_, exists, or_, select
+from sqlalchemy.orm import aliased
+
+from app.billing.queries import tickets
+from app.clinics.models import Clinic, Room, Service, Therapist, therapist_service
+from app.kernel import money
+from app.kernel.access import Actor, can
+from app.kernel.db import db
+from app.kernel.errors import NotFound
+from app.patients.models import Patient
+from app.scheduling import permissions, rules
+from app.scheduling.models import OCCUPYING, Appointment, AppointmentEvent, Encounter
+
+
+def visible(actor: Actor) -> Any:
+    """The WHERE of what an actor may see: their clinics, their own agenda, their own visits."""
+    allowed: list[Any] = [Appointment.clinic_id.in_(actor.clinics_with(permissions.READ))]
+    if actor.therapist_id and can(actor, permissions.READ_ASSIGNED):
+        allowed.append(Appointment.therapist_id == actor.therapist_id)
+    if actor.patient_id and permissions.READ_OWN.code in actor.own:
+        allowed.append(Appointment.patient_id == actor.patient_id)
+    return or_(*allowed)
+
+
+def locked(appointment_id: int, *, actor: Actor) -> Appointment:
+    """The row to change, locked until the transaction ends. Raises NotFound."""
+    row = db.session.scalar(
+        select(Appointment).where(Appointment.id == appointment_id, visible(actor)).with_for_update()
+    )
+    if row is None:
+        raise NotFound
+    return row
+
+
+def encounter_of(appointment_id: int) -> Encounter | None:
+    return db.session.scalar(select(Encounter).where(Encounter.appointment_id == appointment_id))
+
+
+def booking_facts(*, clinic_id: int, therapist_id: int, patient_id: int, service_id: int, actor: Actor) -> Row[Any]:
+    """Everything a booking must know, in one query. Raises NotFound when one of the four does not
+    belong to the others (another clinic's service, another organization's patient)."""
+    earlier = aliased(Appointment)
+    row = db.session.execute(
+        select(
+            Clinic.organization_id,
+            Clinic.timezone,
+            Clinic.currency,
+            Clinic.tax_rate_bp,
+            Service.name.label("service_name"),
+            Service.duration_minutes,
+            Service.price_cents,
+            Service.is_online,
+            Patient.full_name.label("patient_name"),
+            Therapist.display_name.label("therapist_name"),
+            ~exists().where(earlier.patient_id == patient_id, earlier.status.in_(OCCUPYING)).label("is_first_visit"),
+        )
+        .join(Service, and_(Service.id == service_id, Service.clinic_id == Clinic.id, Service.is_active.is_(True)))
+        .join(
+            therapist_service,
+            and_(therapist_service.c.service_id == Service.id, therapist_service.c.therapist_id == therapist_id),
+        )
+        .join(Therapist, and_(Therapist.id == therapist_id, Therapist.deleted_at.is_(None)))
+        .join(
+            Patient,
+            and_(
+                Patient.id == patient_id,
+                Patient.organization_id == Clinic.organization_id,
+                Patient.deleted_at.is_(None),
+            ),
+        )
+        .where(Clinic.id == clinic_id, Clinic.is_active.is_(True), Clinic.organization_id == actor.organization_id)
+    ).first()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def clash(
+    *,
+    starts_at: datetime,
+    ends_at: datetime,
+    therapist_id: int,
+    patient_id: int,
+    room_id: int | None,
+    except_id: int | None = None,
+) -> Row[Any] | None:
+    """An occupying visit that overlaps by therapist, patient or room; reliable under the booking lock."""
+    same = [Appointment.therapist_id == therapist_id, Appointment.patient_id == patient_id]
+    if room_id is not None:
+        same.append(Appointment.room_id == room_id)
+    query = select(Appointment.id, Appointment.therapist_id, Appointment.patient_id, Appointment.room_id).where(
+        Appointment.starts_at < ends_at,
+        Appointment.ends_at > starts_at,
+        Appointment.status.in_(OCCUPYING),
+        or_(*same),
+    )
+    if except_id is not None:
+        query = query.where(Appointment.id != except_id)
+    return db.session.execute(query).first()
+
+
+COLUMNS = (
+    Appointment.id,
+    Appointment.uid,
+    Appointment.sequence,
+    Appointment.version,
+    Appointment.status,
+    Appointment.confirmation,
+    Appointment.starts_at,
+    Appointment.ends_at,
+    Appointment.status_since,
+    Appointment.arrived_at,
+    Appointment.origin,
+    Appointment.reason,
+    Appointment.notes,
+    Appointment.cancel_reason,
+    Appointment.is_first_visit,
+    Appointment.reschedule_count,
+    Appointment.clinic_id,
+    Appointment.therapist_id,
+    Appointment.patient_id,
+    Appointment.service_id,
+    Appointment.room_id,
+    Clinic.name.label("clinic_name"),
+    Clinic.timezone,
+    Clinic.currency,
+    Therapist.display_name.label("therapist_name"),
+    Patient.full_name.label("patient_name"),
+    Patient.document_number,
+    Patient.phone,
+    Patient.birth_date,
+    Service.name.label("service_name"),
+    Service.colour,
+    Service.price_cents,
+    Room.name.label("room_name"),
+    Encounter.status.label("encounter_status"),
+    Encounter.started_at,
+    Encounter.finished_at,
+)
+
+
+def rows() -> Select[Any]:
+    """The joined row of a visit as every screen reads it: Core columns, no object graph."""
+    return (
+        select(*COLUMNS)
+        .join(Clinic, Clinic.id == Appointment.clinic_id)
+        .join(Therapist, Therapist.id == Appointment.therapist_id)
+        .join(Patient, Patient.id == Appointment.patient_id)
+        .join(Service, Service.id == Appointment.service_id)
+        .outerjoin(Room, Room.id == Appointment.room_id)
+        .outerjoin(Encounter, Encounter.appointment_id == Appointment.id)
+    )
+
+
+def get(appointment_id: int, *, actor: Actor) -> Mapping[str, Any]:
+    """One visit: the columns of ``rows`` with ``ticket`` (or None) and ``state``. Raises NotFound."""
+    row = db.session.execute(rows().where(Appointment.id == appointment_id, visible(actor))).mappings().first()
+    if row is None:
+        raise NotFound
+    ticket = tickets.of_appointments([appointment_id]).get(appointment_id)
+    state = rules.label_of(row["status"], row["confirmation"], row["encounter_status"])
+    return {**row, "ticket": ticket, "state": state, "state_label": rules.LABELS[state]}
+
+
+def history(appointment_id: int) -> list[Row[Any]]:
+    """The transitions of a visit, the oldest first. The caller has loaded the visit in scope."""
+    event = AppointmentEvent
+    return list(
+        db.session.execute(
+            select(
+                event.from_status,
+                event.to_status,
+                event.at,
+                event.reason,
+                event.source,
+                event.is_undo,
+                event.old_starts_at,
+                event.new_starts_at,
+                event.by_user_id,
+            )
+            .where(event.appointment_id == appointment_id)
+            .order_by(event.at, event.id)
+        )
+    )
+
+
+def as_json(row: Mapping[str, Any], ticket: Any) -> dict[str, Any]:
+    """A visit as the API shows it (interface.md)."""
+    return {
+        "id": row["id"],
+        "uid": row["uid"],
+        "sequence": row["sequence"],
+        "version": row["version"],
+        "status": row["status"],
+        "confirmation": row["confirmation"],
+        "encounter_status": row["encounter_status"],
+        "starts_at": row["starts_at"],
+        "ends_at": row["ends_at"],
+        "reason": row["reason"],
+        "notes": row["notes"],
+        "patient": {"id": row["patient_id"], "full_name": row["patient_name"]},
+        "therapist": {"id": row["therapist_id"], "full_name": row["therapist_name"]},
+        "clinic": {"id": row["clinic_id"], "name": row["clinic_name"]},
+        "service": {"id": row["service_id"], "name": row["service_name"]},
+        "room": {"id": row["room_id"], "name": row["room_name"]} if row["room_id"] else None,
+        "price": money.decimal_text(ticket.amount_cents if ticket else row["price_cents"]),
+        "currency": row["currency"],
+        "ticket": {"id": ticket.ticket_id, "number": ticket.code, "payment_state": ticket.state} if ticket else None,
+    }

@@ -1,0 +1,97 @@
+"""A clinic's day: its visits, ready for the agenda, the front desk and the JSON list. Two queries."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from app.billing.queries import tickets
+from app.clinics.queries import ClinicFacts
+from app.kernel import clock
+from app.kernel.access import Actor, require
+from app.kernel.db import db
+from app.kernel.errors import NotFound
+from app.scheduling import permissions, rules
+from app.scheduling.models import Appointment
+from app.scheduling.queries import appointments as reads
+
+HIDDEN = ("entered-in-error",)
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A row of the day: ``row`` are the columns of ``reads.rows``; times as the clinic's wall clock."""
+
+    row: Any
+    state: str
+    label: str
+    starts: str
+    ends: str
+    start_minute: int
+    minutes: int
+    ticket: tickets.TicketState | None
+
+    @property
+    def owed_cents(self) -> int:
+        """What is still to be paid for an attended or present visit; 0 when nothing is."""
+        return self.ticket.owed_cents if self.ticket else 0
+
+
+def visits_of_day(
+    clinic: ClinicFacts, day: date, *, actor: Actor, therapist_id: int | None = None, with_hidden: bool = False
+) -> list[Visit]:
+    """The visits that start on a local day of the clinic, by time. Raises Forbidden."""
+    require(actor, permissions.READ, clinic.id)
+    start, end = clock.day_bounds(day, clinic.timezone)
+    query = (
+        reads.rows()
+        .where(Appointment.clinic_id == clinic.id, Appointment.starts_at >= start, Appointment.starts_at < end)
+        .order_by(Appointment.starts_at, Appointment.id)
+    )
+    if therapist_id is not None:
+        query = query.where(Appointment.therapist_id == therapist_id)
+    if not with_hidden:
+        query = query.where(Appointment.status.not_in(HIDDEN))
+    found = db.session.execute(query).all()
+    states = tickets.of_appointments([row.id for row in found])
+    return [visit_of(row, states.get(row.id), clinic.timezone) for row in found]
+
+
+def visit_of(row: Any, ticket: tickets.TicketState | None, zone: str) -> Visit:
+    starts, ends = clock.local(row.starts_at, zone), clock.local(row.ends_at, zone)
+    state = rules.label_of(row.status, row.confirmation, row.encounter_status)
+    return Visit(
+        row=row,
+        state=state,
+        label=rules.LABELS[state],
+        starts=f"{starts.hour:02d}:{starts.minute:02d}",
+        ends=f"{ends.hour:02d}:{ends.minute:02d}",
+        start_minute=starts.hour * 60 + starts.minute,
+        minutes=int((row.ends_at - row.starts_at).total_seconds() // 60),
+        ticket=ticket,
+    )
+
+
+def one_visit(appointment_id: int, *, actor: Actor) -> Visit:
+    """One visit as the day's lists show it. Raises NotFound."""
+    row = db.session.execute(reads.rows().where(Appointment.id == appointment_id, reads.visible(actor))).first()
+    if row is None:
+        raise NotFound
+    return visit_of(row, tickets.of_appointments([row.id]).get(row.id), row.timezone)
+
+
+def as_json(visits: list[Visit]) -> list[dict[str, Any]]:
+    return [reads.as_json(visit.row._mapping, visit.ticket) for visit in visits]
+
+
+def counts(visits: list[Visit]) -> Mapping[str, int]:
+    """How many visits are in each state, for the counters."""
+    found: dict[str, int] = {}
+    for visit in visits:
+        found[visit.state] = found.get(visit.state, 0) + 1
+    return found
+
+
+def minutes_since(instant: datetime, now: datetime) -> int:
+    """Whole minutes, never negative."""
+    return max(0, int((now - instant).total_seconds() // 60))

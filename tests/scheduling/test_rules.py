@@ -1,0 +1,99 @@
+"""Decisions about time and states, without a database."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.scheduling import rules
+from app.scheduling.rules import Busy, Shift, Status
+
+NINE = datetime(2026, 11, 24, 14, 0, tzinfo=UTC)
+
+
+def minutes(value: int) -> timedelta:
+    return timedelta(minutes=value)
+
+
+def starts(shifts: list[Shift], busy: list[Busy], *, duration: int = 45, step: int = 15) -> list[int]:
+    found = rules.free_starts(shifts, busy, duration=minutes(duration), step=minutes(step), not_before=NINE)
+    return [int((s.starts_at - NINE).total_seconds() // 60) for s in found]
+
+
+def test_free_starts_stay_inside_the_shift_and_around_visits() -> None:
+    morning = Shift(NINE, NINE + minutes(120), 1)
+    assert starts([morning], []) == [0, 15, 30, 45, 60, 75]
+    assert starts([morning], [Busy(NINE + minutes(30), NINE + minutes(60))]) == [60, 75]
+
+
+def test_a_visit_off_the_grid_pushes_to_the_next_line() -> None:
+    morning = Shift(NINE, NINE + minutes(120), 1)
+    assert starts([morning], [Busy(NINE, NINE + minutes(50))]) == [60, 75]
+
+
+periods = st.tuples(st.integers(0, 400), st.integers(5, 90)).map(
+    lambda p: Busy(NINE + minutes(p[0]), NINE + minutes(p[0] + p[1]))
+)
+
+
+@given(st.lists(periods, max_size=12), st.sampled_from([5, 15, 20, 30]), st.sampled_from([15, 30, 45, 60]))
+def test_no_free_start_overlaps_a_visit_and_none_is_missed(busy: list[Busy], step: int, duration: int) -> None:
+    shift = Shift(NINE, NINE + minutes(480), None)
+    found = set(starts([shift], busy, duration=duration, step=step))
+    taken = [
+        (int((b.starts_at - NINE).total_seconds() // 60), int((b.ends_at - NINE).total_seconds() // 60)) for b in busy
+    ]
+    expected = {
+        start
+        for start in range(0, 480 - duration + 1, step)
+        if not any(a < start + duration and start < b for a, b in taken)
+    }
+    assert found == expected
+
+
+def test_subtract_cuts_absences_out() -> None:
+    day = [Shift(NINE, NINE + minutes(480), 7)]
+    pieces = rules.subtract(
+        day, [(NINE + minutes(60), NINE + minutes(120)), (NINE + minutes(450), NINE + minutes(600))]
+    )
+    assert [(p.starts_at, p.ends_at, p.room_id) for p in pieces] == [
+        (NINE, NINE + minutes(60), 7),
+        (NINE + minutes(120), NINE + minutes(450), 7),
+    ]
+
+
+def check(origin: str, target: str, *, ago: int = 1, may_correct: bool = False, has_payment: bool = False) -> bool:
+    return rules.check_transition(
+        origin, target, since=NINE - minutes(ago), now=NINE, may_correct=may_correct, has_payment=has_payment
+    )
+
+
+@pytest.mark.parametrize("origin", list(Status))
+@pytest.mark.parametrize("target", list(Status))
+def test_every_pair_is_a_step_an_undo_or_refused(origin: Status, target: Status) -> None:
+    if target in rules.STEPS.get(origin, ()):
+        assert check(origin, target) is False
+    elif (origin, target) in rules.UNDO:
+        assert check(origin, target) is True
+    else:
+        with pytest.raises(rules.InvalidTransition) as refused:
+            check(origin, target)
+        assert refused.value.details["allowed"] == rules.allowed_from(origin)
+
+
+def test_undo_has_a_time_after_which_a_supervisor_is_needed() -> None:
+    with pytest.raises(rules.TooLateToUndo):
+        check("arrived", "booked", ago=16)
+    assert check("arrived", "booked", ago=16, may_correct=True)
+
+
+def test_an_arrival_with_a_payment_is_not_undone() -> None:
+    with pytest.raises(rules.HasPayment):
+        check("arrived", "booked", has_payment=True)
+
+
+def test_the_desk_sees_confirmation_and_session_beside_the_status() -> None:
+    assert rules.label_of("booked", "accepted", None) == "confirmed"
+    assert rules.label_of("fulfilled", "needs-action", "in-progress") == "in-session"
+    assert rules.label_of("fulfilled", "needs-action", "finished") == "fulfilled"
