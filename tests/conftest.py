@@ -9,7 +9,6 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 from flask import Flask
 from flask_migrate import upgrade
@@ -42,23 +41,12 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
-def _create_database(name: str, template: str = "template0") -> str:
-    with psycopg.connect(SERVER, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
-    return SERVER.replace("/postgres", f"/{name}", 1)
-
-
-def _drop_database(name: str) -> None:
-    with psycopg.connect(SERVER, autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-
-
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterator[str]:
     """A migrated database with the cast in it: a file name, or a database name on the server."""
     folder = tmp_path_factory.mktemp("template")
     name = f"t_{uuid.uuid4().hex}"
-    url = _create_database(name) if SERVER else f"sqlite:///{folder}/template.sqlite3"
+    url = services.new_database(SERVER, name) if SERVER else f"sqlite:///{folder}/template.sqlite3"
     app = create_app(settings_for(folder, url, redis_url))
     with app.app_context():
         upgrade(directory=app.extensions["migrate"].directory)
@@ -72,15 +60,15 @@ def template(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterat
         db.engine.dispose()
     yield name if SERVER else str(folder / "template.sqlite3")
     if SERVER:
-        _drop_database(name)
+        services.drop_database(SERVER, name)
 
 
 @pytest.fixture
 def database_url(template: str, tmp_path: Path) -> Iterator[str]:
     if SERVER:
         name = f"t_{uuid.uuid4().hex}"
-        yield _create_database(name, template)
-        _drop_database(name)
+        yield services.new_database(SERVER, name, template)
+        services.drop_database(SERVER, name)
     else:
         shutil.copy(template, tmp_path / "test.sqlite3")
         yield f"sqlite:///{tmp_path}/test.sqlite3"

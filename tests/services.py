@@ -86,12 +86,19 @@ def postgres_server() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def new_database(server_url: str, name: str) -> str:
-    """The URL of an empty database `name` on the server of `postgres_server`, for a worker of its own."""
-    with psycopg.connect(server_url.replace("+psycopg", ""), autocommit=True) as connection:
-        for statement in ("DROP DATABASE IF EXISTS {}", "CREATE DATABASE {}"):
-            connection.execute(sql.SQL(statement).format(sql.Identifier(name)))
+def new_database(server_url: str, name: str, template: str = "template1") -> str:
+    """The URL of a new database `name` on the server of `postgres_server`, a copy of `template`."""
+    _run_sql(server_url, "CREATE DATABASE {} TEMPLATE {}", name, template)
     return server_url.replace("/postgres?", f"/{name}?")
+
+
+def drop_database(server_url: str, name: str) -> None:
+    _run_sql(server_url, "DROP DATABASE {} WITH (FORCE)", name)
+
+
+def _run_sql(server_url: str, statement: str, *names: str) -> None:
+    with psycopg.connect(server_url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
 
 @contextmanager

@@ -134,6 +134,18 @@ def insert(table: Table | type[Base]) -> Any:
     return postgresql.insert(table) if on_postgresql() else sqlite.insert(table)
 
 
+def insert_new(model: type[Base], values: dict[str, Any]) -> Any:
+    """Insert a row unless its key is taken; its primary key (first column), or None when it was there.
+
+    Waits for another transaction that is inserting the same key. RETURNING and not ``rowcount``, which
+    psycopg leaves at -1 here.
+    """
+    first = model.__mapper__.primary_key[0]
+    return db.session.execute(
+        insert(model).values(**values).on_conflict_do_nothing().returning(first)
+    ).scalar_one_or_none()
+
+
 def changed(result: Any) -> int:
     """How many rows a statement changed: the outcome of a compare-and-set."""
     return int(result.rowcount)

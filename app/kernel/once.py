@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import JSON, LargeBinary, String, delete, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.kernel.db import Base, changed, db, insert
+from app.kernel.db import Base, db, insert_new
 from app.kernel.errors import Conflict
 from app.kernel.words import N_
 
@@ -57,8 +57,7 @@ def begin(owner: str, token: str, print_: str, *, now: datetime) -> Answer | Non
     Raises SubmissionMismatch when the token belongs to another request of the owner.
     """
     values = {"owner": owner, "token": token, "fingerprint": print_, "created_at": now}
-    claimed = db.session.execute(insert(Submission).values(**values).on_conflict_do_nothing())
-    if changed(claimed):
+    if insert_new(Submission, values) is not None:
         return None
     row = db.session.execute(
         select(Submission.fingerprint, Submission.status, Submission.headers, Submission.body).where(
