@@ -1,0 +1,208 @@
+"""The real thing for tests: script/supervisor.py with gunicorn, worker and Redis, on a port of its own.
+
+``served`` has the cast of tests/cast.py, ``served_demo`` the demo clinic (one for the whole run: look,
+and change only what nobody else looks at). A folder's conftest imports the fixtures it wants.
+"""
+
+import http.client
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+import psutil
+import pytest
+
+from script import supervisor
+from tests import conftest
+from tests.cast import PASSWORD
+
+READY_WITHIN = 60.0
+STOP_WITHIN = 20.0
+DEMO_PASSWORD = "mediconnect-demo"
+# Of the machine or a developer's `.env`: a served copy gets its own.
+FOREIGN = re.compile(r"MEDICONNECT_.*|.*_URL|DATA_DIR|HOST|PORT|SECRET_KEY|ENCRYPTION_KEYS|DEMO_PASSWORD|WEB_PROCESSES")
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return orjson.loads(self.body)
+
+
+class Program:
+    """A client of the JSON interface on one kept connection; not to be shared between threads."""
+
+    def __init__(self, port: int, token: str = "") -> None:
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        self.token = token
+
+    def call(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
+        sent = {"Content-Type": "application/json", **{k.replace("_", "-"): v for k, v in headers.items()}}
+        if self.token:
+            sent["Authorization"] = f"Bearer {self.token}"
+        self.connection.request(method, path, orjson.dumps(body) if body is not None else None, sent)
+        answer = self.connection.getresponse()
+        return Answer(answer.status, dict(answer.headers), answer.read())
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running MediConnect. ``pids`` finds its parts, for those who want to kill one."""
+
+    port: int
+    data_dir: Path
+    environment: Mapping[str, str]
+    process: "subprocess.Popen[bytes]"
+    password: str
+    log: Path
+    programs: list[Program] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def outbox(self) -> Path:
+        """Where every mail lands that would have been sent."""
+        return self.data_dir / "outbox"
+
+    def pids(self, part: str) -> list[int]:
+        """Processes of ``gunicorn``, ``worker.py`` or ``valkey``, parents first."""
+        children = psutil.Process(self.process.pid).children(recursive=True)
+        return [child.pid for child in children if part in " ".join(child.cmdline())]
+
+    def program(self, email: str = "") -> Program:
+        """A JSON client, signed in when an e-mail is given; closed with the server."""
+        program = Program(self.port)
+        self.programs.append(program)
+        if email:
+            answer = program.call("POST", "/api/auth/login/", {"email": email, "password": self.password})
+            assert answer.status == 200, answer.body
+            program.token = answer.json["access"]
+        return program
+
+    def flask(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run a ``flask`` command on the same data."""
+        return run_flask(self.environment, *arguments)
+
+    def close(self) -> None:
+        for program in self.programs:
+            program.close()
+
+
+def run_flask(environment: Mapping[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "flask", *arguments]
+    return subprocess.run(
+        command, cwd=supervisor.ROOT, env=dict(environment), capture_output=True, text=True, check=False
+    )
+
+
+def environment_for(data_dir: Path, database_url: str, port: int, env: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not FOREIGN.fullmatch(name)}
+    own = {"MEDICONNECT_ENV": env, "DATA_DIR": str(data_dir), "DATABASE_URL": database_url, "PORT": str(port)}
+    return {**kept, **own, "LOG_LEVEL": "warning"}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def serve(data_dir: Path, database_url: str = "", *, env: str = "test", **settings: str) -> Iterator[Served]:
+    """Start everything on ``data_dir`` and wait until /healthz is good; stop it by its id at the end."""
+    port, log = free_port(), data_dir / "served.log"
+    environment = environment_for(data_dir, database_url, port, env) | settings
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "script/supervisor.py"],
+            cwd=supervisor.ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=supervisor.die_with_parent,
+        )
+        try:
+            _wait_until_ready(process, port, log)
+            password = DEMO_PASSWORD if env == "demo" else PASSWORD
+            with closing(Served(port, data_dir, environment, process, password, log)) as running:
+                yield running
+        finally:
+            _stop(process)
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(STOP_WITHIN)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _wait_until_ready(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+    deadline = time.monotonic() + READY_WITHIN
+    while not _is_healthy(port):
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"The server did not start (status {process.poll()}):\n{log.read_text()[-4000:]}")
+        time.sleep(0.05)
+
+
+def _is_healthy(port: int) -> bool:
+    program = Program(port)
+    try:
+        return program.call("GET", "/healthz").status == 200
+    except OSError:
+        return False
+    finally:
+        program.close()
+
+
+@pytest.fixture
+def served(database_url: str) -> Iterator[Served]:
+    """Everything running on a copy of the cast; stopped after the test."""
+    with _folder() as folder, serve(folder, database_url) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def served_demo() -> Iterator[Served]:
+    """Everything running on the demo clinic, as ``script/server`` would; shared by all tests that ask."""
+    name = f"t_{uuid.uuid4().hex}"
+    url = conftest._create_database(name) if conftest.SERVER else ""
+    try:
+        with _folder() as folder, serve(folder, url, env="demo") as running:
+            yield running
+    finally:
+        if conftest.SERVER:
+            conftest._drop_database(name)
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    # pytest's folders can be too long for the path of Redis' socket
+    with tempfile.TemporaryDirectory(prefix="mc-served-", ignore_cleanup_errors=True) as name:
+        yield Path(name)
