@@ -94,6 +94,17 @@ def _check_pace(account: str, place: str, now: datetime) -> None:
         raise TooMany(details={"retry_after": 60})
 
 
+def count_try(purpose: str, *, address: str, most: int, now: datetime) -> None:
+    """Count something that a stranger did. Raises TooMany beyond ``most`` from an address in a while."""
+    place = ids.digest(f"{purpose}:{address}")
+    recent = select(func.count()).where(
+        LoginAttempt.address_hash == place, LoginAttempt.at > now - rules.FAILURE_WINDOW
+    )
+    if (db.session.scalar(recent) or 0) >= most:
+        raise TooMany(details={"retry_after": 60})
+    db.session.add(LoginAttempt(account_hash=place, address_hash=place, at=now, succeeded=True))
+
+
 def open_session(user_id: int, *, kind: str, device: str, now: datetime) -> SignIn:
     """A new session row with a secret of 256 bits. The identity was proven by the caller."""
     token = ids.secret()

@@ -2,21 +2,26 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, and_, case, column, false, func, or_, select, table
 from sqlalchemy.sql.elements import ColumnElement
 
-from app.clinics.models import Ubigeo
+from app.clinics.models import Organization, Ubigeo
+from app.identity.models import User
 from app.kernel.access import Actor, can
-from app.kernel.db import db
+from app.kernel.db import UtcDateTime, db
 from app.kernel.errors import Invalid, NotFound
 from app.kernel.words import N_
 from app.patients import permissions, rules
 from app.patients.models import Patient
 
 # scheduling stands above; whose patient somebody is can be read from its table all the same
-_APPOINTMENT = table("appointment", column("patient_id"), column("therapist_id"))
+_APPOINTMENT = table(
+    "appointment", column("patient_id"), column("therapist_id"), column("status"), column("starts_at", UtcDateTime)
+)
+_AHEAD = ("proposed", "pending", "booked", "arrived", "checked-in")
 
 _ROW = (
     Patient.id,
@@ -144,3 +149,20 @@ def by_document(kind: str, number: str, *, actor: Actor) -> dict[str, Any] | Non
     )
     row = db.session.execute(statement).mappings().first()
     return dict(row) if row else None
+
+
+def has_visits_ahead(patient_id: int, *, now: datetime) -> bool:
+    """Whether the person has visits that are still to come."""
+    visit = _APPOINTMENT.c
+    ahead = (visit.patient_id == patient_id, visit.status.in_(_AHEAD), visit.starts_at > now)
+    return db.session.scalar(select(visit.patient_id).where(*ahead).limit(1)) is not None
+
+
+def account_of(email: str) -> int | None:
+    """The user with an address; for the registration alone, whose answers do not show it."""
+    return db.session.scalar(select(User.id).where(User.email == email))
+
+
+def home_organization() -> int:
+    """Where people register themselves: the organization this installation was made for."""
+    return db.session.scalars(select(func.min(Organization.id))).one()

@@ -158,7 +158,7 @@ def phone(value: str) -> str:
     """E.164 (``+51987654321``); without a country code the number is Peruvian. Empty stays empty."""
     if not value.strip():
         return ""
-    import phonenumbers  # 20 MB and 80 ms that only writes need
+    import phonenumbers  # 7 MB and 40 ms that only writes need
 
     try:
         number = phonenumbers.parse(value, HOME_REGION)

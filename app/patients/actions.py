@@ -1,0 +1,191 @@
+"""Writes: register at the desk or by oneself, change, archive and restore."""
+
+import zlib
+from datetime import datetime
+from typing import Any
+
+from flask_babel import gettext as _
+from sqlalchemy import update
+from sqlalchemy.exc import IntegrityError
+
+from app.clinics.queries import ubigeo
+from app.identity import actions as identity
+from app.identity.rules import check_password
+from app.kernel import clock, outbox
+from app.kernel.access import Actor, require
+from app.kernel.db import changed, db, insert, lock
+from app.kernel.errors import Conflict, Invalid, RuleBroken
+from app.kernel.outbox import Event
+from app.kernel.words import N_
+from app.notifications import actions as notifications
+from app.patients import events, permissions, queries, rules
+from app.patients.models import Patient
+
+MOST_REGISTRATIONS = 20  # from one address in a quarter of an hour: families and clinics share one
+
+
+class PatientExists(Conflict):
+    """The document is somebody's already; ``details`` names whom, if the actor may see them."""
+
+    code = "PATIENT_EXISTS"
+    message = N_("Este documento ya está registrado.")
+
+
+class StalePatient(Conflict):
+    """Somebody changed the person since the form was opened; nothing was overwritten."""
+
+    code = "STALE_VERSION"
+    message = N_("Otra persona cambió estos datos mientras usted los editaba. Revise los actuales y vuelva a intentar.")
+
+
+class VisitsAhead(RuleBroken):
+    message = N_("Tiene citas por venir. Cancélelas o muévalas antes de archivar la ficha.")
+
+
+def register_patient(details: rules.Details, *, actor: Actor, now: datetime) -> int:
+    """Register a person in the actor's organization and return their id.
+
+    Raises Invalid with every wrong field, PatientExists for a known document.
+    """
+    require(actor, permissions.REGISTER)
+    clean = _tidy(details, now)
+    values = {"organization_id": actor.organization_id, "created_by": actor.user_id, **_values(clean)}
+    statement = insert(Patient).values(**values, version=1, created_at=now)
+    patient_id = db.session.scalar(statement.on_conflict_do_nothing().returning(Patient.id))
+    if patient_id is None:
+        raise _exists(clean, actor)
+    _record(events.PatientRegistered(patient_id, origin="desk"), patient_id, actor=actor, now=now)
+    return int(patient_id)
+
+
+def update_patient(patient_id: int, details: rules.Details, *, version: int, actor: Actor, now: datetime) -> None:
+    """Replace a person's details as they were at ``version``; the same again is a no-op.
+
+    Raises NotFound, Invalid, StalePatient, PatientExists.
+    """
+    require(actor, permissions.UPDATE)
+    before = queries.get(patient_id, actor=actor)
+    if before["version"] != version:
+        raise StalePatient
+    clean = _tidy(details, now)
+    fields = [name for name in rules.FIELDS if getattr(clean, name) != before[name]]
+    if not fields:
+        return
+    same = (Patient.id == patient_id, Patient.version == version)
+    statement = update(Patient).where(*same).values(**_values(clean), version=version + 1)
+    try:
+        with db.session.begin_nested():  # on PostgreSQL the refusal would end the whole transaction
+            if not changed(db.session.execute(statement)):
+                raise StalePatient
+    except IntegrityError as error:
+        raise _exists(clean, actor) from error
+    _record(events.PatientUpdated(patient_id, fields=fields), patient_id, actor=actor, now=now)
+
+
+def archive_patient(patient_id: int, *, actor: Actor, now: datetime) -> None:
+    """Take a person out of searches; nothing is deleted. Raises NotFound, VisitsAhead."""
+    require(actor, permissions.ARCHIVE)
+    queries.get(patient_id, actor=actor)
+    if queries.has_visits_ahead(patient_id, now=now):
+        raise VisitsAhead
+    if _set_deleted(patient_id, now):
+        _record(events.PatientArchived(patient_id), patient_id, actor=actor, now=now)
+
+
+def restore_patient(patient_id: int, *, actor: Actor, now: datetime) -> None:
+    """Undo ``archive_patient``. Raises NotFound."""
+    require(actor, permissions.ARCHIVE)
+    queries.get(patient_id, actor=actor)
+    if _set_deleted(patient_id, None):
+        _record(events.PatientRestored(patient_id), patient_id, actor=actor, now=now)
+
+
+def register_self(details: rules.Details, *, password: str, address: str, now: datetime) -> None:
+    """Somebody registers themselves: a patient and their account, or neither.
+
+    Says nothing about who is known: with the address of an existing account nothing is made, the owner
+    gets a mail, and the caller cannot tell (the same work of the password hash is done). The document
+    is asked at the desk, where a paper can be seen; taken here, it would tell who is a patient.
+    Raises Invalid, WeakPassword, TooMany.
+    """
+    identity.count_try("registration", address=address, most=MOST_REGISTRATIONS, now=now)
+    clean = _tidy(details, now)
+    if not clean.email:
+        raise Invalid({"email": N_("Escriba su correo.")})
+    check_password(password, staff=False, words=(clean.email, clean.full_name))
+    lock("registration", zlib.crc32(clean.email.encode()) - 2**31)  # two clicks: the second finds the first's account
+    account = queries.account_of(clean.email)
+    if account is None:
+        _open_account(clean, password, now)
+    else:
+        identity.hash_password(password)
+        _tell_owner(account, clean.email, now)
+
+
+def _open_account(clean: rules.Details, password: str, now: datetime) -> None:
+    organization_id = queries.home_organization()
+    statement = insert(Patient).values(
+        organization_id=organization_id, **{**_values(clean), "document_number": None}, version=1, created_at=now
+    )
+    patient_id = db.session.scalar(statement.returning(Patient.id))
+    identity.create_user(
+        organization_id=organization_id,
+        email=clean.email,
+        full_name=f"{clean.given_names} {clean.paternal_surname}",
+        password=password,
+        patient_id=patient_id,
+        actor=None,
+        now=now,
+    )
+    _record(events.PatientRegistered(patient_id, origin="self"), patient_id, actor=None, now=now)
+
+
+def _tell_owner(user_id: int, address: str, now: datetime) -> None:
+    text = _(
+        "Alguien pidió una cuenta en MediConnect con este correo, que ya tiene una. Si fue usted, ingrese con su"
+        " contraseña de siempre. Si no fue usted, no tiene que hacer nada: no cambió nada."
+    )
+    notifications.deliver(
+        key=f"registration:{user_id}:{now:%Y-%m-%d}",  # one mail a day, however often somebody tries
+        kind="registration_repeated",
+        address=address,
+        subject=_("Usted ya tiene una cuenta en MediConnect"),
+        text=text,
+        clinic_id=None,
+        patient_id=None,
+        subject_id=user_id,
+        now=now,
+    )
+
+
+def _tidy(details: rules.Details, now: datetime) -> rules.Details:
+    clean = rules.tidy(details, today=clock.local_day(now, rules.HOME_ZONE))
+    if clean.ubigeo and ubigeo.find(clean.ubigeo) is None:
+        raise Invalid({"ubigeo": N_("Elija el distrito de la lista.")})
+    return clean
+
+
+def _values(clean: rules.Details) -> dict[str, Any]:
+    columns = {name: getattr(clean, name) for name in rules.FIELDS}
+    return {**columns, "full_name": clean.full_name, "search_text": clean.search_text}
+
+
+def _exists(clean: rules.Details, actor: Actor) -> PatientExists:
+    person = queries.by_document(clean.document_type, clean.document_number or "", actor=actor)
+    if person is None:
+        return PatientExists()
+    if person["deleted_at"] is not None:
+        archived = N_("Este documento es de una ficha archivada. Quien supervisa puede restaurarla.")
+        return PatientExists(archived, details={"patient_id": person["id"], "archived": True})
+    return PatientExists(details={"patient_id": person["id"], "full_name": person["full_name"]})
+
+
+def _set_deleted(patient_id: int, at: datetime | None) -> bool:
+    other = Patient.deleted_at.is_(None) if at else Patient.deleted_at.is_not(None)
+    return bool(
+        changed(db.session.execute(update(Patient).where(Patient.id == patient_id, other).values(deleted_at=at)))
+    )
+
+
+def _record(event: Event, patient_id: int, *, actor: Actor | None, now: datetime) -> None:
+    outbox.record(event, actor=actor, now=now, clinic_id=None, subject_id=patient_id, patient_id=patient_id)
