@@ -16,11 +16,12 @@ from app.operations import api as operations_api
 from app.realtime import regions, relay, sockets
 from app.scheduling import api as scheduling_api
 from app.scheduling import live as scheduling_live
+from app.scheduling import pages as scheduling_pages
 from app.scheduling import permissions as scheduling_permissions
 from app.web import frame, navigation
 
 PERMISSIONS = (identity_permissions, clinics_permissions, scheduling_permissions)
-PAGES = (*identity_pages.BLUEPRINTS,)
+PAGES = (*identity_pages.BLUEPRINTS, *scheduling_pages.BLUEPRINTS,)
 APIS = (openapi.api, identity_api.api, operations_api.api, scheduling_api.api)
 LIVE_REGIONS: tuple[regions.Region, ...] = (scheduling_live.AGENDA, scheduling_live.DESK, scheduling_live.MY_VISITS)
 MENU: tuple[navigation.Entry, ...] = ()

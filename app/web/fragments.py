@@ -5,6 +5,7 @@ partials by element id, and views never read a header.
 """
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Response, flash, make_response, redirect, render_template, request
 from markupsafe import Markup
@@ -66,6 +67,18 @@ def answer(
     if close_dialog:
         response.headers["HX-Trigger"] = "dialog:close"
     return response
+
+
+def back(otherwise: str) -> str:
+    """Where a form without script returns to: the path in its ``next``, else ``otherwise``."""
+    return local_path(request.form.get("next", "")) or otherwise
+
+
+def local_path(url: str) -> str:
+    """A path of this site, or nothing: no open redirect."""
+    parts = urlsplit(url)
+    safe = url.startswith("/") and not url.startswith(("//", "/\\")) and not parts.netloc and not parts.scheme
+    return url if safe and "\n" not in url and "\r" not in url else ""
 
 
 def leave(url: str) -> Response:

@@ -1,1 +1,5 @@
-"""Pages of this domain, by screen."""
+"""Pages of this domain, a module and a blueprint per screen."""
+
+from app.scheduling.pages import visits
+
+BLUEPRINTS = (visits.pages,)

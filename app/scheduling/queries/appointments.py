@@ -168,6 +168,23 @@ def get(appointment_id: int, *, actor: Actor) -> Mapping[str, Any]:
     return {**row, "ticket": ticket, "state": state, "state_label": rules.LABELS[state]}
 
 
+def heading(appointment_id: int) -> Row[Any]:
+    """Whose visit it is, when and with whom: what a toast says. The caller has just changed it in scope."""
+    return db.session.execute(
+        select(
+            Appointment.starts_at,
+            Appointment.clinic_id,
+            Clinic.timezone,
+            Therapist.display_name.label("therapist_name"),
+            Patient.full_name.label("patient_name"),
+        )
+        .join(Clinic, Clinic.id == Appointment.clinic_id)
+        .join(Therapist, Therapist.id == Appointment.therapist_id)
+        .join(Patient, Patient.id == Appointment.patient_id)
+        .where(Appointment.id == appointment_id)
+    ).one()
+
+
 def history(appointment_id: int) -> list[Row[Any]]:
     """The transitions of a visit, the oldest first. The caller has loaded the visit in scope."""
     event = AppointmentEvent

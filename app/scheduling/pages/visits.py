@@ -1,0 +1,85 @@
+"""The steps of a visit: every button of the front desk and the agenda posts to one of these nouns.
+
+The answer is a toast (with Deshacer where there is a way back) and ``HX-Trigger: visit-changed``. What shows
+visits listens (``hx-trigger="live, visit-changed from:document"``) and fetches itself: one way to be up to
+date, whoever pressed. Without script the answer is a 303 to the form's ``next``.
+"""
+
+from flask import Response
+from flask_babel import gettext
+
+from app.kernel import clock
+from app.kernel.words import N_
+from app.scheduling import permissions
+from app.scheduling.actions import visits
+from app.scheduling.queries import appointments as reads
+from app.web import fragments, shell
+from app.web.jinja import day_words
+from app.web.shell import Pages
+
+pages = Pages("visits", __name__)
+
+
+@pages.post("/appointments/<int:appointment_id>/confirmation", requires=permissions.BOOK)
+def confirmation(appointment_id: int) -> Response:
+    visits.confirm_appointment(appointment_id, actor=shell.actor(), now=shell.now())
+    return changed(appointment_id, N_("Confirmada: %(name)s"))
+
+
+@pages.post("/appointments/<int:appointment_id>/arrival", requires=permissions.RECEIVE)
+def arrival(appointment_id: int) -> Response:
+    visits.receive_patient(appointment_id, actor=shell.actor(), now=shell.now())
+    return changed(appointment_id, N_("En sala: %(name)s"), may_undo=True)
+
+
+@pages.post("/appointments/<int:appointment_id>/check-in", requires=permissions.RECEIVE)
+def check_in(appointment_id: int) -> Response:
+    visits.check_in_patient(appointment_id, actor=shell.actor(), now=shell.now())
+    return changed(appointment_id, N_("Lista: %(name)s"), may_undo=True)
+
+
+@pages.post("/appointments/<int:appointment_id>/session", requires=permissions.ATTEND)
+def session(appointment_id: int) -> Response:
+    visits.start_session(appointment_id, actor=shell.actor(), now=shell.now())
+    return changed(appointment_id, N_("En sesión: %(name)s"), may_undo=True)
+
+
+@pages.post("/appointments/<int:appointment_id>/session/end", requires=permissions.ATTEND)
+def session_end(appointment_id: int) -> Response:
+    visits.finish_session(appointment_id, actor=shell.actor(), now=shell.now())
+    return changed(appointment_id, N_("Sesión terminada: %(name)s"), may_undo=True)
+
+
+@pages.post("/appointments/<int:appointment_id>/noshow", requires=permissions.RECEIVE)
+def noshow(appointment_id: int) -> Response:
+    visits.mark_noshow(appointment_id, actor=shell.actor(), now=shell.now())
+    return changed(appointment_id, N_("No vino: %(name)s"), may_undo=True)
+
+
+@pages.post("/appointments/<int:appointment_id>/undo", requires=permissions.ATTEND)
+def undo(appointment_id: int) -> Response:
+    visits.undo_last_step(appointment_id, actor=shell.actor(), now=shell.now())
+    return changed(appointment_id, N_("Deshecho: %(name)s"))
+
+
+def changed(appointment_id: int, text: str, *, may_undo: bool = False) -> Response:
+    """What every change of a visit answers; ``text`` is a source text with ``name``, ``when``, ``therapist``.
+
+    An open dialog closes: it showed the visit as it was.
+    """
+    visit = reads.heading(appointment_id)
+    starts = clock.local(visit.starts_at, visit.timezone)
+    today = clock.local_day(shell.now(), visit.timezone)
+    words = gettext(
+        text,
+        name=visit.patient_name,
+        therapist=visit.therapist_name,
+        when=f"{day_words(starts.date(), today)} {starts:%H:%M}",
+    )
+    response = fragments.answer(
+        go=fragments.back(f"/agenda?day={starts.date()}&clinic_id={visit.clinic_id}"),
+        toast=words,
+        undo=f"/appointments/{appointment_id}/undo" if may_undo else None,
+    )
+    response.headers["HX-Trigger"] = "visit-changed, dialog:close"
+    return response
