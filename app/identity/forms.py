@@ -1,11 +1,18 @@
 """Request data of the account pages."""
 
-from flask_babel import lazy_gettext as _l
-from wtforms import EmailField, PasswordField, SelectField, StringField
-from wtforms.fields.choices import SelectChoice
-from wtforms.validators import DataRequired, EqualTo, Length
+from typing import Any
 
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _l
+from wtforms import EmailField, PasswordField, SelectField, SelectMultipleField, StringField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import DataRequired, EqualTo, Length, Regexp
+from wtforms.widgets import CheckboxInput
+
+from app.identity import rules
 from app.web.fields import Form
+
+ADDRESS = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
 
 
 class LoginForm(Form):
@@ -40,4 +47,31 @@ class PreferencesForm(Form):
 
 class UserForm(Form):
     full_name = StringField(_l("Nombre completo"), [DataRequired(_l("Escriba el nombre.")), Length(max=160)])
-    email = EmailField(_l("Correo"), [DataRequired(_l("Escriba el correo.")), Length(max=254)])
+    email = EmailField(
+        _l("Correo"),
+        [
+            DataRequired(_l("Escriba el correo.")),
+            Length(max=254),
+            Regexp(ADDRESS, message=_l("Escriba un correo válido.")),
+        ],
+        description=_l("Con él entra al sistema."),
+    )
+    roles = SelectMultipleField(_l("Roles"), option_widget=CheckboxInput())
+
+    def offer(self, clinics: dict[int, str], *, therapist: bool) -> None:
+        """Offer the roles of these clinics; that of therapist only to who has an agenda."""
+        self.clinics = clinics
+        self.offered = [role for role in rules.STAFF_ROLES if therapist or role != rules.Role.THERAPIST]
+        self.roles.choices = [
+            SelectChoice(f"{clinic_id}:{role}", gettext(rules.ROLE_LABELS[role]))
+            for clinic_id in clinics
+            for role in self.offered
+        ]
+
+    def by_clinic(self) -> list[tuple[str, list[Any]]]:
+        """The boxes to tick, clinic by clinic."""
+        boxes, size = list(self.roles), len(self.offered)
+        return [(name, boxes[i * size : (i + 1) * size]) for i, name in enumerate(self.clinics.values())]
+
+    def chosen_roles(self) -> list[tuple[int, str]]:
+        return [(int(clinic_id), role) for clinic_id, role in (v.split(":") for v in self.roles.data or ())]

@@ -10,6 +10,7 @@ from wtforms.validators import ValidationError
 from wtforms.widgets import TextInput
 
 from app.kernel import clock, ids, money
+from app.kernel.errors import Invalid
 
 
 class Form(FlaskForm):
@@ -22,6 +23,15 @@ class Form(FlaskForm):
         if not self.submission_id.data:
             self.submission_id.data = ids.secret()[:22]
         return self
+
+    def refuse(self, error: Invalid) -> None:
+        """Show a rule's refusal beside the fields it names; what fits no field stands above the form."""
+        for name, lines in error.details.items():
+            texts = [gettext(line) % error.params if error.params else gettext(line) for line in lines]
+            if name in self:
+                self[name].errors = texts
+            else:
+                self.form_errors.extend(texts)
 
 
 class MoneyField(StringField):

@@ -20,6 +20,12 @@ def provide(name: str, value: Callable[[Actor], Any]) -> None:
     _providers[name] = value
 
 
+def provided(name: str, actor: Actor) -> Any:
+    """What an upper domain provides under ``name``; an empty list when none does."""
+    value = _providers.get(name)
+    return value(actor) if value else []
+
+
 def values() -> dict[str, Any]:
     """The context of ``base.html`` for the request's actor."""
     actor: Actor | None = g.get("actor")

@@ -1,5 +1,5 @@
 """Pages: signing in and one's own account; the users of the clinics for their admins."""
 
-from app.identity.pages import account
+from app.identity.pages import account, users
 
-BLUEPRINTS = (account.pages,)
+BLUEPRINTS = (account.pages, users.pages)

@@ -1,0 +1,152 @@
+"""The users of the clinics: list, new account, name and roles, temporary password, closing."""
+
+from typing import Any
+
+from flask import Response, request, session
+from flask_babel import gettext as _
+
+from app.identity import actions, forms, permissions, queries, rules
+from app.kernel.access import Actor
+from app.kernel.errors import Invalid
+from app.kernel.words import fold
+from app.web import fragments, frame, shell
+from app.web.cards import Tally
+from app.web.shell import Pages
+
+pages = Pages("users", __name__)
+
+SHOWN_ONCE = "new_password"  # the browser's own cookie carries it to the next page: no table ever holds it
+
+
+def tally(actor: Actor) -> Tally:
+    """For the home of the administration."""
+    return Tally(sum(person["is_active"] for person in queries.staff(actor=actor)))
+
+
+@pages.get("/admin/users", requires=permissions.MANAGE_USERS)
+def users() -> Response:
+    actor = shell.actor()
+    wanted = fold(request.args.get("q", ""))
+    everybody = "closed" in request.args
+    names = _clinic_names(actor)
+    people = [
+        {**person, "places": _places(person["roles"], names)}
+        for person in queries.staff(actor=actor)
+        if (everybody or person["is_active"]) and wanted in fold(f"{person['full_name']} {person['email']}")
+    ]
+    return fragments.page(
+        "identity/users.html",
+        parts={"users": "identity/_users.html"},
+        people=people,
+        q=request.args.get("q", ""),
+        with_closed=everybody,
+    )
+
+
+def _places(roles: list[tuple[int, str]], names: dict[int, str]) -> list[str]:
+    """``Centro Miraflores: Recepción, Supervisión`` for each clinic of a person."""
+    return [
+        f"{name}: {', '.join(_(rules.ROLE_LABELS[rules.Role(role)]) for place, role in roles if place == clinic_id)}"
+        for clinic_id, name in names.items()
+        if any(place == clinic_id for place, _role in roles)
+    ]
+
+
+def _clinic_names(actor: Actor) -> dict[int, str]:
+    """The clinics whose users the actor manages."""
+    scope = actor.clinics_with(permissions.MANAGE_USERS)
+    return {c["id"]: c["name"] for c in frame.provided("clinics", actor) if c["id"] in scope}
+
+
+@pages.get("/admin/users/new", requires=permissions.MANAGE_USERS)
+def new_user() -> Response:
+    return _form(forms.UserForm())
+
+
+@pages.post("/admin/users", requires=permissions.MANAGE_USERS)
+def create_user() -> Response:
+    form = forms.UserForm()
+    form.offer(_clinic_names(shell.actor()), therapist=False)
+    if not form.validate():
+        return _form(form, status=422)
+    try:
+        user_id, password = actions.create_staff(
+            email=form.email.data or "",
+            full_name=form.full_name.data or "",
+            roles=form.chosen_roles(),
+            actor=shell.actor(),
+            now=shell.now(),
+        )
+    except Invalid as error:
+        form.refuse(error)
+        return _form(form, status=422)
+    show_once(user_id, password)
+    return fragments.answer(go=f"/admin/users/{user_id}", toast=_("Cuenta creada."))
+
+
+@pages.get("/admin/users/<int:user_id>", requires=permissions.MANAGE_USERS)
+def user(user_id: int) -> Response:
+    person = queries.staff_member(user_id, actor=shell.actor())
+    roles = [f"{clinic_id}:{role}" for clinic_id, role in person["roles"]]
+    form = forms.UserForm(full_name=person["full_name"], email=person["email"], roles=roles)
+    return _form(form, person)
+
+
+@pages.post("/admin/users/<int:user_id>", requires=permissions.MANAGE_USERS)
+def change_user(user_id: int) -> Response:
+    actor, now = shell.actor(), shell.now()
+    person = queries.staff_member(user_id, actor=actor)
+    form = forms.UserForm()
+    form.offer(_clinic_names(actor), therapist=bool(person["therapist_id"]))
+    if not form.validate():
+        return _form(form, person, 422)
+    try:
+        actions.update_person(
+            user_id, full_name=form.full_name.data or "", email=form.email.data or "", actor=actor, now=now
+        )
+        if set(form.chosen_roles()) != set(person["roles"]):
+            actions.change_roles(user_id, form.chosen_roles(), actor=actor, now=now)
+    except Invalid as error:
+        form.refuse(error)
+        return _form(form, person, 422)
+    return fragments.answer(go="/admin/users", toast=_("Cambios de %(name)s guardados.", name=form.full_name.data))
+
+
+def _form(form: forms.UserForm, person: dict[str, Any] | None = None, status: int = 200) -> Response:
+    actor = shell.actor()
+    form.offer(_clinic_names(actor), therapist=bool(person and person["therapist_id"]))
+    kept = session.get(SHOWN_ONCE)
+    password = session.pop(SHOWN_ONCE)[1] if kept and person and kept[0] == person["id"] else None
+    return fragments.page(
+        "identity/users_form.html",
+        status=status,
+        form=form.fresh(),
+        person=person,
+        password=password,
+        is_self=bool(person and person["id"] == actor.user_id),
+    )
+
+
+def show_once(user_id: int, password: str) -> None:
+    """Let the next page of this browser show a temporary password, once."""
+    session[SHOWN_ONCE] = [user_id, password]
+
+
+@pages.post("/admin/users/<int:user_id>/temporary-password", requires=permissions.MANAGE_USERS)
+def reset_password(user_id: int) -> Response:
+    show_once(user_id, actions.reset_password(user_id, actor=shell.actor(), now=shell.now()))
+    return fragments.answer(
+        go=f"/admin/users/{user_id}", toast=_("Contraseña temporal creada. Sus sesiones terminaron.")
+    )
+
+
+@pages.post("/admin/users/<int:user_id>/closing", requires=permissions.MANAGE_USERS)
+def close_account(user_id: int) -> Response:
+    actions.set_active(user_id, False, actor=shell.actor(), now=shell.now())
+    return fragments.answer(go="/admin/users?closed=1", toast=_("Cuenta cerrada. Sus sesiones terminaron."))
+
+
+@pages.post("/admin/users/<int:user_id>/reopening", requires=permissions.MANAGE_USERS)
+def reopen_account(user_id: int) -> Response:
+    actions.set_active(user_id, True, actor=shell.actor(), now=shell.now())
+    return fragments.answer(go=f"/admin/users/{user_id}", toast=_("Cuenta abierta de nuevo."))
