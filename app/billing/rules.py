@@ -3,7 +3,41 @@
 Pure functions on values; all amounts are integer cents.
 """
 
-from datetime import date
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import orjson
+
+from app.kernel import money
+from app.kernel.errors import Conflict, Invalid, RuleBroken
+from app.kernel.words import N_
+
+DENOMINATIONS = (20000, 10000, 5000, 2000, 1000, 500, 200, 100, 50, 20, 10)  # PEN: notes to 10, then coins
+SMALLEST_NOTE = 1000
+LONG_SESSION = timedelta(hours=24)  # after which an open session warns
+
+MOVEMENT_LABELS = {
+    "payment": N_("Cobro"),
+    "refund": N_("Devolución"),
+    "cash_in": N_("Ingreso"),
+    "cash_out": N_("Retiro"),
+    "expense": N_("Gasto"),
+    "deposit": N_("Depósito en banco"),
+}
+CASH_MOVES = ("expense", "deposit", "cash_in", "cash_out")
+PAYMENT_STATES = {
+    "none": N_("Por cobrar"),
+    "partial": N_("Pago parcial"),
+    "paid": N_("Pagado"),
+    "refunded": N_("Devuelto"),
+    "voided": N_("Anulado"),
+}
+
+
+# ------------------------------------------------------------------ papers
 
 
 def ticket_code(number: int) -> str:
@@ -36,3 +70,192 @@ def payment_state(*, amount_cents: int, paid_cents: int, refunded_cents: int, st
     if paid_cents > 0:
         return "partial"
     return "refunded" if refunded_cents else "none"
+
+
+# ------------------------------------------------------------------ payments
+
+
+class PaysTooMuch(RuleBroken):
+    message = N_("El monto es mayor que lo que se debe (%(owed)s).")
+
+
+class UnknownMethod(Invalid):
+    def __init__(self) -> None:
+        super().__init__({"method": N_("Este método de pago no existe o no está activo.")})
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """An active payment method of a clinic."""
+
+    id: int
+    code: str
+    name: str
+    is_cash: bool
+    needs_reference: bool
+
+
+def check_amount(amount_cents: int | None, *, owed_cents: int, currency: str = "PEN") -> int:
+    """The amount to take: what is owed when none is named. Raises Invalid, PaysTooMuch."""
+    amount = owed_cents if amount_cents is None else amount_cents
+    if amount > owed_cents:
+        owed = {"owed": money.decimal_text(owed_cents)}
+        raise PaysTooMuch(details=owed, owed=money.show(owed_cents, currency))
+    if amount <= 0:
+        raise Invalid({"amount": N_("Escriba un monto mayor que cero.")})
+    return amount
+
+
+def change_of(method: Method, *, amount_cents: int, tendered_cents: int | None) -> tuple[int | None, int]:
+    """What was handed over and what goes back, ``(tendered, change)``; exact cash when nothing is named.
+
+    Raises Invalid when less than the amount was handed over, or anything with a method that is not cash.
+    """
+    if not method.is_cash:
+        if tendered_cents not in (None, amount_cents):
+            raise Invalid({"tendered": N_("Lo recibido y el vuelto son solo para efectivo.")})
+        return None, 0
+    tendered = amount_cents if tendered_cents is None else tendered_cents
+    if tendered < amount_cents:
+        raise Invalid({"tendered": N_("Lo recibido no alcanza para el monto.")})
+    return tendered, tendered - amount_cents
+
+
+def check_reference(method: Method, reference: str) -> str:
+    """The reference, where the method asks for one. Raises Invalid."""
+    if method.needs_reference and not reference.strip():
+        raise Invalid({"reference": N_("Escriba el número de operación.")})
+    return reference.strip()[:60]
+
+
+# ------------------------------------------------------------------ the till
+
+
+@dataclass(frozen=True, slots=True)
+class MethodFigures:
+    """What went through a session by one method, all parts positive; the float belongs to cash alone."""
+
+    method_id: int
+    code: str
+    name: str
+    is_cash: bool
+    opening_cents: int = 0
+    payment_count: int = 0
+    payments_cents: int = 0
+    refunds_cents: int = 0
+    in_cents: int = 0
+    out_cents: int = 0
+
+    @property
+    def net_cents(self) -> int:
+        """Collected, refunds taken off."""
+        return self.payments_cents - self.refunds_cents
+
+    @property
+    def expected_cents(self) -> int:
+        """What must be there. Amounts are net of change, so change is in it once and only once."""
+        return self.opening_cents + self.net_cents + self.in_cents - self.out_cents
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Expected and counted of one method; ``difference_cents`` below zero is missing (faltante)."""
+
+    method_id: int
+    expected_cents: int
+    counted_cents: int
+
+    @property
+    def difference_cents(self) -> int:
+        return self.counted_cents - self.expected_cents
+
+
+class ReasonMissing(Invalid):
+    def __init__(self) -> None:
+        super().__init__({"reason": N_("Lo contado no coincide con lo esperado. Explique la diferencia.")})
+
+
+class ApprovalNeeded(Conflict):
+    code = "APPROVAL_REQUIRED"
+    message = N_(
+        "La diferencia supera el límite de la sede. Pida a supervisión que autorice el cierre desde su caja"
+        " y vuelva a enviar; lo contado sigue aquí."
+    )
+
+
+def count_cash(pieces: Mapping[int, int]) -> int:
+    """The sum of ``{denomination in cents: pieces}``. Raises Invalid for money that does not exist."""
+    if any(value not in DENOMINATIONS or number < 0 for value, number in pieces.items()):
+        raise Invalid({"denominations": N_("Use las denominaciones del sol y cantidades desde cero.")})
+    return sum(value * number for value, number in pieces.items())
+
+
+def counts_of(
+    figures: Iterable[MethodFigures], counted: Mapping[str, int], denominations: Mapping[int, int] | None
+) -> list[Count]:
+    """Put counted beside expected. ``counted`` is cents by method code; cash may be given by pieces.
+
+    A method left out counts as zero only where nothing is expected. Raises Invalid per method.
+    """
+    figures = list(figures)
+    counted = dict(counted)
+    wrong = {f"counted.{code}": UNKNOWN_METHOD for code in counted.keys() - {f.code for f in figures}}
+    for figure in figures:
+        if figure.is_cash and denominations:
+            by_pieces = count_cash(denominations)
+            if counted.setdefault(figure.code, by_pieces) != by_pieces:
+                wrong[f"counted.{figure.code}"] = PIECES_DIFFER
+        if figure.code not in counted and (figure.is_cash or figure.expected_cents):
+            wrong[f"counted.{figure.code}"] = NOT_COUNTED
+        if counted.get(figure.code, 0) < 0:
+            wrong[f"counted.{figure.code}"] = BELOW_ZERO
+    if wrong:
+        raise Invalid(wrong)
+    return [Count(f.method_id, f.expected_cents, counted.get(f.code, 0)) for f in figures]
+
+
+UNKNOWN_METHOD = N_("Este método de pago no existe o no está activo.")
+PIECES_DIFFER = N_("No coincide con la suma de billetes y monedas.")
+NOT_COUNTED = N_("Cuente lo cobrado con este método.")
+BELOW_ZERO = N_("Lo contado no puede ser menor que cero.")
+
+
+def check_closing(counts: Iterable[Count], *, reason: str, limit_cents: int, is_approved: bool) -> int:
+    """The difference over all methods; zero when each agrees. Raises ReasonMissing, ApprovalNeeded.
+
+    The limit looks at each method by itself: a missing note is not made good by a surplus elsewhere.
+    """
+    differences = [c.difference_cents for c in counts]
+    apart = sum(abs(d) for d in differences)
+    if apart and not reason.strip():
+        raise ReasonMissing
+    if apart > limit_cents and not is_approved:
+        raise ApprovalNeeded
+    return sum(differences)
+
+
+def left_over(left_cents: int | None, *, counted_cash_cents: int) -> int:
+    """What stays in the drawer as the next float; everything counted when nothing is named."""
+    left = counted_cash_cents if left_cents is None else left_cents
+    if not 0 <= left <= counted_cash_cents:
+        raise Invalid({"left_for_tomorrow": N_("No puede quedar más de lo contado en efectivo.")})
+    return left
+
+
+def is_overlong(opened_at: datetime, now: datetime) -> bool:
+    """Whether a session should have been closed long ago."""
+    return now - opened_at > LONG_SESSION
+
+
+# ------------------------------------------------------------------ the seal of a Z report
+
+
+def canonical(report: Mapping[str, Any]) -> str:
+    """A report as JSON that is the same text for the same content: sorted keys, UTC instants."""
+    options = orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
+    return orjson.dumps(report, option=options).decode()
+
+
+def seal(text: str) -> str:
+    """The SHA-256 of a canonical report: whoever changes a figure changes this."""
+    return hashlib.sha256(text.encode()).hexdigest()

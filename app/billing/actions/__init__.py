@@ -1,5 +1,5 @@
 """Writes: tickets, payments, till sessions."""
 
-from app.billing.actions import tickets
+from app.billing.actions import payments, tickets, tills
 
-__all__ = ["tickets"]
+__all__ = ["payments", "tickets", "tills"]

@@ -9,12 +9,19 @@ from datetime import date, datetime
 
 from sqlalchemy import ColumnElement, insert, select
 
-from app.billing import events, queries, rules
+from app.billing import events, permissions, queries, rules
 from app.billing.actions import series
 from app.billing.models import Ticket
 from app.kernel import outbox
-from app.kernel.access import Actor
+from app.kernel.access import Actor, require
 from app.kernel.db import db
+from app.kernel.errors import Conflict, Invalid, NotFound
+from app.kernel.words import N_
+
+
+class HasPayments(Conflict):
+    code = "TICKET_HAS_PAYMENTS"
+    message = N_("El ticket tiene pagos. Devuélvalos primero y vuelva a anular.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +112,38 @@ def locked(condition: ColumnElement[bool]) -> Ticket | None:
         select(Ticket).where(condition).with_for_update().execution_options(populate_existing=True)
     )
     return found
+
+
+def locked_by_id(ticket_id: int) -> Ticket:
+    """A ticket that is known to exist, under its row lock."""
+    ticket = locked(Ticket.id == ticket_id)
+    if ticket is None:
+        raise NotFound
+    return ticket
+
+
+def void_ticket(ticket_id: int, *, reason: str, actor: Actor, now: datetime) -> None:
+    """Void a ticket without payments; its number stays taken. Again is harmless.
+
+    Raises NotFound, HasPayments, Invalid without a reason.
+    """
+    clinic_id = queries.tickets.clinic_of(ticket_id, actor=actor)
+    require(actor, permissions.VOID, clinic_id)
+    if not reason.strip():
+        raise Invalid({"reason": N_("Escriba el motivo de la anulación.")})
+    ticket = locked_by_id(ticket_id)
+    if ticket.status == "voided":
+        return
+    if queries.tickets.paid_on(ticket.id) > 0:
+        raise HasPayments
+    void(ticket, reason=reason, actor=actor, now=now)
+
+
+def print_slip(ticket_id: int, *, actor: Actor, now: datetime) -> None:
+    """Record that a slip was printed; every print after the first is a copy."""
+    clinic_id = queries.tickets.clinic_of(ticket_id, actor=actor)
+    require(actor, permissions.READ, clinic_id)
+    record(events.SlipPrinted, locked_by_id(ticket_id), actor=actor, now=now)
 
 
 def void(ticket: Ticket, *, reason: str, actor: Actor | None, now: datetime) -> None:

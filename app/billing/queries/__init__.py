@@ -1,5 +1,5 @@
 """Reads: tickets, payment methods, tills and their sessions."""
 
-from app.billing.queries import tickets
+from app.billing.queries import tickets, tills
 
-__all__ = ["tickets"]
+__all__ = ["tickets", "tills"]

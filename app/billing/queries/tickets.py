@@ -5,11 +5,19 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, case, func, select
+from sqlalchemy import ColumnElement, Row, Select, and_, case, func, or_, select
+from sqlalchemy.orm import aliased
 
-from app.billing import rules
-from app.billing.models import Movement, Ticket
+from app.billing import events, permissions, rules
+from app.billing.models import Movement, PaymentMethod, Ticket
+from app.clinics.models import Service, Therapist
+from app.identity.models import User
+from app.kernel.access import Actor, can
 from app.kernel.db import db
+from app.kernel.errors import NotFound
+from app.kernel.outbox import EventRow
+from app.kernel.words import fold
+from app.patients.models import Patient
 
 PAID = func.coalesce(func.sum(Movement.amount_cents), 0)
 REFUNDED = func.coalesce(func.sum(case((Movement.kind == "refund", -Movement.amount_cents), else_=0)), 0)
@@ -98,3 +106,184 @@ def debts_of_patients(patient_ids: Collection[int], *, before_day: date) -> dict
     total = func.sum(owed.c.amount_cents - owed.c.paid_cents)
     rows = db.session.execute(select(owed.c.patient_id, total).group_by(owed.c.patient_id).having(total > 0))
     return {patient_id: int(cents) for patient_id, cents in rows}
+
+
+# ------------------------------------------------------------------ what an actor may see
+
+
+def visible_to(actor: Actor) -> ColumnElement[bool]:
+    """Tickets of the clinics where the actor reads them, and a patient's own."""
+    scope = Ticket.clinic_id.in_(actor.clinics_with(permissions.READ))
+    if permissions.READ_OWN.code in actor.own:
+        return or_(scope, Ticket.patient_id == actor.patient_id)
+    return scope
+
+
+def clinic_of(ticket_id: int, *, actor: Actor) -> int:
+    """The clinic of a ticket the actor may see. Raises NotFound."""
+    clinic_id = db.session.scalar(select(Ticket.clinic_id).where(Ticket.id == ticket_id, visible_to(actor)))
+    if clinic_id is None:
+        raise NotFound
+    return clinic_id
+
+
+def listing_statement(*, actor: Actor) -> Select[Any]:
+    """All tickets the actor may see with their money and people, for lists that filter and page."""
+    columns = (
+        Ticket.id,
+        Ticket.clinic_id,
+        Ticket.number,
+        Ticket.appointment_id,
+        Ticket.patient_id,
+        Patient.full_name.label("patient"),
+        Patient.document_number,
+        Ticket.therapist_id,
+        Therapist.display_name.label("therapist"),
+        Ticket.service_id,
+        Service.name.label("service"),
+        Ticket.concept,
+        Ticket.amount_cents,
+        Ticket.currency,
+        Ticket.tax_rate_bp,
+        Ticket.service_day,
+        Ticket.status,
+        Ticket.issued_at,
+        Ticket.voided_at,
+        Ticket.void_reason,
+    )
+    return (
+        with_money(*columns)
+        .join(Patient, Patient.id == Ticket.patient_id)
+        .outerjoin(Therapist, Therapist.id == Ticket.therapist_id)
+        .outerjoin(Service, Service.id == Ticket.service_id)
+        .group_by(Patient.id, Therapist.id, Service.id)
+        .where(visible_to(actor))
+    )
+
+
+def show(row: Row[Any]) -> dict[str, Any]:
+    """A row of ``listing_statement`` with its code, state and what is owed."""
+    owed = row.amount_cents - row.paid_cents if row.status == "open" else 0
+    state = state_of(row)
+    words = {"state": state, "state_label": rules.PAYMENT_STATES[state]}
+    return {**row._mapping, "code": rules.ticket_code(row.number), "owed_cents": owed, **words}
+
+
+def owes() -> ColumnElement[bool]:
+    """A HAVING condition of ``listing_statement``: open and not fully paid."""
+    return and_(Ticket.status == "open", Ticket.amount_cents > PAID)
+
+
+def ticket(ticket_id: int, *, actor: Actor) -> dict[str, Any]:
+    """One ticket with its money, its clinic's name and zone, and what the actor may do. Raises NotFound."""
+    row = db.session.execute(listing_statement(actor=actor).where(Ticket.id == ticket_id)).first()
+    if row is None:
+        raise NotFound
+    found = show(row)
+    may = lambda permission: can(actor, permission, row.clinic_id)  # noqa: E731
+    return {
+        **found,
+        "can_pay": found["owed_cents"] > 0 and may(permissions.TAKE_PAYMENT),
+        "can_void": row.status == "open" and row.paid_cents == 0 and may(permissions.VOID),
+        "can_refund": may(permissions.REFUND),
+    }
+
+
+def search(
+    clinic_id: int, *, actor: Actor, words: str = "", day: date | None = None, debts: bool = False, limit: int = 100
+) -> list[dict[str, Any]]:
+    """Tickets of a clinic by number or patient, of a day, or only those that owe; the newest first."""
+    wanted = listing_statement(actor=actor).where(Ticket.clinic_id == clinic_id)
+    if words.strip():
+        wanted = wanted.where(matches(words))
+    if day is not None:
+        wanted = wanted.where(Ticket.service_day == day)
+    if debts:
+        wanted = wanted.having(owes())
+    rows = db.session.execute(wanted.order_by(Ticket.service_day.desc(), Ticket.number.desc()).limit(limit))
+    return [show(row) for row in rows]
+
+
+def matches(words: str) -> ColumnElement[bool]:
+    """A ticket's number (``412``, ``TKT-000412``) or its patient's name, document or phone."""
+    digits = words.strip().upper().removeprefix("TKT-")
+    people = [Patient.search_text.contains(f" {part}", autoescape=True) for part in fold(words).split()]
+    if digits.isdecimal() and len(digits) < 10:
+        return or_(Ticket.number == int(digits), and_(*people))
+    return and_(*people)
+
+
+def payments(ticket_id: int) -> list[dict[str, Any]]:
+    """The lines of the ledger on a ticket, each with whether it was given back later."""
+    refund, receiver = aliased(Movement), aliased(User)
+    rows = db.session.execute(
+        select(
+            Movement.id,
+            Movement.kind,
+            Movement.session_id,
+            Movement.received_at,
+            Movement.amount_cents,
+            Movement.tendered_cents,
+            Movement.change_cents,
+            PaymentMethod.code.label("method"),
+            PaymentMethod.name.label("method_name"),
+            Movement.reference,
+            Movement.reverses_id,
+            Movement.note,
+            receiver.full_name.label("received_by"),
+            refund.id.label("refund_id"),
+        )
+        .join(PaymentMethod, PaymentMethod.id == Movement.method_id)
+        .join(receiver, receiver.id == Movement.received_by)
+        .outerjoin(refund, refund.reverses_id == Movement.id)
+        .where(Movement.ticket_id == ticket_id)
+        .order_by(Movement.received_at, Movement.id)
+    )
+    return [{**row._mapping, "label": rules.MOVEMENT_LABELS[row.kind]} for row in rows]
+
+
+def payment(payment_id: int, *, actor: Actor) -> dict[str, Any]:
+    """A payment that may be given back: its ticket, method and amount. Raises NotFound."""
+    row = db.session.execute(
+        select(
+            Movement.id,
+            Movement.clinic_id,
+            Movement.ticket_id,
+            Movement.method_id,
+            PaymentMethod.code.label("method"),
+            Movement.amount_cents,
+            Movement.reference,
+        )
+        .join(PaymentMethod, PaymentMethod.id == Movement.method_id)
+        .join(Ticket, Ticket.id == Movement.ticket_id)
+        .where(Movement.id == payment_id, Movement.kind == "payment", visible_to(actor))
+    ).first()
+    if row is None:
+        raise NotFound
+    return dict(row._mapping)
+
+
+def other_debts(ticket: dict[str, Any], *, actor: Actor) -> list[dict[str, Any]]:
+    """What the patient owes in the same clinic besides this ticket, of its day and before; the oldest first."""
+    rows = db.session.execute(
+        listing_statement(actor=actor)
+        .where(
+            Ticket.patient_id == ticket["patient_id"],
+            Ticket.clinic_id == ticket["clinic_id"],
+            Ticket.service_day <= ticket["service_day"],
+            Ticket.id != ticket["id"],
+        )
+        .having(owes())
+        .order_by(Ticket.service_day, Ticket.number)
+    )
+    return [show(row) for row in rows]
+
+
+def prints_of(ticket_id: int) -> int:
+    """How many times the slip of a ticket was printed."""
+    return (
+        db.session.scalar(
+            select(func.count()).where(EventRow.type == events.SlipPrinted.type, EventRow.subject_id == ticket_id)
+        )
+        or 0
+    )

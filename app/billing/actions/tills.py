@@ -1,0 +1,230 @@
+"""Writes of till sessions: open, move cash, approve, close."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert, select
+
+from app.billing import events, permissions, queries, rules
+from app.billing.actions import series
+from app.billing.models import Movement, Till, TillCount, TillSession
+from app.clinics import queries as clinics
+from app.kernel import clock, outbox
+from app.kernel.access import Actor, can, require
+from app.kernel.db import db, lock
+from app.kernel.errors import Conflict, Invalid, NotFound
+from app.kernel.words import N_
+
+
+class TillAlreadyOpen(Conflict):
+    code = "TILL_ALREADY_OPEN"
+    message = N_("Esta caja ya está abierta. Ciérrela antes de abrirla de nuevo.")
+
+
+class TillAlreadyClosed(Conflict):
+    code = "TILL_ALREADY_CLOSED"
+    message = N_("Esta caja ya se cerró. Lo registrado no cambió; revise el cierre guardado.")
+
+
+def open_till(till_id: int, *, opening_float_cents: int, note: str = "", actor: Actor, now: datetime) -> int:
+    """Open a session of a till with its float; returns the session's id.
+
+    The business day is the clinic's local day of now, whenever it closes. Raises NotFound,
+    TillAlreadyOpen, Invalid.
+    """
+    till = db.session.scalar(
+        select(Till).where(Till.id == till_id, Till.clinic_id.in_(actor.clinics_with(permissions.OPERATE_TILL)))
+    )
+    if till is None or not till.is_active:
+        raise NotFound
+    require(actor, permissions.OPERATE_TILL, till.clinic_id)
+    if opening_float_cents < 0:
+        raise Invalid({"opening_float": N_("El fondo no puede ser menor que cero.")})
+    lock("till", till.id)  # two people who open the same till: the second waits and finds it open
+    if db.session.scalar(select(TillSession.id).where(TillSession.till_id == till.id, TillSession.status == "open")):
+        raise TillAlreadyOpen
+    session = TillSession(
+        clinic_id=till.clinic_id,
+        till_id=till.id,
+        number=series.next_number(till.clinic_id, "till"),
+        business_day=clock.local_day(now, clinics.clinic(till.clinic_id).timezone),
+        opened_at=now,
+        opened_by=actor.user_id,
+        opening_float_cents=opening_float_cents,
+        opening_note=note.strip()[:200],
+    )
+    db.session.add(session)
+    db.session.flush()  # its id is the event's subject
+    _record(events.TillOpened, session, actor=actor, now=now)
+    return session.id
+
+
+def record_movement(
+    session_id: int,
+    *,
+    kind: str,
+    amount_cents: int | None,
+    concept: str,
+    beneficiary: str = "",
+    voucher_number: str = "",
+    actor: Actor,
+    now: datetime,
+) -> int:
+    """Put cash in or take it out of an open session; ``amount_cents`` is positive, the kind gives the sign.
+
+    Raises NotFound, TillAlreadyClosed, Invalid.
+    """
+    head = queries.tills.session(session_id, actor=actor)
+    require(actor, permissions.OPERATE_TILL, head["clinic_id"])
+    cents = _check_movement(kind, amount_cents, concept)
+    session = _held(session_id, read=True)
+    drawer = next((m for m in queries.tills.methods(session.clinic_id) if m.is_cash), None)
+    if drawer is None:
+        raise rules.UnknownMethod
+    values = {
+        "clinic_id": session.clinic_id,
+        "session_id": session.id,
+        "kind": kind,
+        "method_id": drawer.id,
+        "amount_cents": cents if kind == "cash_in" else -cents,
+        "concept": concept.strip()[:160],
+        "beneficiary": beneficiary.strip()[:120],
+        "voucher_number": voucher_number.strip()[:40],
+        "received_at": now,
+        "received_by": actor.user_id,
+    }
+    movement_id = int(db.session.execute(insert(Movement).returning(Movement.id), values).scalar_one())
+    _record(events.TillMoved, session, movement_id=movement_id, actor=actor, now=now)
+    return movement_id
+
+
+def _check_movement(kind: str, amount_cents: int | None, concept: str) -> int:
+    wrong = {}
+    if kind not in rules.CASH_MOVES:
+        wrong["kind"] = N_("Elija ingreso, retiro, gasto o depósito.")
+    if amount_cents is None or amount_cents <= 0:
+        wrong["amount"] = N_("Escriba un monto mayor que cero.")
+    if not concept.strip():
+        wrong["concept"] = N_("Escriba el concepto.")
+    if wrong or amount_cents is None:
+        raise Invalid(wrong)
+    return amount_cents
+
+
+def approve_closing(session_id: int, *, actor: Actor, now: datetime) -> None:
+    """Allow an open session to close with a difference above the clinic's limit.
+
+    Given by a supervisor from their own account, so nobody types a password at somebody else's desk.
+    """
+    head = queries.tills.session(session_id, actor=actor)
+    require(actor, permissions.APPROVE, head["clinic_id"])
+    session = _held(session_id)
+    session.approved_by = actor.user_id
+    _record(events.ClosingApproved, session, actor=actor, now=now)
+
+
+def close_till(
+    session_id: int,
+    *,
+    counted: Mapping[str, int],
+    denominations: Mapping[int, int] | None = None,
+    reason: str = "",
+    left_for_tomorrow_cents: int | None = None,
+    actor: Actor,
+    now: datetime,
+) -> dict[str, Any]:
+    """Count, compare, seal, close: one transaction. Returns the Z report.
+
+    ``counted`` is cents by method code. The row lock makes the closing wait for payments under way and
+    see them. Raises NotFound, TillAlreadyClosed, Invalid, ReasonMissing, ApprovalNeeded.
+    """
+    head = queries.tills.session(session_id, actor=actor)
+    require(actor, permissions.OPERATE_TILL, head["clinic_id"])
+    session = _held(session_id)
+    figures = queries.tills.figures(
+        session.id, clinic_id=session.clinic_id, opening_float_cents=session.opening_float_cents
+    )
+    counts = rules.counts_of(figures, counted, denominations)
+    closing = _closing(session, figures, counts, denominations or {}, reason, left_for_tomorrow_cents, actor, now)
+    report = queries.tills.report(head, figures, closing)
+    _write_closing(session, closing, rules.canonical(report), actor)
+    _record(events.TillClosed, session, sha256=session.snapshot_sha256, actor=actor, now=now)
+    return report | {"sha256": session.snapshot_sha256}
+
+
+def _closing(
+    session: TillSession,
+    figures: list[rules.MethodFigures],
+    counts: list[rules.Count],
+    denominations: Mapping[int, int],
+    reason: str,
+    left_cents: int | None,
+    actor: Actor,
+    now: datetime,
+) -> queries.tills.Closing:
+    limit = clinics.clinic(session.clinic_id).difference_limit_cents
+    approver = session.approved_by or (actor.user_id if can(actor, permissions.APPROVE, session.clinic_id) else None)
+    difference = rules.check_closing(counts, reason=reason, limit_cents=limit, is_approved=approver is not None)
+    has_difference = any(c.difference_cents for c in counts)
+    cash = {f.method_id for f in figures if f.is_cash}
+    in_drawer = sum(c.counted_cents for c in counts if c.method_id in cash)
+    left = rules.left_over(left_cents, counted_cash_cents=in_drawer)
+    # all checks are made: from here on numbers are taken
+    return queries.tills.Closing(
+        closed_at=now,
+        closed_by=actor.name,
+        approved_by_id=approver,
+        approved_by=queries.tills.name_of(approver),
+        counts=counts,
+        denominations={value: pieces for value, pieces in denominations.items() if pieces},
+        difference_cents=difference,
+        difference_number=series.next_number(session.clinic_id, "difference") if has_difference else None,
+        difference_reason=reason.strip()[:200] if has_difference else "",
+        left_for_tomorrow_cents=left,
+    )
+
+
+def _write_closing(session: TillSession, closing: queries.tills.Closing, snapshot: str, actor: Actor) -> None:
+    # the counts come first: once the session is closed, the database takes nothing more for it
+    rows = [{"session_id": session.id, **asdict(count)} for count in closing.counts]
+    db.session.execute(insert(TillCount), rows)
+    session.status = "closed"
+    session.closed_at = closing.closed_at
+    session.closed_by = actor.user_id
+    session.approved_by = closing.approved_by_id
+    session.difference_cents = closing.difference_cents
+    session.difference_number = closing.difference_number
+    session.difference_reason = closing.difference_reason
+    session.left_for_tomorrow_cents = closing.left_for_tomorrow_cents
+    session.denominations = {str(value): pieces for value, pieces in closing.denominations.items()}
+    session.snapshot = snapshot
+    session.snapshot_sha256 = rules.seal(snapshot)
+    db.session.flush()  # the answer of this request reads the closed session
+
+
+def _held(session_id: int, *, read: bool = False) -> TillSession:
+    """An open session under its row lock (shared with ``read``). Raises TillAlreadyClosed.
+
+    On SQLite the whole transaction is the lock.
+    """
+    session: TillSession | None = db.session.scalar(
+        select(TillSession)
+        .where(TillSession.id == session_id, TillSession.status == "open")
+        .with_for_update(read=read)
+        .execution_options(populate_existing=True)
+    )
+    if session is None:
+        raise TillAlreadyClosed
+    return session
+
+
+def _record(fact: type[events.TillFact], session: TillSession, *, actor: Actor, now: datetime, **more: Any) -> None:
+    outbox.record(
+        fact(session_id=session.id, till_id=session.till_id, **more),
+        actor=actor,
+        now=now,
+        clinic_id=session.clinic_id,
+        subject_id=session.id,
+    )

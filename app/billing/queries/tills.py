@@ -1,0 +1,369 @@
+"""Reads of tills: their open sessions, the figures of a session, its X or Z report."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
+from sqlalchemy.orm import aliased
+
+from app.billing import permissions, rules
+from app.billing.models import Movement, PaymentMethod, Ticket, Till, TillCount, TillSession
+from app.clinics import queries as clinics
+from app.identity.models import User
+from app.kernel.access import Actor, can
+from app.kernel.db import db
+from app.kernel.errors import NotFound
+from app.patients.models import Patient
+
+Opener, Closer, Approver = aliased(User), aliased(User), aliased(User)
+
+_SESSION = (
+    select(
+        TillSession.id,
+        TillSession.clinic_id,
+        TillSession.till_id,
+        Till.name.label("till"),
+        Till.kind,
+        TillSession.number,
+        TillSession.status,
+        TillSession.business_day,
+        TillSession.opened_at,
+        TillSession.opened_by.label("opened_by_id"),
+        Opener.full_name.label("opened_by"),
+        TillSession.opening_float_cents,
+        TillSession.opening_note,
+        TillSession.closed_at,
+        Closer.full_name.label("closed_by"),
+        Approver.full_name.label("approved_by"),
+        TillSession.difference_cents,
+        TillSession.difference_number,
+        TillSession.difference_reason,
+        TillSession.left_for_tomorrow_cents,
+        TillSession.snapshot_sha256,
+    )
+    .join(Till, Till.id == TillSession.till_id)
+    .join(Opener, Opener.id == TillSession.opened_by)
+    .outerjoin(Closer, Closer.id == TillSession.closed_by)
+    .outerjoin(Approver, Approver.id == TillSession.approved_by)
+)
+
+
+# ------------------------------------------------------------------ who may see what
+
+
+def visible_to(actor: Actor) -> ColumnElement[bool]:
+    """Supervision sees every session of its clinics; the desk sees the open ones and its own."""
+    all_of = actor.clinics_with(permissions.SEE_EXPECTED)
+    some_of = actor.clinics_with(permissions.OPERATE_TILL)
+    mine = or_(
+        TillSession.status == "open",
+        TillSession.opened_by == actor.user_id,
+        TillSession.closed_by == actor.user_id,
+    )
+    return or_(TillSession.clinic_id.in_(all_of), and_(TillSession.clinic_id.in_(some_of), mine))
+
+
+def sees_expected(actor: Actor, clinic_id: int, *, blind_close: bool) -> bool:
+    """Whether the figures of an open session are shown to the actor, or they count blind."""
+    return can(actor, permissions.SEE_EXPECTED, clinic_id) or (
+        not blind_close and can(actor, permissions.OPERATE_TILL, clinic_id)
+    )
+
+
+# ------------------------------------------------------------------ sessions
+
+
+def session(session_id: int, *, actor: Actor) -> dict[str, Any]:
+    """A session's head. Raises NotFound outside the actor's view."""
+    row = db.session.execute(_SESSION.where(TillSession.id == session_id, visible_to(actor))).first()
+    if row is None:
+        raise NotFound
+    return _head(row._mapping)
+
+
+def _head(row: Mapping[Any, Any]) -> dict[str, Any]:
+    return {**row, "code": rules.till_code(row["business_day"], row["number"])}
+
+
+def sessions_statement(*, actor: Actor) -> Select[Any]:
+    """All sessions the actor may see, for a list that filters, sorts and pages by itself."""
+    return _SESSION.where(visible_to(actor))
+
+
+def open_sessions(clinic_id: int, *, actor: Actor) -> list[dict[str, Any]]:
+    """The open sessions of a clinic, the actor's own first."""
+    wanted = _SESSION.where(TillSession.clinic_id == clinic_id, TillSession.status == "open", visible_to(actor))
+    return [_head(row._mapping) for row in db.session.execute(wanted.order_by(*preference(actor)))]
+
+
+def preference(actor: Actor) -> tuple[Any, ...]:
+    """The order in which open sessions take a payment: one's own, collecting tills, the oldest."""
+    return (
+        case((TillSession.opened_by == actor.user_id, 0), else_=1),
+        case((Till.kind == "recaudadora", 0), else_=1),
+        TillSession.opened_at,
+    )
+
+
+def past_sessions(clinic_id: int, *, actor: Actor, limit: int = 30) -> list[dict[str, Any]]:
+    """The latest closed sessions of a clinic that the actor may see."""
+    wanted = _SESSION.where(TillSession.clinic_id == clinic_id, TillSession.status == "closed", visible_to(actor))
+    rows = db.session.execute(wanted.order_by(TillSession.closed_at.desc()).limit(limit))
+    return [_head(row._mapping) for row in rows]
+
+
+def idle_tills(clinic_id: int) -> list[dict[str, Any]]:
+    """The tills of a clinic that can be opened: ``{id, name, kind, float_cents}`` with what their last closing left."""
+    is_open = select(TillSession.till_id).where(TillSession.status == "open")
+    left = (
+        select(TillSession.left_for_tomorrow_cents)
+        .where(TillSession.till_id == Till.id, TillSession.status == "closed")
+        .order_by(TillSession.closed_at.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    rows = db.session.execute(
+        select(Till.id, Till.name, Till.kind, func.coalesce(left, 0).label("float_cents"))
+        .where(Till.clinic_id == clinic_id, Till.is_active.is_(True), Till.id.not_in(is_open))
+        .order_by(case((Till.kind == "recaudadora", 0), else_=1), Till.name)
+    )
+    return [dict(row._mapping) for row in rows]
+
+
+# ------------------------------------------------------------------ methods and figures
+
+
+def methods(clinic_id: int) -> list[rules.Method]:
+    """The active payment methods of a clinic in their order."""
+    rows = db.session.execute(
+        select(
+            PaymentMethod.id,
+            PaymentMethod.code,
+            PaymentMethod.name,
+            PaymentMethod.is_cash,
+            PaymentMethod.needs_reference,
+        )
+        .where(PaymentMethod.clinic_id == clinic_id, PaymentMethod.is_active.is_(True))
+        .order_by(PaymentMethod.position, PaymentMethod.id)
+    )
+    return [rules.Method(**row._mapping) for row in rows]
+
+
+def _sum_of(condition: ColumnElement[bool], sign: int = 1) -> Any:
+    return func.coalesce(func.sum(case((condition, sign * Movement.amount_cents), else_=0)), 0)
+
+
+_IS_PAYMENT = Movement.kind == "payment"
+_IS_REFUND = Movement.kind == "refund"
+_OTHER = Movement.kind.not_in(("payment", "refund"))
+
+
+def figures(session_id: int, *, clinic_id: int, opening_float_cents: int) -> list[rules.MethodFigures]:
+    """What went through a session per method: the active methods, and others that were used in it."""
+    rows = db.session.execute(
+        select(
+            PaymentMethod.id.label("method_id"),
+            PaymentMethod.code,
+            PaymentMethod.name,
+            PaymentMethod.is_cash,
+            func.coalesce(func.sum(case((_IS_PAYMENT, 1), else_=0)), 0).label("payment_count"),
+            _sum_of(_IS_PAYMENT).label("payments_cents"),
+            _sum_of(_IS_REFUND, -1).label("refunds_cents"),
+            _sum_of(and_(_OTHER, Movement.amount_cents > 0)).label("in_cents"),
+            _sum_of(and_(_OTHER, Movement.amount_cents < 0), -1).label("out_cents"),
+        )
+        .outerjoin(Movement, and_(Movement.method_id == PaymentMethod.id, Movement.session_id == session_id))
+        .where(PaymentMethod.clinic_id == clinic_id)
+        .group_by(PaymentMethod.id)
+        .having(or_(PaymentMethod.is_active.is_(True), func.count(Movement.id) > 0))
+        .order_by(PaymentMethod.position, PaymentMethod.id)
+    ).all()
+    drawer = next((row.method_id for row in rows if row.is_cash), None)
+    return [
+        rules.MethodFigures(**row._mapping, opening_cents=opening_float_cents if row.method_id == drawer else 0)
+        for row in rows
+    ]
+
+
+def movements(session_id: int) -> list[dict[str, Any]]:
+    """The lines of a session in their order, refunds beside the code of what they take back."""
+    receiver = aliased(User)
+    rows = db.session.execute(
+        select(
+            Movement.id,
+            Movement.kind,
+            Movement.received_at,
+            Movement.amount_cents,
+            Movement.tendered_cents,
+            Movement.change_cents,
+            Movement.ticket_id,
+            Ticket.number.label("ticket_number"),
+            Patient.full_name.label("patient"),
+            PaymentMethod.code.label("method"),
+            PaymentMethod.name.label("method_name"),
+            Movement.reference,
+            Movement.concept,
+            Movement.beneficiary,
+            Movement.voucher_number,
+            Movement.reverses_id,
+            Movement.note,
+            receiver.full_name.label("received_by"),
+        )
+        .join(PaymentMethod, PaymentMethod.id == Movement.method_id)
+        .join(receiver, receiver.id == Movement.received_by)
+        .outerjoin(Ticket, Ticket.id == Movement.ticket_id)
+        .outerjoin(Patient, Patient.id == Ticket.patient_id)
+        .where(Movement.session_id == session_id)
+        .order_by(Movement.received_at, Movement.id)
+    )
+    return [_line(row._mapping) for row in rows]
+
+
+def _line(row: Mapping[Any, Any]) -> dict[str, Any]:
+    code = rules.ticket_code(row["ticket_number"]) if row["ticket_number"] else ""
+    return {**row, "ticket_code": code, "label": rules.MOVEMENT_LABELS[row["kind"]]}
+
+
+# ------------------------------------------------------------------ X and Z
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """What the closing adds to the figures of its session."""
+
+    closed_at: datetime
+    closed_by: str
+    approved_by_id: int | None
+    approved_by: str | None
+    counts: list[rules.Count]
+    denominations: dict[int, int]
+    difference_cents: int
+    difference_number: int | None
+    difference_reason: str
+    left_for_tomorrow_cents: int
+
+
+def report(head: Mapping[str, Any], found: list[rules.MethodFigures], closing: Closing | None = None) -> dict[str, Any]:
+    """The X report of a session, or its Z when it is being closed: what the snapshot keeps, in cents."""
+    clinic = clinics.clinic(head["clinic_id"])
+    counts = {c.method_id: c for c in closing.counts} if closing else {}
+    report: dict[str, Any] = {
+        "kind": "Z" if closing else "X",
+        "session_id": head["id"],
+        "code": head["code"],
+        "clinic": clinic.name,
+        "legal_name": clinic.legal_name,
+        "tax_id": clinic.tax_id,
+        "address": clinic.address,
+        "timezone": clinic.timezone,
+        "currency": clinic.currency,
+        "till": head["till"],
+        "business_day": head["business_day"],
+        "opened_at": head["opened_at"],
+        "opened_by": head["opened_by"],
+        "opening_float_cents": head["opening_float_cents"],
+        "opening_note": head["opening_note"],
+        "methods": [_method_line(f, counts.get(f.method_id)) for f in found],
+        "tickets": _control_figures(head["id"]),
+        "movements": [_paper_line(m) for m in movements(head["id"])],
+    }
+    if closing:
+        report |= {
+            "closed_at": closing.closed_at,
+            "closed_by": closing.closed_by,
+            "approved_by": closing.approved_by,
+            "denominations": closing.denominations,
+            "difference_cents": closing.difference_cents,
+            "difference_number": closing.difference_number,
+            "difference_reason": closing.difference_reason,
+            "left_for_tomorrow_cents": closing.left_for_tomorrow_cents,
+        }
+    return report
+
+
+def _method_line(figure: rules.MethodFigures, count: rules.Count | None) -> dict[str, Any]:
+    return {
+        "code": figure.code,
+        "name": figure.name,
+        "is_cash": figure.is_cash,
+        "payment_count": figure.payment_count,
+        "opening_cents": figure.opening_cents,
+        "payments_cents": figure.payments_cents,
+        "refunds_cents": figure.refunds_cents,
+        "in_cents": figure.in_cents,
+        "out_cents": figure.out_cents,
+        "net_cents": figure.net_cents,
+        "expected_cents": figure.expected_cents,
+        "counted_cents": count.counted_cents if count else None,
+        "difference_cents": count.difference_cents if count else None,
+    }
+
+
+_ON_PAPER = (
+    "id",
+    "kind",
+    "received_at",
+    "ticket_code",
+    "method",
+    "method_name",
+    "amount_cents",
+    "reference",
+    "concept",
+    "beneficiary",
+    "voucher_number",
+    "reverses_id",
+    "received_by",
+)
+
+
+def _paper_line(line: Mapping[str, Any]) -> dict[str, Any]:
+    """A line without the patient's name: a cash paper needs the ticket, not the person."""
+    return {name: line[name] for name in _ON_PAPER}
+
+
+def _control_figures(session_id: int) -> dict[str, Any]:
+    row = db.session.execute(
+        select(func.min(Ticket.number), func.max(Ticket.number), func.count(Ticket.id.distinct()))
+        .join(Movement, Movement.ticket_id == Ticket.id)
+        .where(Movement.session_id == session_id)
+    ).one()
+    first, last, count = row
+    return {
+        "first": rules.ticket_code(first) if first else None,
+        "last": rules.ticket_code(last) if last else None,
+        "count": count,
+    }
+
+
+def sealed_report(session_id: int) -> dict[str, Any]:
+    """The Z report of a closed session as it was written at the closing, and whether its seal holds."""
+    text, sha256 = db.session.execute(
+        select(TillSession.snapshot, TillSession.snapshot_sha256).where(TillSession.id == session_id)
+    ).one()
+    report = orjson.loads(text)
+    for place in (report, *report["movements"]):
+        for name in ("opened_at", "closed_at", "received_at"):
+            if name in place:
+                place[name] = datetime.fromisoformat(place[name])
+    report["business_day"] = date.fromisoformat(report["business_day"])
+    report["denominations"] = {int(value): pieces for value, pieces in report["denominations"].items()}
+    return {**report, "sha256": sha256, "is_intact": rules.seal(text) == sha256}
+
+
+def counts(session_id: int) -> list[dict[str, Any]]:
+    """Expected and counted per method of a closed session: ``{method, expected_cents, counted_cents}``."""
+    rows = db.session.execute(
+        select(PaymentMethod.code.label("method"), TillCount.expected_cents, TillCount.counted_cents)
+        .join(PaymentMethod, PaymentMethod.id == TillCount.method_id)
+        .where(TillCount.session_id == session_id)
+        .order_by(PaymentMethod.position)
+    )
+    return [dict(row._mapping) for row in rows]
+
+
+def name_of(user_id: int | None) -> str | None:
+    """The name of a user of the house, for papers."""
+    return db.session.scalar(select(User.full_name).where(User.id == user_id)) if user_id else None
