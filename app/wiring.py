@@ -12,20 +12,45 @@ from app.identity import permissions as identity_permissions
 from app.identity import queries as identity_queries
 from app.identity import rules as identity_rules
 from app.kernel import access, once, outbox, queue
+from app.kernel.words import N_
+from app.notifications import api as notifications_api
+from app.notifications import jobs as notifications_jobs
+from app.notifications import live as notifications_live
+from app.notifications import pages as notifications_pages
+from app.notifications import permissions as notifications_permissions
+from app.notifications import queries as notifications_queries
+from app.notifications import sockets as notifications_sockets
 from app.operations import api as operations_api
 from app.realtime import regions, relay, sockets
 from app.scheduling import api as scheduling_api
+from app.scheduling import events as scheduling_events
+from app.scheduling import jobs as scheduling_jobs
 from app.scheduling import live as scheduling_live
 from app.scheduling import pages as scheduling_pages
 from app.scheduling import permissions as scheduling_permissions
+from app.scheduling import subscribers as scheduling_subscribers
 from app.web import frame, navigation
 
-PERMISSIONS = (identity_permissions, clinics_permissions, scheduling_permissions)
-PAGES = (*identity_pages.BLUEPRINTS, *scheduling_pages.BLUEPRINTS,)
-APIS = (openapi.api, identity_api.api, operations_api.api, scheduling_api.api)
-LIVE_REGIONS: tuple[regions.Region, ...] = (scheduling_live.AGENDA, scheduling_live.DESK, scheduling_live.MY_VISITS)
-MENU: tuple[navigation.Entry, ...] = ()
-SUBSCRIBERS: tuple[tuple[type[outbox.Event], outbox.Subscriber], ...] = ()
+PERMISSIONS = (identity_permissions, clinics_permissions, scheduling_permissions, notifications_permissions)
+PAGES = (*identity_pages.BLUEPRINTS, *scheduling_pages.BLUEPRINTS, notifications_pages.pages)
+APIS = (openapi.api, identity_api.api, operations_api.api, scheduling_api.api, notifications_api.api)
+LIVE_REGIONS: tuple[regions.Region, ...] = (
+    scheduling_live.AGENDA,
+    scheduling_live.DESK,
+    scheduling_live.MY_VISITS,
+    notifications_live.INBOX,
+)
+MENU: tuple[navigation.Entry, ...] = (
+    navigation.Entry(
+        N_("Mensajes no entregados"), "/admin/deliveries", "mail", requires=notifications_permissions.READ_DELIVERIES
+    ),
+)
+SUBSCRIBERS: tuple[tuple[type[outbox.Event], outbox.Subscriber], ...] = (
+    (scheduling_events.AppointmentBooked, scheduling_subscribers.on_booked),
+    (scheduling_events.AppointmentMoved, scheduling_subscribers.on_moved),
+    (scheduling_events.AppointmentCancelled, scheduling_subscribers.on_cancelled),
+    (scheduling_events.StatusChanged, scheduling_subscribers.on_status_changed),
+)
 
 
 def register(app: Flask) -> None:
@@ -33,6 +58,7 @@ def register(app: Flask) -> None:
     login.register(app)
     app.extensions["sessions_alive"] = identity_queries.sessions_alive
     sockets.register(app)
+    notifications_sockets.register(app)
     for blueprint in (*PAGES, *APIS):
         app.register_blueprint(blueprint)
 
@@ -48,5 +74,10 @@ def register_once() -> None:
     outbox.on_wake(relay.ring)
     frame.ROLE_WORDS.update({str(role): label for role, label in identity_rules.ROLE_LABELS.items()})
     frame.provide("clinics", clinics_queries.names_of)
+    frame.provide("unread_count", lambda actor: notifications_queries.unread_count(actor=actor))
+    frame.provide("inbox_topic", lambda actor: notifications_queries.topic_of(actor.user_id))
+    queue.add_job(notifications_jobs.send_delivery, timeout=notifications_jobs.TIMEOUT, transaction=False)
+    queue.every(10, notifications_jobs.sweep_deliveries)
+    queue.every(60, scheduling_jobs.remind_due)
     queue.every(15, queue.sweep_tasks)
     queue.every(3600, once.forget_old)

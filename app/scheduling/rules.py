@@ -6,8 +6,9 @@ encounter are fields of their own. Leaving a final state needs one of the undo r
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
 from app.kernel.errors import Conflict, RuleBroken
 from app.kernel.words import N_
@@ -242,3 +243,14 @@ def check_patient_notice(
 
 def may_patient_change(starts_at: datetime, *, now: datetime, notice_hours: int) -> bool:
     return starts_at - now >= timedelta(hours=notice_hours)
+
+
+REMIND_BEFORE = timedelta(hours=24)  # on the clinic's wall clock: a 10:00 visit is reminded at 10:00 the day before
+REMIND_AT_LEAST = timedelta(hours=1)  # closer than that the patient is on the way
+TOLD_RECENTLY = timedelta(hours=12)  # who was told of the booking or its last change since then needs no reminder yet
+
+
+def is_reminder_due(starts_at: datetime, *, told_at: datetime, now: datetime, zone: ZoneInfo) -> bool:
+    """Whether a visit is to be reminded now: the last day before it, but not right after its confirmation."""
+    reminded_from = (starts_at.astimezone(zone) - REMIND_BEFORE).astimezone(UTC)  # wall time, so 23 or 25 h
+    return reminded_from <= now <= starts_at - REMIND_AT_LEAST and now - told_at >= TOLD_RECENTLY

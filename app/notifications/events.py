@@ -1,0 +1,23 @@
+"""Facts of this domain."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from app.kernel.outbox import Event
+
+
+@dataclass(frozen=True, slots=True)
+class InboxChanged(Event):
+    """A line came or was read; the subject is the user."""
+
+    type: ClassVar[str] = "notifications.inbox.changed.v1"
+    user_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryFailed(Event):
+    """The last try failed: somebody has to call, or correct the address."""
+
+    type: ClassVar[str] = "notifications.delivery.failed.v1"
+    delivery_id: int
+    kind: str

@@ -1,0 +1,86 @@
+"""The inbox, the bell's badge, and what did not arrive."""
+
+from typing import Any
+
+from flask import Response, make_response, request
+from flask_babel import gettext as _
+
+from app.notifications import actions, permissions, queries
+from app.web import fragments, shell
+from app.web.shell import Pages
+
+pages = Pages("notifications", __name__)
+
+INBOX = "notifications/_inbox.html"
+
+
+@pages.get("/notifications", requires=permissions.READ_OWN)
+def inbox() -> Response:
+    number = max(request.args.get("page", 1, type=int), 1)
+    return fragments.page("notifications/inbox.html", parts={"inbox": INBOX}, **_inbox(number))
+
+
+def _inbox(number: int = 1) -> dict[str, Any]:
+    actor = shell.actor()
+    return {
+        "inbox": queries.inbox(actor=actor, page=number),
+        "unread": queries.unread_count(actor=actor),
+        "topic": queries.topic_of(actor.user_id),
+        "now": shell.now(),
+    }
+
+
+@pages.get("/notifications/badge", requires=permissions.READ_OWN)
+def badge() -> Response:
+    return make_response(_badge())
+
+
+def _badge() -> str:
+    actor = shell.actor()
+    return fragments.part(
+        "notifications/_badge.html",
+        unread_count=queries.unread_count(actor=actor),
+        inbox_topic=queries.topic_of(actor.user_id),
+    )
+
+
+@pages.post("/notifications/<int:notification_id>/reading", requires=permissions.READ_OWN)
+def read_one(notification_id: int) -> Response:
+    actions.mark_read(notification_id, actor=shell.actor(), now=shell.now())
+    return _answer()
+
+
+@pages.post("/notifications/reading", requires=permissions.READ_OWN)
+def read_all() -> Response:
+    actions.mark_all_read(actor=shell.actor(), now=shell.now())
+    return _answer()
+
+
+def _answer() -> Response:
+    html = fragments.part(INBOX, **_inbox())
+    return fragments.answer(html, go="/notifications", others=(fragments.beside("#bell", _badge()),))
+
+
+@pages.post("/notifications/<int:notification_id>/opening", requires=permissions.READ_OWN)
+def open_one(notification_id: int) -> Response:
+    """Go to what a line is about; it is read then."""
+    actions.mark_read(notification_id, actor=shell.actor(), now=shell.now())
+    return fragments.leave(queries.own_line(notification_id, actor=shell.actor()).href or "/notifications")
+
+
+@pages.get("/admin/deliveries", requires=permissions.READ_DELIVERIES)
+def deliveries() -> Response:
+    return fragments.page(
+        "notifications/deliveries.html", parts={"deliveries": "notifications/_deliveries.html"}, **_deliveries()
+    )
+
+
+def _deliveries() -> dict[str, Any]:
+    return {"deliveries": queries.undelivered(actor=shell.actor(), now=shell.now()), "now": shell.now()}
+
+
+@pages.post("/admin/deliveries/<int:delivery_id>/attempts", requires=permissions.READ_DELIVERIES)
+def retry_delivery(delivery_id: int) -> Response:
+    actions.retry_delivery(delivery_id, actor=shell.actor(), now=shell.now())
+    html = fragments.part("notifications/_deliveries.html", **_deliveries())
+    return fragments.answer(html, go="/admin/deliveries", toast=_("Se envía otra vez."))

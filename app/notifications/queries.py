@@ -1,0 +1,170 @@
+"""Reads: a person's inbox, what is due to be sent, what did not arrive, and who is to be told."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, Select, and_, case, func, or_, select
+
+from app.identity.models import Membership, User
+from app.kernel.access import ROLE_ORDER, Actor, Permission, codes_of
+from app.kernel.db import db
+from app.kernel.errors import NotFound
+from app.notifications import permissions, rules
+from app.notifications.models import Delivery, Notification
+
+PAGE = 40
+
+LINE = (
+    Notification.id,
+    Notification.kind,
+    Notification.title,
+    Notification.text,
+    Notification.href,
+    Notification.data,
+    Notification.created_at,
+    Notification.read_at,
+)
+
+
+# ------------------------------------------------------------------ the inbox
+
+
+def unread_count(*, actor: Actor) -> int:
+    mine = (Notification.user_id == actor.user_id, Notification.read_at.is_(None))
+    return db.session.scalar(select(func.count()).where(*mine)) or 0
+
+
+def topic_of(user_id: int) -> str:
+    """The live topic of a person's inbox."""
+    return f"inbox:{user_id}"
+
+
+def inbox(*, actor: Actor, page: int = 1) -> dict[str, Any]:
+    """A page of the actor's lines, unread first, then the newest: ``{lines, page, has_older}``."""
+    is_read = case((Notification.read_at.is_(None), 0), else_=1)
+    rows = db.session.execute(
+        own_lines(actor=actor)
+        .order_by(is_read, Notification.created_at.desc(), Notification.id.desc())
+        .limit(PAGE + 1)
+        .offset((page - 1) * PAGE)
+    ).all()
+    return {"lines": rows[:PAGE], "page": page, "has_older": len(rows) > PAGE}
+
+
+def own_lines(*, actor: Actor, unread: bool = False) -> Select[Any]:
+    """The statement over the actor's lines, for lists that page themselves."""
+    mine = select(*LINE).where(Notification.user_id == actor.user_id)
+    return mine.where(Notification.read_at.is_(None)) if unread else mine
+
+
+def own_line(notification_id: int, *, actor: Actor) -> Row[Any]:
+    """One of the actor's lines. Raises NotFound."""
+    row = db.session.execute(own_lines(actor=actor).where(Notification.id == notification_id)).first()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def as_json(row: Row[Any]) -> dict[str, Any]:
+    """A line as the API and the socket show it."""
+    return {
+        "id": row.id,
+        "type": row.kind,
+        "title": row.title,
+        "message": row.text,
+        "data": row.data,
+        "href": row.href,
+        "is_read": row.read_at is not None,
+        "read_at": row.read_at,
+        "created_at": row.created_at,
+    }
+
+
+def newest_of(user_id: int, *, limit: int = 50) -> list[Row[Any]]:
+    """The last lines of a user, the oldest first (the JSON socket compares them with what it sent)."""
+    rows = db.session.execute(
+        select(*LINE).where(Notification.user_id == user_id).order_by(Notification.id.desc()).limit(limit)
+    )
+    return list(reversed(rows.all()))
+
+
+# ------------------------------------------------------------------ who is told
+
+
+def recipient(user_id: int, *, actor: Actor) -> Row[Any]:
+    """Somebody the actor may write to: a colleague of their clinics or a patient of the organization.
+
+    Raises NotFound for anybody else.
+    """
+    works_there = Membership.clinic_id.in_(actor.clinics_with(permissions.SEND))
+    colleague = select(Membership.id).where(Membership.user_id == User.id, works_there).exists()
+    row = db.session.execute(
+        select(User.id, User.locale).where(
+            User.id == user_id,
+            User.organization_id == actor.organization_id,
+            User.is_active.is_(True),
+            or_(User.patient_id.is_not(None), colleague),
+        )
+    ).first()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def people_with(permission: Permission, *, clinic_id: int | None) -> list[Row[Any]]:
+    """The active users (id, locale) who hold a permission in a clinic."""
+    roles = [role for role in ROLE_ORDER if permission.code in codes_of(role)]
+    return list(
+        db.session.execute(
+            select(User.id, User.locale)
+            .join(Membership, and_(Membership.user_id == User.id, Membership.clinic_id == clinic_id))
+            .where(Membership.role.in_(roles), User.is_active.is_(True))
+            .distinct()
+        )
+    )
+
+
+# ------------------------------------------------------------------ deliveries
+
+
+def deliveries_to_hand_out(*, now: datetime, limit: int = 200) -> list[int]:
+    """Messages that are due and in nobody's hands: late ones, and those of a killed worker."""
+    forgotten = or_(Delivery.claimed_at.is_(None), Delivery.claimed_at <= now - rules.LEASE)
+    ready = and_(Delivery.status.in_(("pending", "sending")), Delivery.due_at <= now, forgotten)
+    return list(db.session.scalars(select(Delivery.id).where(ready).order_by(Delivery.due_at).limit(limit)))
+
+
+def existing_keys(keys: Iterable[str]) -> set[str]:
+    """Those of these keys that were told already, by a message or in an inbox."""
+    wanted = list(keys)
+    sent = select(Delivery.key).where(Delivery.key.in_(wanted))
+    told = select(Notification.key).where(Notification.key.in_(wanted))
+    return set(db.session.scalars(sent.union(told)))
+
+
+def undelivered(*, actor: Actor, now: datetime) -> list[dict[str, Any]]:
+    """What did not arrive in the actor's clinics: failed for good, or overdue and still being tried."""
+    overdue = and_(Delivery.status.in_(("pending", "sending")), Delivery.created_at <= now - rules.OVERDUE)
+    late = and_(overdue, or_(Delivery.attempts > 0, Delivery.due_at <= now - rules.OVERDUE))
+    rows = db.session.execute(
+        select(
+            Delivery.id,
+            Delivery.kind,
+            Delivery.sender_name.label("clinic"),
+            Delivery.address,
+            Delivery.subject,
+            Delivery.status,
+            Delivery.attempts,
+            Delivery.due_at,
+            Delivery.last_error,
+            Delivery.created_at,
+        )
+        .where(
+            Delivery.clinic_id.in_(actor.clinics_with(permissions.READ_DELIVERIES)),
+            or_(Delivery.status == "failed", late),
+        )
+        .order_by(Delivery.created_at.desc())
+        .limit(200)
+    )
+    return [dict(row._mapping) for row in rows]

@@ -1,0 +1,97 @@
+"""Tell the patient and the therapist of a visit as it stands now.
+
+Every notice has a key of visit, sequence, kind and channel: told twice, it is told once.
+"""
+
+from datetime import datetime, timedelta
+
+from app.notifications import actions as notifications
+from app.scheduling import messages
+from app.scheduling.queries.notices import Account, Notice
+
+ONLINE_GRACE = timedelta(minutes=3)  # who books online and thinks better of it at once gets no mail at all
+
+INBOX_KINDS = {
+    "confirmation": "appointment_created",
+    "changed": "appointment_changed",
+    "given-away": "appointment_changed",
+    "cancellation": "appointment_cancelled",
+    "reminder": "appointment_reminder",
+    "noshow": "appointment_noshow",
+    "arrived": "patient_arrived",
+}
+
+
+def tell_patient(kind: str, visit: Notice, *, now: datetime, due_at: datetime | None = None, after: str = "") -> None:
+    """By e-mail and in their inbox, whichever of the two they have.
+
+    ``after`` tells apart two notices of one kind for the same time: the request and its acceptance.
+    """
+    name = f"{kind}-after-{after}" if after else kind
+    if visit.email:
+        _write_letter(kind, visit, name=name, now=now, due_at=due_at)
+    write_line(visit.patient_user, kind, visit, name=name, now=now)
+
+
+def tell_therapist(kind: str, visit: Notice, *, account: Account | None = None, now: datetime) -> None:
+    """In the inbox of the visit's therapist, or of ``account`` who was it before."""
+    write_line(account or visit.therapist_user, kind, visit, name=f"{kind}-therapist", now=now)
+
+
+def tell_of_the_end(visit: Notice, *, now: datetime) -> None:
+    """The visit will not be. Who was told nothing yet is told nothing: the waiting mail is dropped."""
+    was_waiting = notifications.drop(visit.all_keys)
+    if was_waiting and not notifications.was_told(visit.all_keys):
+        write_line(visit.patient_user, "cancellation", visit, name="cancellation", now=now)
+    else:
+        tell_patient("cancellation", visit, now=now)
+    tell_therapist("cancellation", visit, now=now)
+
+
+def tell_of_the_change(visit: Notice, *, now: datetime) -> None:
+    """Another time or therapist. What was not sent yet is dropped, because it is no longer true."""
+    was_waiting = notifications.drop(visit.all_keys)
+    is_first_word = was_waiting and not notifications.was_told(visit.all_keys)
+    tell_patient("confirmation" if is_first_word else "changed", visit, now=now)
+
+
+def tell_it_stands(visit: Notice, *, after: str, now: datetime) -> None:
+    """A request was accepted, or a cancellation taken back."""
+    notifications.drop(visit.all_keys)
+    tell_patient("confirmation", visit, now=now, after=after)
+
+
+def _write_letter(kind: str, visit: Notice, *, name: str, now: datetime, due_at: datetime | None) -> None:
+    letter = messages.letter(kind, visit, now=now)
+    notifications.deliver(
+        key=f"{visit.key}{name}:email",
+        kind=kind,
+        address=visit.email,
+        sender_name=visit.clinic_name,
+        subject=letter.subject,
+        text=letter.text,
+        html=letter.html,
+        calendar=letter.calendar,
+        clinic_id=visit.clinic_id,
+        patient_id=visit.patient_id,
+        subject_id=visit.id,
+        now=now,
+        due_at=due_at,
+    )
+
+
+def write_line(account: Account | None, kind: str, visit: Notice, *, name: str, now: datetime) -> None:
+    """A line in the inbox of somebody who has an account; ``name`` ends in ``-therapist`` for one."""
+    if account is None:
+        return
+    words = messages.line(name if name.endswith("-therapist") else kind, visit, locale=account.locale)
+    notifications.notify(
+        user_id=account.user_id,
+        key=f"{visit.key}{name}",
+        kind=INBOX_KINDS[kind],
+        title=words.title,
+        text=words.text,
+        href=f"/appointments/{visit.id}",
+        data={"appointment_id": visit.id},
+        now=now,
+    )

@@ -1,0 +1,61 @@
+"""When a visit was booked, moved, cancelled or went a step on: tell whom it concerns.
+
+Each reads the visit as it stands now; what is no longer true is left to the later fact.
+"""
+
+from datetime import datetime
+
+from app.kernel.outbox import EventRow
+from app.scheduling import rules
+from app.scheduling.actions import notices as tell
+from app.scheduling.queries import notices
+from app.scheduling.rules import Status
+
+
+def on_booked(*, event: EventRow, now: datetime) -> None:
+    visit = notices.get(event.data["appointment_id"])
+    if visit.sequence != event.data["sequence"]:
+        return
+    if visit.status in rules.EXPECTED:
+        due_at = now + tell.ONLINE_GRACE if visit.origin == "online" else None
+        tell.tell_patient("confirmation", visit, now=now, due_at=due_at)
+        tell.tell_therapist("confirmation", visit, now=now)
+    elif visit.status == Status.ARRIVED:  # a walk-in stands at the desk; only the therapist is elsewhere
+        tell.tell_therapist("arrived", visit, now=now)
+
+
+def on_moved(*, event: EventRow, now: datetime) -> None:
+    visit = notices.get(event.data["appointment_id"])
+    if visit.status not in rules.EXPECTED or visit.sequence != event.data["sequence"]:
+        return
+    tell.tell_of_the_change(visit, now=now)
+    former_id = event.data["old_therapist_id"]
+    if former_id == visit.therapist_id:
+        tell.tell_therapist("changed", visit, now=now)
+        return
+    tell.tell_therapist("confirmation", visit, now=now)
+    former = notices.account_of_therapist(former_id)
+    if former is not None:
+        tell.tell_therapist("given-away", visit, account=former, now=now)
+
+
+def on_cancelled(*, event: EventRow, now: datetime) -> None:
+    visit = notices.get(event.data["appointment_id"])
+    if visit.status == Status.CANCELLED and visit.sequence == event.data["sequence"]:
+        tell.tell_of_the_end(visit, now=now)
+
+
+def on_status_changed(*, event: EventRow, now: datetime) -> None:
+    visit = notices.get(event.data["appointment_id"])
+    before, after = event.data["from_status"], event.data["to_status"]
+    if visit.status != after or before == after:
+        return
+    if after == Status.BOOKED and before in {Status.PENDING, Status.PROPOSED, Status.WAITLIST, Status.CANCELLED}:
+        tell.tell_it_stands(visit, after=before, now=now)
+        tell.tell_therapist("confirmation", visit, now=now)
+    elif after == Status.ENTERED_IN_ERROR and before in rules.EXPECTED and visit.starts_at > now:
+        tell.tell_of_the_end(visit, now=now)
+    elif after == Status.ARRIVED and not event.data["is_undo"]:
+        tell.tell_therapist("arrived", visit, now=now)
+    elif after == Status.NOSHOW:
+        tell.write_line(visit.patient_user, "noshow", visit, name="noshow", now=now)
