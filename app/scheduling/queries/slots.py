@@ -41,7 +41,7 @@ def shifts(
 ) -> dict[tuple[int, date], list[Shift]]:
     """The open periods of each therapist and day ``[from_day, to_day]``: weekly hours without breaks and
     absences, with extra shifts, and none on closed days. Three queries, whatever the range."""
-    closed = clinics.closures(clinic.id, from_day, to_day)
+    closed = clinics.closures(clinic.id, from_day, to_day + timedelta(days=1))
     weekly = db.session.execute(
         select(
             WorkingHours.therapist_id,
