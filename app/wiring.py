@@ -21,6 +21,9 @@ from app.notifications import permissions as notifications_permissions
 from app.notifications import queries as notifications_queries
 from app.notifications import sockets as notifications_sockets
 from app.operations import api as operations_api
+from app.patients import api as patients_api
+from app.patients import pages as patients_pages
+from app.patients import permissions as patients_permissions
 from app.realtime import regions, relay, sockets
 from app.scheduling import api as scheduling_api
 from app.scheduling import events as scheduling_events
@@ -31,9 +34,20 @@ from app.scheduling import permissions as scheduling_permissions
 from app.scheduling import subscribers as scheduling_subscribers
 from app.web import frame, navigation
 
-PERMISSIONS = (identity_permissions, clinics_permissions, scheduling_permissions, notifications_permissions)
-PAGES = (*identity_pages.BLUEPRINTS, *scheduling_pages.BLUEPRINTS, notifications_pages.pages)
-APIS = (openapi.api, identity_api.api, operations_api.api, scheduling_api.api, notifications_api.api)
+PERMISSIONS = (
+    identity_permissions,
+    clinics_permissions,
+    scheduling_permissions,
+    notifications_permissions,
+    patients_permissions,
+)
+PAGES = (
+    *identity_pages.BLUEPRINTS,
+    *scheduling_pages.BLUEPRINTS,
+    notifications_pages.pages,
+    *patients_pages.BLUEPRINTS,
+)
+APIS = (openapi.api, identity_api.api, operations_api.api, scheduling_api.api, notifications_api.api, patients_api.api)
 LIVE_REGIONS: tuple[regions.Region, ...] = (
     scheduling_live.AGENDA,
     scheduling_live.DESK,
@@ -41,6 +55,13 @@ LIVE_REGIONS: tuple[regions.Region, ...] = (
     notifications_live.INBOX,
 )
 MENU: tuple[navigation.Entry, ...] = (
+    navigation.Entry(
+        N_("Mis citas"), "/my", "calendar-check", requires=scheduling_permissions.READ_OWN, home_of=("patient",)
+    ),
+    navigation.Entry(
+        N_("Mi día"), "/my-day", "activity", requires=scheduling_permissions.READ_ASSIGNED, home_of=("therapist",)
+    ),
+    navigation.Entry(N_("Pacientes"), "/patients", "users", requires=patients_permissions.READ),
     navigation.Entry(
         N_("Mensajes no entregados"), "/admin/deliveries", "mail", requires=notifications_permissions.READ_DELIVERIES
     ),

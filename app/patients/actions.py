@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from app.clinics.queries import ubigeo
 from app.identity import actions as identity
 from app.identity.rules import check_password
-from app.kernel import clock, outbox
+from app.kernel import outbox
 from app.kernel.access import Actor, require
 from app.kernel.db import changed, db, insert, lock
 from app.kernel.errors import Conflict, Invalid, RuleBroken
@@ -159,7 +159,7 @@ def _tell_owner(user_id: int, address: str, now: datetime) -> None:
 
 
 def _tidy(details: rules.Details, now: datetime) -> rules.Details:
-    clean = rules.tidy(details, today=clock.local_day(now, rules.HOME_ZONE))
+    clean = rules.tidy(details, today=rules.today(now))
     if clean.ubigeo and ubigeo.find(clean.ubigeo) is None:
         raise Invalid({"ubigeo": N_("Elija el distrito de la lista.")})
     return clean

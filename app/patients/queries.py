@@ -142,6 +142,11 @@ def details(person: Mapping[str, Any]) -> rules.Details:
     return rules.Details(**{name: person[name] for name in rules.FIELDS})
 
 
+def district_of(person: Mapping[str, Any]) -> str:
+    """``Miraflores, Lima, Lima``, or nothing."""
+    return f"{person['district']}, {person['province']}, {person['region']}" if person["ubigeo"] else ""
+
+
 def by_document(kind: str, number: str, *, actor: Actor) -> dict[str, Any] | None:
     """The person with a document, archived or not; None when there is none that the actor may see."""
     statement = select(*_ROW, Patient.deleted_at).where(

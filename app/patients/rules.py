@@ -7,9 +7,10 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
+from app.kernel import clock
 from app.kernel.errors import Invalid
 from app.kernel.words import N_, fold
 
@@ -227,6 +228,11 @@ def age(born: date | None, today: date) -> int | None:
     if born is None:
         return None
     return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+
+
+def today(now: datetime) -> date:
+    """The calendar day by which ages and birthdays are counted."""
+    return clock.local_day(now, HOME_ZONE)
 
 
 def words(text: str) -> list[str]:

@@ -1,0 +1,94 @@
+"""Request data of the patients' pages; what is right and wrong is said by ``rules.tidy``."""
+
+from typing import Any
+
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _l
+from wtforms import DateField, EmailField, Field, HiddenField, PasswordField, SelectField, StringField, TextAreaField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import DataRequired, InputRequired, Length, Optional
+
+from app.clinics.queries import ubigeo
+from app.kernel.errors import Invalid
+from app.patients import rules
+from app.web.fields import Form
+
+_REQUIRED = _l("Este dato es obligatorio.")
+UNKNOWN_DISTRICT = "?"  # no code; the action answers that one is chosen from the list
+
+
+def _text(label: Any, name: str, *, required: bool = False) -> StringField:
+    checks = [DataRequired(_REQUIRED)] if required else []
+    return StringField(label, [*checks, Length(max=rules.LIMITS[name], message=_l("El texto es demasiado largo."))])
+
+
+def _choice(label: Any, labels: dict[str, str]) -> SelectField:
+    return SelectField(label, choices=lambda: [SelectChoice(code, gettext(word)) for code, word in labels.items()])
+
+
+class NamesForm(Form):
+    """What every registration asks for."""
+
+    given_names = _text(_l("Nombres"), "given_names", required=True)
+    paternal_surname = _text(_l("Apellido paterno"), "paternal_surname", required=True)
+    maternal_surname = _text(_l("Apellido materno"), "maternal_surname")
+    phone = StringField(_l("Teléfono"))
+
+    def details(self) -> rules.Details:
+        """The typed values, not checked yet."""
+        return rules.Details(**{name: self[name].data for name in rules.FIELDS if name in self and self[name].data})
+
+    def blame(self, error: Invalid) -> None:
+        """Put the messages of a refusal beside their fields."""
+        for name, sentences in error.details.items():
+            field: Field = self["q" if name == "ubigeo" else name]
+            field.errors = [gettext(sentence) for sentence in sentences]
+
+
+class QuickForm(NamesForm):
+    """A person in the few fields that a booking needs; ``form_id`` is the form that the picker fills."""
+
+    document_type = _choice(_l("Documento"), rules.DOCUMENT_LABELS)
+    document_number = StringField(_l("Número"))
+    form_id = HiddenField()
+
+
+class PatientForm(NamesForm):
+    """Everything the desk keeps of a person. ``q`` is the text of the district, ``ubigeo`` its code."""
+
+    version = HiddenField()
+    document_type = _choice(_l("Documento"), rules.DOCUMENT_LABELS)
+    document_number = StringField(_l("Número"))
+    birth_date = DateField(_l("Fecha de nacimiento"), [Optional()])
+    sex = _choice(_l("Sexo"), rules.SEX_LABELS)
+    other_phone = StringField(_l("Otro teléfono"))
+    email = EmailField(_l("Correo"), [Length(max=rules.LIMITS["email"])])
+    occupation = _text(_l("Ocupación"), "occupation")
+    address = _text(_l("Dirección"), "address")
+    q = StringField(_l("Distrito"))
+    ubigeo = HiddenField()
+    emergency_name = _text(_l("Nombre"), "emergency_name")
+    emergency_phone = StringField(_l("Teléfono"))
+    admin_note = TextAreaField(_l("Nota para recepción"), [Length(max=rules.LIMITS["admin_note"])])
+
+    def details(self) -> rules.Details:
+        values = {name: self[name].data for name in rules.FIELDS if self[name].data and name != "ubigeo"}
+        return rules.Details(**values, ubigeo=self._district())
+
+    def _district(self) -> str | None:
+        """The code of the typed district; the text decides, because it is what the person sees."""
+        typed, code = (self.q.data or "").strip(), self.ubigeo.data or ""
+        if not typed:
+            return None
+        chosen = ubigeo.find(code) if code else None
+        if chosen and chosen["name"] == typed:
+            return code
+        found = ubigeo.search(typed, limit=2)
+        return found[0]["code"] if len(found) == 1 else UNKNOWN_DISTRICT
+
+
+class RegisterForm(NamesForm):
+    """A patient's own registration."""
+
+    email = EmailField(_l("Correo"), [DataRequired(_l("Escriba su correo.")), Length(max=rules.LIMITS["email"])])
+    password = PasswordField(_l("Contraseña"), [InputRequired(_l("Escriba una contraseña.")), Length(max=128)])

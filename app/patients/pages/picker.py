@@ -1,0 +1,111 @@
+"""Choosing a person inside another form: search list, fast registration, districts.
+
+``patients/_picker.html`` holds the hidden ``patient_id``. Stand it beside the form and give it the
+form's id (``form_id``), because the fast registration is a form of its own.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Response, make_response, request
+from flask_babel import gettext as _
+
+from app.clinics.queries import ubigeo
+from app.identity.permissions import OWN_ACCOUNT
+from app.kernel.access import can
+from app.kernel.errors import Invalid
+from app.patients import actions, forms, permissions, queries, rules
+from app.web import failures, fragments, shell
+from app.web.shell import Pages
+
+pages = Pages("patient_picker", __name__)
+
+MOST_OPTIONS = 8
+FORM_ID = re.compile(r"[a-z][a-z0-9-]{0,40}")
+
+
+def _form_id() -> str:
+    wanted = request.values.get("form_id", "")
+    return wanted if FORM_ID.fullmatch(wanted) else ""
+
+
+def _picker(person: Mapping[str, Any] | None, *, note: str = "", status: int = 200) -> Response:
+    chosen = {"id": person["id"], "label": rules.label(person)} if person else None
+    html = fragments.part("patients/_picker.html", patient=chosen, form_id=_form_id(), note=note, focus=True)
+    return make_response(html, status)
+
+
+@pages.get("/patients/picker", requires=permissions.READ)
+def picker() -> Response:
+    """The picker, empty or with the person of ``patient_id``."""
+    patient_id = request.args.get("patient_id", type=int)
+    return _picker(queries.get(patient_id, actor=shell.actor()) if patient_id else None)
+
+
+@pages.get("/patients/options", requires=permissions.READ)
+def options() -> str:
+    text = request.args.get("q", "").strip()[:100]
+    rows = queries.search(text, actor=shell.actor(), limit=MOST_OPTIONS) if text else []
+    return fragments.part(
+        "patients/_options.html",
+        q=text,
+        form_id=_form_id(),
+        options=[{**row, "label": rules.label(row)} for row in rows],
+        may_register=can(shell.actor(), permissions.REGISTER),
+    )
+
+
+@pages.get("/patients/quick", requires=permissions.REGISTER)
+def quick() -> Response:
+    text = request.args.get("q", "").strip()[:100]
+    if not shell.is_fragment_request():
+        return fragments.leave("/patients/new")
+    guessed = rules.guess(text)
+    values = {name: getattr(guessed, name) for name in rules.FIELDS}
+    return _quick(forms.QuickForm(formdata=None, **values, form_id=_form_id()))
+
+
+@pages.get("/patients/known", requires=permissions.REGISTER)
+def known() -> Response:
+    """The picker with the person who has a document; 204 when nobody has it yet."""
+    kind = request.args.get("document_type", "DNI")
+    try:
+        number = rules.document(kind, request.args.get("document_number", ""))
+    except rules.BadValue:
+        number = None  # the registration will say what is wrong
+    person = queries.by_document(kind, number, actor=shell.actor()) if number else None
+    if person is None or person["deleted_at"] is not None:
+        return make_response("", 204)
+    return _picker(person, note=_("Ya tenía ficha: se eligió a esta persona."))
+
+
+@pages.post("/patients/quick", requires=permissions.REGISTER)
+def register() -> Response:
+    form, actor = forms.QuickForm(), shell.actor()
+    if not form.validate():
+        return _quick(form, status=422)
+    try:
+        patient_id = actions.register_patient(form.details(), actor=actor, now=shell.now())
+    except Invalid as error:
+        form.blame(error)
+        return _quick(form, status=422)
+    except actions.PatientExists as error:
+        if "full_name" in error.details:
+            person = queries.get(error.details["patient_id"], actor=actor)
+            return _picker(person, note=_("Ya tenía ficha: se eligió a esta persona."), status=409)
+        return _quick(form, conflict=failures.sentence(error), status=409)
+    person = queries.get(patient_id, actor=actor)
+    return fragments.answer(
+        _picker(person).get_data(as_text=True), go=f"/patients/{patient_id}", toast=_("Paciente registrado.")
+    )
+
+
+def _quick(form: forms.QuickForm, *, conflict: str = "", status: int = 200) -> Response:
+    return make_response(fragments.part("patients/_quick.html", form=form.fresh(), conflict=conflict), status)
+
+
+@pages.get("/ubigeo/options", requires=OWN_ACCOUNT)
+def districts() -> str:
+    text = request.args.get("q", "").strip()[:100]
+    return fragments.part("patients/_districts.html", options=ubigeo.search(text, limit=MOST_OPTIONS))

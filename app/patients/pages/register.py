@@ -1,0 +1,48 @@
+"""A patient's own registration. Both pages are the same for known and unknown people."""
+
+from flask import Response, request
+from flask_babel import gettext as _
+
+from app.identity.rules import WeakPassword
+from app.kernel.errors import Invalid, TooMany
+from app.patients import actions, forms
+from app.web import failures, fragments, shell
+from app.web.shell import Pages
+
+pages = Pages("registration", __name__)
+
+PUBLIC = "patients register themselves"
+
+
+@pages.get("/register", public=PUBLIC)
+def form() -> Response:
+    return _show(forms.RegisterForm(formdata=None))
+
+
+@pages.post("/register", public=PUBLIC)
+def register() -> Response:
+    form = forms.RegisterForm()
+    if not form.validate():
+        return _show(form, status=422)
+    try:
+        actions.register_self(
+            form.details(), password=form.password.data or "", address=request.remote_addr or "", now=shell.now()
+        )
+    except Invalid as error:
+        form.blame(error)
+        return _show(form, status=422)
+    except WeakPassword as error:
+        form.password.errors = [failures.sentence(error)]
+        return _show(form, status=422)
+    except TooMany as error:
+        return _show(form, error=failures.sentence(error), status=429)
+    return fragments.leave("/register/done")
+
+
+@pages.get("/register/done", public=PUBLIC)
+def done() -> Response:
+    return fragments.page("patients/registered.html", page_title=_("Registro recibido"))
+
+
+def _show(form: forms.RegisterForm, *, error: str = "", status: int = 200) -> Response:
+    return fragments.page("patients/register.html", status=status, form=form.fresh(), error=error)
