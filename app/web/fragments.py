@@ -23,7 +23,7 @@ def page(template: str, *, parts: dict[str, str] | None = None, status: int = 20
     partial = (parts or {}).get(target)
     if partial:
         return make_response(render_template(partial, **context), status)
-    return make_response(render_template(template, **frame.values(), **context), status)
+    return make_response(render_template(template, **{**frame.values(), **context}), status)
 
 
 def part(template: str, **context: Any) -> str:

@@ -1,6 +1,6 @@
 """What templates may call: money, local times, fresh submission ids. Nothing that queries."""
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 from flask import Flask, get_flashed_messages
 from flask_babel import format_date, gettext, ngettext
@@ -22,7 +22,13 @@ def register(app: Flask) -> None:
         day_words=day_words,
     )
     app.jinja_env.filters.update(
-        money=money.show, amount=money.decimal_text, hour=hour, local=clock.local, minutes=minutes
+        money=money.show,
+        amount=money.decimal_text,
+        hour=hour,
+        local=clock.local,
+        minutes=minutes,
+        wire=wire,
+        short_day=short_day,
     )
 
 
@@ -42,3 +48,15 @@ def day_words(day: date, today: date) -> str:
     if (word := near.get((day - today).days)) is not None:
         return word
     return str(format_date(day, "EEE d MMM" if day.year == today.year else "EEE d MMM y")).replace(".", "")
+
+
+def wire(instant: datetime) -> str:
+    """An instant inside an address: ``2026-11-24T15:30Z``."""
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%MZ")
+
+
+def short_day(day: date, today: date) -> tuple[str, str]:
+    """The words above and below the number in a strip of days: ``("hoy", "nov")``, ``("lun", "nov")``."""
+    near = {0: gettext("hoy"), 1: gettext("mañana")}
+    word = near.get((day - today).days) or str(format_date(day, "EEE"))
+    return word.rstrip("."), str(format_date(day, "MMM")).rstrip(".")

@@ -1,5 +1,9 @@
 """Pages of this domain, a module and a blueprint per screen."""
 
-from app.scheduling.pages import visits
+from app.scheduling.pages import my_day, portal, visits
 
-BLUEPRINTS = (visits.pages,)
+BLUEPRINTS = (
+    my_day.pages,
+    portal.pages,
+    visits.pages,
+)

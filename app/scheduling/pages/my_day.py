@@ -1,0 +1,34 @@
+"""The therapist's home: who is next, who is inside, the rest of the day."""
+
+from datetime import date, timedelta
+
+from flask import Response, request
+
+from app.clinics import queries as clinics
+from app.kernel import clock
+from app.scheduling import permissions
+from app.scheduling.queries import portal
+from app.web import fragments, shell
+from app.web.shell import Pages
+
+pages = Pages("my_day", __name__)
+
+
+@pages.get("/my-day", requires=permissions.READ_ASSIGNED)
+def my_day() -> Response:
+    clinic = clinics.clinic(shell.clinic_id(permissions.READ))
+    today = clock.local_day(shell.now(), clinic.timezone)
+    try:
+        day = date.fromisoformat(request.args.get("day", ""))
+    except ValueError:
+        day = today
+    return fragments.page(
+        "scheduling/my_day.html",
+        parts={"my-day": "scheduling/_my_day.html"},
+        own=portal.of_therapist(day, zone=clinic.timezone, actor=shell.actor()),
+        day=day,
+        today=today,
+        now=shell.now(),
+        before=day - timedelta(days=1),
+        after=day + timedelta(days=1),
+    )
