@@ -1,0 +1,269 @@
+"""Messages to addresses: neither lost nor sent twice, whatever dies."""
+
+import smtplib
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from email.message import EmailMessage
+from typing import Any
+
+import pytest
+import time_machine
+from aiosmtpd.controller import Controller
+from flask import Flask
+from redis import Redis
+from sqlalchemy import select
+
+from app.kernel import clock
+from app.kernel.db import db, unit_of_work
+from app.notifications import actions, jobs, rules
+from app.notifications.models import Delivery, Notification
+from tests.background import settle, waiting_jobs
+
+Outbox = Callable[[], list[EmailMessage]]
+Deliver = Callable[..., int]
+
+
+def row_of(app: Flask, delivery_id: int) -> Delivery:
+    with app.app_context():
+        return db.session.get_one(Delivery, delivery_id)
+
+
+def sweep(app: Flask) -> None:
+    with app.app_context():
+        jobs.sweep_deliveries(now=clock.now())
+
+
+class Server:
+    """A mail server that keeps what it accepts; ``answer`` is what it says to a recipient."""
+
+    def __init__(self) -> None:
+        self.accepted: list[Any] = []
+        self.answer = "250 OK"
+
+    async def handle_RCPT(self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any) -> str:
+        if self.answer.startswith("250"):
+            envelope.rcpt_tos.append(address)
+        return self.answer
+
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:
+        self.accepted.append(envelope)
+        return "250 OK"
+
+
+@contextmanager
+def mail_server(app: Flask) -> Iterator[Server]:
+    """The application sends to a real server on a free port for a while."""
+    server = Server()
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        port = free.getsockname()[1]
+    controller = Controller(server, hostname="127.0.0.1", port=port, server_hostname="mail.example")
+    controller.start()
+    before = app.config["SETTINGS"]
+    app.config["SETTINGS"] = replace(before, smtp_url=f"smtp://127.0.0.1:{port}")
+    try:
+        yield server
+    finally:
+        app.config["SETTINGS"] = before
+        controller.stop()
+
+
+def test_it_is_sent_once(app: Flask, deliver: Deliver, outbox: Outbox) -> None:
+    delivery_id = deliver()
+    settle(app)
+    (mail,) = outbox()
+    assert mail["To"] == "clara@example.com"
+    assert mail["From"] == "Centro Miraflores <no-reply@mediconnect.example>"
+    assert mail["Message-ID"] == "<appointment-12-0-confirmation-email@mediconnect.example>"
+    assert row_of(app, delivery_id).status == "sent"
+
+
+def test_the_same_key_is_claimed_once(app: Flask, deliver: Deliver, outbox: Outbox) -> None:
+    deliver()
+    assert deliver(text="otra vez") is None
+    settle(app)
+    (mail,) = outbox()
+    assert "otra vez" not in mail.get_content()
+
+
+def test_nothing_is_sent_when_the_transaction_fails(app: Flask) -> None:
+    def write_and_fail() -> None:
+        with app.app_context(), unit_of_work(write=True):
+            actions.deliver(
+                key="a",
+                kind="confirmation",
+                address="clara@example.com",
+                subject="Su cita",
+                text="",
+                clinic_id=1,
+                patient_id=1,
+                subject_id=1,
+                now=clock.now(),
+            )
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        write_and_fail()
+    assert waiting_jobs(app) == 0
+
+
+def test_a_real_server_gets_it_with_the_calendar(app: Flask, deliver: Deliver) -> None:
+    with mail_server(app) as server:
+        deliver(calendar="BEGIN:VCALENDAR\r\nMETHOD:CANCEL\r\nEND:VCALENDAR\r\n", html="<p>Hola, Clara.</p>")
+        settle(app)
+    (envelope,) = server.accepted
+    assert envelope.rcpt_tos == ["clara@example.com"]
+    assert b'method="CANCEL"' in envelope.content
+    assert b"multipart/alternative" in envelope.content
+
+
+def test_a_killed_worker_is_replaced_after_a_minute(app: Flask, deliver: Deliver, outbox: Outbox) -> None:
+    start = clock.now()
+    delivery_id = deliver(now=start)
+    with app.app_context():
+        with unit_of_work(write=True):
+            assert actions.claim_delivery(delivery_id, now=start) is not None  # and then the worker is killed
+        app.extensions["broker"].redis.flushdb()
+    with time_machine.travel(start + timedelta(seconds=59), tick=False):
+        sweep(app)
+        settle(app)
+        assert outbox() == []
+    with time_machine.travel(start + timedelta(seconds=61), tick=False):
+        sweep(app)
+        settle(app)
+        sweep(app)
+        settle(app)
+    assert len(outbox()) == 1
+    assert row_of(app, delivery_id).status == "sent"
+
+
+def test_whoever_was_taken_over_changes_nothing(app: Flask, deliver: Deliver) -> None:
+    start = clock.now()
+    delivery_id = deliver(now=start)
+    with app.app_context(), unit_of_work(write=True):
+        slow = actions.claim_delivery(delivery_id, now=start)
+        assert actions.claim_delivery(delivery_id, now=start + timedelta(seconds=30)) is None
+        other = actions.claim_delivery(delivery_id, now=start + rules.LEASE)
+        assert slow is not None
+        assert other is not None
+        actions.put_back(slow, error="late", now=start + rules.LEASE)
+        assert actions.mark_sent(other, now=start + rules.LEASE)
+        assert not actions.mark_sent(slow, now=start + rules.LEASE)
+
+
+def test_two_workers_send_one_mail(app: Flask, deliver: Deliver) -> None:
+    with mail_server(app) as server:
+        delivery_id = deliver()
+        with app.app_context():
+            jobs.send_delivery(delivery_id=delivery_id, now=clock.now())
+            jobs.send_delivery(delivery_id=delivery_id, now=clock.now())
+        settle(app)
+    assert len(server.accepted) == 1
+
+
+def test_redis_away_the_sweep_sends_it(app: Flask, deliver: Deliver, outbox: Outbox) -> None:
+    broker = app.extensions["broker"]
+    there = broker.redis
+    broker.redis = Redis.from_url("unix:///nowhere/redis.sock")
+    delivery_id = deliver()
+    sweep(app)
+    assert row_of(app, delivery_id).status == "pending"
+    broker.redis = there
+    sweep(app)
+    settle(app)
+    assert len(outbox()) == 1
+
+
+def test_the_sweep_does_not_pile_up_jobs(app: Flask, deliver: Deliver) -> None:
+    deliver()
+    app.extensions["broker"].redis.flushdb()
+    sweep(app)
+    sweep(app)
+    assert waiting_jobs(app) == 1
+
+
+def test_it_waits_until_it_is_due(app: Flask, deliver: Deliver, outbox: Outbox) -> None:
+    start = clock.now()
+    deliver(due_at=start + timedelta(minutes=3))
+    settle(app)
+    sweep(app)
+    settle(app)
+    assert outbox() == []
+    with time_machine.travel(start + timedelta(minutes=4), tick=False):
+        sweep(app)
+        settle(app)
+    assert len(outbox()) == 1
+
+
+def test_a_server_that_is_away_is_tried_again_and_then_people_are_told(app: Flask, deliver: Deliver) -> None:
+    app.config["SETTINGS"] = replace(app.config["SETTINGS"], smtp_url="smtp://127.0.0.1:9")
+    instant = clock.now()
+    delivery_id = deliver(now=instant)
+    tries = 0
+    while row_of(app, delivery_id).status == "pending":
+        tries += 1
+        with time_machine.travel(instant, tick=False):
+            settle(app, jobs=False)
+            with app.app_context():
+                jobs.send_delivery(delivery_id=delivery_id, now=instant)
+        row = row_of(app, delivery_id)
+        assert row.attempts == tries
+        instant = max(row.due_at, instant + rules.REST)
+    assert tries == rules.MOST_ATTEMPTS
+    assert "ConnectionRefusedError" in row_of(app, delivery_id).last_error
+    with app.app_context():
+        told = db.session.scalars(select(Notification.user_id).where(Notification.kind == "delivery_failed")).all()
+    assert sorted(told) == [6, 7]  # Diego and Eva; nobody of the other clinic
+
+
+def test_one_knock_at_a_closed_door_and_then_a_rest(app: Flask, deliver: Deliver) -> None:
+    app.config["SETTINGS"] = replace(app.config["SETTINGS"], smtp_url="smtp://127.0.0.1:7")
+    first, second = deliver("a"), deliver("b")
+    settle(app)
+    assert row_of(app, first).attempts == 1
+    assert row_of(app, second).attempts == 0
+
+
+@pytest.mark.parametrize(("answer", "status"), [("550 no such person", "failed"), ("450 later", "pending")])
+def test_a_refusal_for_good_is_not_repeated(app: Flask, deliver: Deliver, answer: str, status: str) -> None:
+    with mail_server(app) as server:
+        server.answer = answer
+        delivery_id = deliver()
+        settle(app)
+    assert row_of(app, delivery_id).status == status
+
+
+def test_a_header_cannot_be_smuggled_in(app: Flask, deliver: Deliver, outbox: Outbox) -> None:
+    delivery_id = deliver(subject="Su cita\r\nBcc: eve@example.com")
+    settle(app)
+    assert outbox() == []
+    assert row_of(app, delivery_id).status == "failed"
+
+
+def test_a_message_that_kills_every_worker_is_given_up(app: Flask, deliver: Deliver) -> None:
+    instant = clock.now()
+    delivery_id = deliver(now=instant)
+    with app.app_context():
+        for _try in range(rules.MOST_ATTEMPTS + 1):
+            with unit_of_work(write=True):
+                claim = actions.claim_delivery(delivery_id, now=instant)
+            instant += rules.LEASE
+    assert claim is None
+    assert row_of(app, delivery_id).status == "failed"
+
+
+def test_what_is_dropped_is_never_sent(app: Flask, deliver: Deliver, outbox: Outbox) -> None:
+    deliver("appointment:12:0:reminder:email")
+    deliver("appointment:123:0:reminder:email")
+    with app.app_context(), unit_of_work(write=True):
+        assert actions.drop("appointment:12:") == 1
+    settle(app)
+    (mail,) = outbox()
+    assert "appointment-123-" in mail["Message-ID"]
+
+
+def test_which_answers_are_about_the_message() -> None:
+    assert jobs._smtp_code(smtplib.SMTPAuthenticationError(535, b"no")) is None
+    assert jobs._smtp_code(smtplib.SMTPDataError(554, b"spam")) == 554
