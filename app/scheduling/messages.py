@@ -65,7 +65,7 @@ def _letter_words(kind: str, visit: Notice) -> dict[str, str]:
 def _how_to_change(visit: Notice, now: datetime) -> dict[str, Any]:
     """Where the patient may still change the visit themselves; otherwise by telephone alone."""
     in_time = rules.may_patient_change(visit.starts_at, now=now, notice_hours=visit.change_notice_hours)
-    url = f"{current_app.config['SETTINGS'].public_url}/appointments/{visit.id}"
+    url = f"{current_app.config['SETTINGS'].public_url}/my"
     return {"change_url": url if visit.patient_user and in_time else "", "phone": visit.clinic_phone}
 
 

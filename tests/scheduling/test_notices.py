@@ -174,7 +174,7 @@ def test_a_booking_confirms_to_the_patient_and_tells_the_therapist(app: Flask, c
     text = body_of(mail)
     assert "miércoles 25 de noviembre, 10:00" in text
     assert "Reflexología podal" in text
-    assert f"/appointments/{visit_id}" in text
+    assert text.count("http://127.0.0.1:8000/my\n") == 1
     assert "Gloria" not in mail.as_string()
     assert lines_of(app, cast.clara_user) == ["appointment_created"]
     assert lines_of(app, cast.bruno_user) == ["appointment_created"]
@@ -392,7 +392,7 @@ def test_the_reminder_comes_a_day_before_and_once(app: Flask, cast: Cast, mails:
         remind(app)
     (mail,) = mails().values()
     assert mail["Subject"] == "Recordatorio de su cita: mié 25 nov, 10:00"
-    assert f"/appointments/{visit_id}" in body_of(mail)
+    assert "http://127.0.0.1:8000/my\n" in body_of(mail)
     assert lines_of(app, cast.clara_user) == ["appointment_reminder"]
 
 
@@ -403,7 +403,7 @@ def test_no_link_when_it_is_too_late_to_change(app: Flask, cast: Cast, mails: Ma
     with time_machine.travel(WEDNESDAY - timedelta(hours=3), tick=False):
         remind(app)
     (mail,) = mails().values()
-    assert "/appointments/" not in body_of(mail)
+    assert "http" not in body_of(mail)
     assert "llame a la clínica: +51 1 2345678" in body_of(mail)
 
 

@@ -5,6 +5,7 @@ Every notice has a key of visit, sequence, kind and channel: told twice, it is t
 
 from datetime import datetime, timedelta
 
+from app.kernel import clock
 from app.notifications import actions as notifications
 from app.scheduling import messages
 from app.scheduling.queries.notices import Account, Notice
@@ -84,14 +85,16 @@ def write_line(account: Account | None, kind: str, visit: Notice, *, name: str, 
     """A line in the inbox of somebody who has an account; ``name`` ends in ``-therapist`` for one."""
     if account is None:
         return
-    words = messages.line(name if name.endswith("-therapist") else kind, visit, locale=account.locale)
+    is_therapist = name.endswith("-therapist")
+    words = messages.line(name if is_therapist else kind, visit, locale=account.locale)
+    day = clock.local_day(visit.starts_at, visit.timezone)
     notifications.notify(
         user_id=account.user_id,
         key=f"{visit.key}{name}",
         kind=INBOX_KINDS[kind],
         title=words.title,
         text=words.text,
-        href=f"/appointments/{visit.id}",
+        href=f"/my-day?day={day}" if is_therapist else "/my",
         data={"appointment_id": visit.id},
         now=now,
     )
