@@ -1,0 +1,123 @@
+"""Promises of the house that a reader relies on and no type checker knows."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from flask import Flask
+from werkzeug.exceptions import MethodNotAllowed, NotFound
+from werkzeug.routing import RequestRedirect
+
+from app.kernel.db import Base, db
+from app.kernel.outbox import Event
+
+ROOT = Path(__file__).resolve().parents[2]
+TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
+SOURCES = sorted((ROOT / "app").rglob("*.py"))
+ADDRESS = re.compile(r'(href|action|hx-get|hx-post)="(/[^"]*)"')
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def test_migrations_equal_models(app: Flask) -> None:
+    with app.app_context(), db.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": False})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_every_event_is_named_by_its_domain_and_documented() -> None:
+    documented = (ROOT / "docs/events.md").read_text(encoding="utf-8")
+    kinds = [k for k in Event.__subclasses__() if k.__module__.startswith("app.")]
+    types = [k.type for k in kinds]
+    assert len(set(types)) == len(types)
+    for kind in kinds:
+        domain = kind.__module__.split(".")[1]
+        assert re.fullmatch(rf"{domain}\.[a-z_]+\.[a-z_]+\.v\d+", kind.type), kind
+        assert f"`{kind.type}`" in documented, f"{kind.type} is missing in docs/events.md"
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=name_of)
+def test_templates_are_safe_under_the_policy(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    mail = "messages" in path.parts or path.name == "base_email.html"
+    assert "|safe" not in text.replace(" ", "")
+    assert mail or not re.search(r"\sstyle=", text)
+    assert mail or "<style" not in text or "print" in path.name or "print" in path.parts
+    assert not re.search(r"\son[a-z]+=", text)
+    assert not re.search(r"url_for\(", text), "literal paths: url_for costs in loops"
+
+
+@pytest.mark.parametrize("path", [t for t in TEMPLATES if "base" not in t.name], ids=name_of)
+def test_addresses_in_templates_lead_somewhere(app: Flask, path: Path) -> None:
+    adapter = app.url_map.bind("localhost")
+    lost = []
+    for attribute, raw in ADDRESS.findall(path.read_text(encoding="utf-8")):
+        address = re.sub(r"\{\{.*?\}\}", "1", re.sub(r"\{%.*?%\}", "", raw)).partition("?")[0]
+        if address.startswith(("/static/", "//")):
+            continue
+        method = "POST" if attribute in {"action", "hx-post"} else "GET"
+        try:
+            adapter.match(address, method=method)
+        except MethodNotAllowed:
+            if attribute != "action":  # a search form goes by GET
+                lost.append(raw)
+        except (NotFound, RequestRedirect):
+            lost.append(raw)
+    assert not lost
+
+
+def test_only_the_shells_commit() -> None:
+    allowed = {"app/kernel/db.py"}
+    commits = [
+        f"{name_of(path)}:{node.lineno}"
+        for path in SOURCES
+        if name_of(path) not in allowed
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "commit"
+    ]
+    assert commits == []
+
+
+def test_the_clock_is_read_by_the_shells_alone() -> None:
+    """``now`` comes in as an argument; who reads the clock stands here."""
+    allowed = {
+        "app/kernel/clock.py", "app/kernel/queue.py", "app/web/shell.py", "app/api/shell.py", "app/identity/login.py",
+        "app/identity/queries.py", "app/realtime/sockets.py", "app/realtime/relay.py", "app/notifications/sockets.py",
+        "app/notifications/jobs.py", "app/reports/jobs.py", "app/cli.py",
+    }  # fmt: skip
+    readers = {
+        name_of(path)
+        for path in SOURCES
+        if re.search(r"clock\.now\(|read_clock\(|datetime\.now\(", path.read_text(encoding="utf-8"))
+    }
+    assert {r for r in readers if not r.startswith("app/operations/")} <= allowed
+
+
+def test_files_and_functions_stay_small() -> None:
+    long_files = [name_of(p) for p in SOURCES if len(p.read_text(encoding="utf-8").splitlines()) > 400]
+    long_functions = [
+        f"{name_of(path)}:{node.name} {node.end_lineno - node.lineno + 1}"
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef) and (node.end_lineno or 0) - node.lineno + 1 > 80
+    ]
+    assert long_files == []
+    assert long_functions == []
+
+
+def test_vendored_files_are_what_the_manifest_says() -> None:
+    import hashlib
+    import json
+
+    manifest = json.loads((ROOT / "static/vendor/manifest.json").read_text(encoding="utf-8"))
+    entries = manifest if isinstance(manifest, list) else manifest["files"]
+    for entry in entries:
+        assert entry["version"]
+        assert entry["licence"]
+        content = (ROOT / "static" / entry["file"].removeprefix("static/")).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == entry["sha256"], entry["file"]
