@@ -3,6 +3,9 @@
 from flask import Flask
 
 from app.api import openapi
+from app.billing import reports as billing_reports
+from app.clinics import api as clinics_api
+from app.clinics import pages as clinics_pages
 from app.clinics import permissions as clinics_permissions
 from app.clinics import queries as clinics_queries
 from app.identity import api as identity_api
@@ -25,6 +28,14 @@ from app.patients import api as patients_api
 from app.patients import pages as patients_pages
 from app.patients import permissions as patients_permissions
 from app.realtime import regions, relay, sockets
+from app.reports import api as reports_api
+from app.reports import events as reports_events
+from app.reports import jobs as reports_jobs
+from app.reports import live as reports_live
+from app.reports import pages as reports_pages
+from app.reports import permissions as reports_permissions
+from app.reports import registry as reports_registry
+from app.reports import subscribers as reports_subscribers
 from app.scheduling import api as scheduling_api
 from app.scheduling import events as scheduling_events
 from app.scheduling import jobs as scheduling_jobs
@@ -32,7 +43,7 @@ from app.scheduling import live as scheduling_live
 from app.scheduling import pages as scheduling_pages
 from app.scheduling import permissions as scheduling_permissions
 from app.scheduling import subscribers as scheduling_subscribers
-from app.web import frame, navigation
+from app.web import cards, frame, navigation
 
 PERMISSIONS = (
     identity_permissions,
@@ -40,19 +51,32 @@ PERMISSIONS = (
     scheduling_permissions,
     notifications_permissions,
     patients_permissions,
+    reports_permissions,
 )
 PAGES = (
     *identity_pages.BLUEPRINTS,
+    *clinics_pages.BLUEPRINTS,
     *scheduling_pages.BLUEPRINTS,
     notifications_pages.pages,
     *patients_pages.BLUEPRINTS,
+    reports_pages.pages,
 )
-APIS = (openapi.api, identity_api.api, operations_api.api, scheduling_api.api, notifications_api.api, patients_api.api)
+APIS = (
+    openapi.api,
+    identity_api.api,
+    operations_api.api,
+    clinics_api.api,
+    scheduling_api.api,
+    notifications_api.api,
+    patients_api.api,
+    reports_api.api,
+)
 LIVE_REGIONS: tuple[regions.Region, ...] = (
     scheduling_live.AGENDA,
     scheduling_live.DESK,
     scheduling_live.MY_VISITS,
     notifications_live.INBOX,
+    reports_live.RUN,
 )
 MENU: tuple[navigation.Entry, ...] = (
     navigation.Entry(
@@ -62,16 +86,27 @@ MENU: tuple[navigation.Entry, ...] = (
         N_("Mi día"), "/my-day", "activity", requires=scheduling_permissions.READ_ASSIGNED, home_of=("therapist",)
     ),
     navigation.Entry(N_("Pacientes"), "/patients", "users", requires=patients_permissions.READ),
+    navigation.Entry(N_("Reportes"), "/reports", "report", requires=reports_permissions.READ),
+    navigation.Entry(
+        N_("Administración"),
+        "/admin",
+        "settings",
+        requires=clinics_permissions.MANAGE_THERAPISTS,
+        home_of=("admin",),
+    ),
     navigation.Entry(
         N_("Mensajes no entregados"), "/admin/deliveries", "mail", requires=notifications_permissions.READ_DELIVERIES
     ),
 )
+ADMIN_CARDS: tuple[cards.Card, ...] = (*clinics_pages.CARDS, identity_pages.CARD)
 SUBSCRIBERS: tuple[tuple[type[outbox.Event], outbox.Subscriber], ...] = (
     (scheduling_events.AppointmentBooked, scheduling_subscribers.on_booked),
     (scheduling_events.AppointmentMoved, scheduling_subscribers.on_moved),
     (scheduling_events.AppointmentCancelled, scheduling_subscribers.on_cancelled),
     (scheduling_events.StatusChanged, scheduling_subscribers.on_status_changed),
+    (reports_events.ReportReady, reports_subscribers.on_run_finished),
 )
+REPORTS: tuple[reports_registry.Report, ...] = (*billing_reports.REPORTS,)
 
 
 def register(app: Flask) -> None:
@@ -89,7 +124,9 @@ def register_once() -> None:
     for module in PERMISSIONS:
         access.declare(module.GRANTS)
     navigation.add(*MENU)
+    cards.add(*ADMIN_CARDS)
     regions.add(*LIVE_REGIONS)
+    reports_registry.add(*REPORTS)
     for event, subscriber in SUBSCRIBERS:
         outbox.subscribe(event, subscriber)
     outbox.on_wake(relay.ring)
@@ -100,5 +137,8 @@ def register_once() -> None:
     queue.add_job(notifications_jobs.send_delivery, timeout=notifications_jobs.TIMEOUT, transaction=False)
     queue.every(10, notifications_jobs.sweep_deliveries)
     queue.every(60, scheduling_jobs.remind_due)
+    queue.add_job(reports_jobs.build_report, queue=queue.SLOW, timeout=reports_jobs.TIMEOUT, transaction=False)
+    queue.every(15, reports_jobs.sweep_runs)
+    queue.every(3600, reports_jobs.forget_old_runs)
     queue.every(15, queue.sweep_tasks)
     queue.every(3600, once.forget_old)

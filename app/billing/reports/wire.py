@@ -1,0 +1,165 @@
+"""The money reports as JSON: the documents' Spanish names, amounts as decimal text, instants as UTC."""
+
+from typing import Any
+
+from app.billing import rules
+from app.billing.queries import cash as ledger
+from app.kernel import money
+
+
+def cash(data: ledger.DailyCash) -> dict[str, Any]:
+    """The improved report: the documents' five names first, then the blocks of the paper."""
+    text = money.decimal_text
+    codes = {method: code for method, (code, _name) in data.method_names.items()}
+    kind_of = ledger.line_type
+    sessions = {s.id: ledger.session_code(s) for s in data.sessions}
+    return {
+        "fecha": data.day,
+        "pagos_detallados": [
+            {
+                "tipo": kind_of(row),
+                "id": row.id,
+                "ticket_number": f"TKT-{row.number:06d}",
+                "monto": text(row.amount_cents),
+                "metodo_pago": codes[row.method_id],
+                "paciente": row.patient,
+                "terapeuta": row.therapist,
+                "fecha_pago": row.received_at,
+                "servicio": row.service or row.ticket_concept,
+                "referencia": row.reference,
+                "cajero": row.cashier,
+                "sesion": sessions[row.session_id],
+            }
+            for row in data.payments
+        ],
+        **summary(data),
+        "por_servicio": [_wire_group(line) for line in data.by_service],
+    }
+
+
+def summary(data: ledger.DailyCash) -> dict[str, Any]:
+    """The day without its detail."""
+    text = money.decimal_text
+    return {
+        "fecha": data.day,
+        "clinic_id": data.clinic.id,
+        "clinica": data.clinic.name,
+        "currency": data.clinic.currency,
+        "estado": data.state,
+        "resumen_por_metodo": [
+            {
+                "metodo": line.code,
+                "nombre": line.name,
+                "cantidad_pagos": line.operations,
+                "total": text(line.net),
+                "bruto": text(line.gross),
+                "devoluciones": text(line.refunds),
+                "contado": _maybe(line.counted),
+                "diferencia": _maybe(line.difference),
+            }
+            for line in data.by_method
+        ],
+        "total_general": text(data.total),
+        "cantidad_total_pagos": len(data.payments),
+        "caja": _wire_box(data.box),
+        "denominaciones": [
+            {"valor": text(value), "cantidad": pieces, "subtotal": text(value * pieces)}
+            for value, pieces in data.denominations
+        ],
+        "movimientos": [
+            {
+                "id": row.id,
+                "tipo": row.kind,
+                "hora": row.received_at,
+                "concepto": row.concept,
+                "beneficiario": row.beneficiary,
+                "comprobante": row.voucher_number,
+                "metodo": data.method_names[row.method_id][0],
+                "monto": text(row.amount_cents),
+                "autorizado_por": row.authoriser,
+            }
+            for row in data.movements
+        ],
+        "por_terapeuta": [_wire_group(line) for line in data.by_therapist],
+        "control": _wire_control(data.control),
+        "sesiones": [
+            {
+                "numero": ledger.session_code(s),
+                "caja": s.till,
+                "estado": s.status,
+                "abierta": s.opened_at,
+                "cerrada": s.closed_at,
+                "abierta_por": s.opener,
+                "cerrada_por": s.closer,
+                "aprobada_por": s.approver,
+                "huella": s.snapshot_sha256,
+            }
+            for s in data.sessions
+        ],
+    }
+
+
+def _maybe(cents: int | None) -> str | None:
+    return None if cents is None else money.decimal_text(cents)
+
+
+def _wire_group(line: ledger.GroupLine) -> dict[str, Any]:
+    return {
+        "id": line.key,
+        "nombre": line.name or None,
+        "tickets": line.tickets,
+        "total": money.decimal_text(line.collected),
+    }
+
+
+def _wire_box(box: ledger.CashBox) -> dict[str, Any]:
+    return {
+        "saldo_inicial": money.decimal_text(box.opening),
+        "efectivo_recibido": money.decimal_text(box.received),
+        "vueltos": money.decimal_text(box.change),
+        "devoluciones": money.decimal_text(box.refunds),
+        "ingresos": money.decimal_text(box.paid_in),
+        "egresos": money.decimal_text(box.paid_out),
+        "depositos": money.decimal_text(box.deposited),
+        "esperado": money.decimal_text(box.expected),
+        "contado": _maybe(box.counted),
+        "diferencia": _maybe(box.difference),
+        "queda_en_caja": _maybe(box.left),
+    }
+
+
+def _wire_control(control: ledger.Control) -> dict[str, Any]:
+    return {
+        "primer_ticket": control.first and rules.ticket_code(control.first),
+        "ultimo_ticket": control.last and rules.ticket_code(control.last),
+        "tickets_emitidos": control.issued,
+        "cortesias": control.courtesies,
+        "anulados": [rules.ticket_code(row.number) for row in control.voided],
+        "deudas_del_dia": {"cantidad": control.debts, "total": money.decimal_text(control.debts_cents)},
+        "deudas_cobradas": {"cantidad": control.recovered, "total": money.decimal_text(control.recovered_cents)},
+    }
+
+
+def paid_tickets(data: ledger.PaidTickets) -> dict[str, Any]:
+    return {
+        "fecha": data.day,
+        "clinic_id": data.clinic.id,
+        "currency": data.clinic.currency,
+        "tickets": [
+            {
+                "id": row.id,
+                "ticket_number": rules.ticket_code(row.number),
+                "paciente": row.patient,
+                "terapeuta": row.therapist,
+                "servicio": row.service or row.concept,
+                "fecha_servicio": row.service_day,
+                "monto": money.decimal_text(row.amount_cents),
+                "cobrado_hoy": money.decimal_text(row.paid_today),
+                "fecha_pago": row.paid_at,
+            }
+            for row in data.rows
+        ],
+        "total_general": money.decimal_text(sum(row.amount_cents for row in data.rows)),
+        "total_cobrado_hoy": money.decimal_text(sum(row.paid_today for row in data.rows)),
+        "cantidad_total": len(data.rows),
+    }

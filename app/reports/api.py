@@ -1,0 +1,187 @@
+"""Reports as JSON and as files: at once when small, else as a run with its progress."""
+
+from datetime import date
+from typing import Any
+
+from flask import Response, request
+from pydantic import AliasChoices, Field
+
+from app.api.resources import Body, Query
+from app.api.shell import Api
+from app.kernel import storage
+from app.kernel.access import Actor
+from app.kernel.db import db, unit_of_work
+from app.kernel.errors import NotFound
+from app.reports import actions, files, forms, permissions, queries, registry, renderers, rules
+from app.reports.registry import Params, Report
+from app.web import shell
+
+api = Api("reports_api", __name__)
+
+
+class ReportQuery(Query):
+    """Each report takes the filters that it has: a day, or a period."""
+
+    date_: date | None = Field(None, alias="date")
+    start: date | None = None
+    end: date | None = None
+    date_from: date | None = None
+    date_to: date | None = None
+    payment_methods: str | None = None
+    clinic_id: int | None = None
+    therapist_id: int | None = None
+    format: str | None = None
+
+
+class ReportBody(Body):
+    """The same as the query string; what the body says wins."""
+
+    date_: date | None = Field(None, alias="date")
+    start: date | None = None
+    end: date | None = None
+    date_from: date | None = None
+    date_to: date | None = None
+    payment_methods: str | list[str] | None = None
+    clinic_id: int | None = None
+    therapist_id: int | None = None
+    format: str | None = None
+
+
+class NewRun(Body):
+    report: str = Field(validation_alias=AliasChoices("report", "report_type", "name"))
+    format: str = "pdf"
+    parameters: dict[str, Any] = Field(
+        default_factory=dict, validation_alias=AliasChoices("parameters", "params", "filters")
+    )
+    clinic_id: int | None = None
+
+
+@api.get("/api/reports/", requires=permissions.READ)
+def list_reports() -> dict[str, Any]:
+    """The reports there are and their filters."""
+    return {
+        "results": [
+            {
+                "code": report.code,
+                "export_name": report.export_name,
+                "title": report.title,
+                "formats": [str(f) for f in rules.Format],
+                "parameters": list(report.params.model_fields),
+            }
+            for report in registry.all_reports()
+        ]
+    }
+
+
+@api.get("/api/reports/<name>/", requires=permissions.READ, query=ReportQuery)
+def read_report(name: str, query: ReportQuery) -> dict[str, Any]:
+    """A report as JSON."""
+    return _report(name, _values(query))
+
+
+@api.post("/api/reports/<name>/", requires=permissions.READ, query=ReportQuery, body=ReportBody, endpoint="post_report")
+def post_report(name: str, query: ReportQuery, body: ReportBody) -> dict[str, Any]:
+    """A report as JSON, its filters in the body."""
+    return _report(name, {**_values(query), **_values(body)})
+
+
+def _report(name: str, values: dict[str, Any]) -> dict[str, Any]:
+    report = registry.find(name)
+    rules.check_no_contradiction(rules.Format.JSON, values.pop("format", None))
+    clinic = _clinic(values.pop("clinic_id", None))
+    params = forms.parameters(report, values)
+    return report.wire(report.load(clinic_id=clinic, params=params, actor=shell.actor(), now=shell.now()))
+
+
+@api.get("/api/exports/<format_>/<name>/", requires=permissions.READ, query=ReportQuery)
+def export(format_: str, name: str, query: ReportQuery) -> Any:
+    """A report as a file: at once when it is small, else 202 with ``progress_url``."""
+    report, wanted, values = registry.find(name), rules.parse_format(format_), _values(query)
+    rules.check_no_contradiction(wanted, values.pop("format", None))
+    clinic = _clinic(values.pop("clinic_id", None))
+    params = forms.parameters(report, values)
+    actor, now = shell.actor(), shell.now()
+    data = report.load(clinic_id=clinic, params=params, actor=actor, now=now)
+    if report.size(data) > rules.AT_ONCE_ROWS[wanted]:
+        return _in_background(report, wanted, params, clinic, actor)
+    db.session.rollback()  # all is read: no transaction waits while the file is made
+    file = renderers.render(report, data, wanted, by=actor.name, params=params, now=now)
+    return files.attachment(file.name, file.media_type, file.content)
+
+
+def _in_background(report: Report, wanted: rules.Format, params: Params, clinic: int, actor: Actor) -> Any:
+    """The run of this request. A GET has only a reading transaction: it ends before the row is written."""
+    said = params.model_dump(mode="json", exclude_defaults=True)
+    now = shell.now()
+    same = queries.same_run(
+        report=report.code, format_=str(wanted), params=said, clinic_id=clinic, actor=actor, now=now
+    )
+    if same is not None:
+        return files.of_run(same, storage.read) if same["status"] == "done" else (_show(same), 202)
+    db.session.rollback()
+    with unit_of_work(write=True):
+        run_id = actions.request_report(report, wanted, params, clinic_id=clinic, actor=actor, now=now)
+        shown = _show(queries.run(run_id, actor=actor))
+    return shown, 202
+
+
+@api.post("/api/reports/generate/", requires=permissions.READ, body=NewRun, status=202)
+def generate(body: NewRun) -> dict[str, Any]:
+    """Build a report in the background."""
+    report, actor = registry.find(body.report), shell.actor()
+    wanted = rules.parse_format(body.format)
+    named = dict(body.parameters)
+    clinic = _clinic(body.clinic_id if body.clinic_id is not None else named.pop("clinic_id", None))
+    rules.check_no_contradiction(wanted, named.pop("format", None))
+    params = forms.parameters(report, named)
+    run_id = actions.request_report(report, wanted, params, clinic_id=clinic, actor=actor, now=shell.now())
+    return _show(queries.run(run_id, actor=actor))
+
+
+@api.get("/api/reports/<int:run_id>/", requires=permissions.READ)
+def run(run_id: int) -> dict[str, Any]:
+    """A run: ``status``, ``progress`` 0-100, ``download_url`` when it is done."""
+    return _show(queries.run(run_id, actor=shell.actor()))
+
+
+@api.get("/api/reports/<int:run_id>/file/", requires=permissions.READ)
+def run_file(run_id: int) -> Response:
+    """The file of a run; authorised at each download."""
+    return files.of_run(queries.run(run_id, actor=shell.actor()), storage.read)
+
+
+def _values(said: ReportQuery | ReportBody) -> dict[str, Any]:
+    values = said.model_dump(exclude_none=True, by_alias=True)
+    if isinstance(said, ReportQuery) and len(several := request.args.getlist("payment_methods")) > 1:
+        values["payment_methods"] = several
+    return values
+
+
+def _clinic(named: Any) -> int:
+    """The clinic asked for, or the first in which the actor reads reports. Raises NotFound."""
+    scope = shell.actor().clinics_with(permissions.READ)
+    if named is None:
+        return min(scope)
+    if named not in scope:
+        raise NotFound
+    return int(named)
+
+
+def _show(found: dict[str, Any]) -> dict[str, Any]:
+    place = f"/api/reports/{found['id']}/"
+    is_done = found["status"] == "done"
+    return {
+        "id": found["id"],
+        "report": found["report"],
+        "format": found["format"],
+        "status": found["status"],
+        "progress": found["progress"],
+        "step": found["step"],
+        "progress_url": place,
+        "download_url": f"{place}file/" if is_done else None,
+        "file_name": found["file_name"],
+        "file_size": found["file_size"],
+        "sha256": found["file_sha256"],
+        "created_at": found["created_at"],
+        "finished_at": found["finished_at"],
+    }

@@ -1,0 +1,112 @@
+"""Reports on screen, and the files that a person asked for."""
+
+from datetime import date, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Response, request
+from flask_babel import gettext as _
+
+from app.kernel import storage
+from app.kernel.errors import Invalid
+from app.reports import actions, files, forms, permissions, queries, registry, rules
+from app.reports.registry import Params, Report
+from app.reports.renderers.plain import cell, grouped
+from app.web import fragments, shell
+from app.web.shell import Pages
+
+pages = Pages("reports", __name__)
+pages.add_app_template_filter(cell, "cell")
+pages.add_app_template_filter(grouped, "grouped")
+
+
+@pages.get("/reports", requires=permissions.READ)
+def index() -> Response:
+    return fragments.page(
+        "reports/index.html",
+        parts={"report-files": "reports/_files.html"},
+        reports=registry.all_reports(),
+        **_files(None, {}),
+    )
+
+
+@pages.get("/reports/<code>", requires=permissions.READ)
+def report(code: str) -> Response:
+    """One report on screen; the same query as its files."""
+    chosen, clinic = registry.find(code), shell.clinic_id(permissions.READ)
+    questions = chosen.ask(clinic_id=clinic, now=shell.now())
+    values = forms.given(request.args)
+    try:
+        params = forms.parameters(chosen, values)
+    except Invalid as error:
+        return _report(chosen, clinic, questions, {**questions.initial}, error=error)
+    data = chosen.load(clinic_id=clinic, params=params, actor=shell.actor(), now=shell.now())
+    doc = chosen.document(data)
+    return _report(chosen, clinic, questions, {**questions.initial, **values}, doc=doc, **doc.context)
+
+
+def _report(
+    chosen: Report,
+    clinic: int,
+    questions: registry.Questions,
+    values: dict[str, Any],
+    *,
+    doc: registry.Document | None = None,
+    error: Invalid | None = None,
+    **context: Any,
+) -> Response:
+    return fragments.page(
+        "reports/report.html",
+        parts={"report-files": "reports/_files.html"},
+        status=422 if error else 200,
+        report=chosen,
+        questions=questions,
+        values=values,
+        doc=doc,
+        heading=doc.heading if doc else None,
+        problem=" ".join(_(line) for lines in error.details.values() for line in lines) if error else "",
+        steps=_steps(values) if "date" in values and not error else None,
+        **_files(chosen, {"clinic_id": clinic, **values}),
+        **context,
+    )
+
+
+def _files(chosen: Report | None, values: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "chosen": chosen,
+        "wanted": [(k, item) for k, v in values.items() for item in (v if isinstance(v, list) else [v])],
+        "formats": [(str(f), _(rules.FORMAT_LABELS[f])) for f in rules.Format],
+        "runs": queries.own_runs(actor=shell.actor()),
+    }
+
+
+def _steps(values: dict[str, Any]) -> tuple[str, str]:
+    """The addresses of the day before and the day after, with the same filters."""
+    day = date.fromisoformat(values["date"])
+    before, after = ({**values, "date": (day + timedelta(days=n)).isoformat()} for n in (-1, 1))
+    return f"?{urlencode(before, doseq=True)}", f"?{urlencode(after, doseq=True)}"
+
+
+@pages.post("/reports/runs", requires=permissions.READ)
+def request_run() -> Response:
+    chosen, clinic = registry.find(request.form.get("report", "")), shell.clinic_id(permissions.READ)
+    format_ = rules.parse_format(request.form.get("format", ""))
+    values = forms.given(request.form)
+    params: Params = forms.parameters(chosen, values)
+    actor = shell.actor()
+    actions.request_report(chosen, format_, params, clinic_id=clinic, actor=actor, now=shell.now())
+    html = fragments.part("reports/_files.html", **_files(chosen, {"clinic_id": clinic, **values}))
+    return fragments.answer(html, go="/reports#report-files", toast=_("Reporte pedido. Aparecerá aquí al terminar."))
+
+
+@pages.get("/reports/runs/<int:run_id>", requires=permissions.READ)
+def run(run_id: int) -> Response:
+    """The row of one run: what its live region fetches."""
+    found = queries.run(run_id, actor=shell.actor())
+    return fragments.page("reports/run.html", parts={f"report-run-{run_id}": "reports/_run.html"}, run=found)
+
+
+@pages.get("/reports/runs/<int:run_id>/file", requires=permissions.READ)
+def file(run_id: int) -> Response:
+    """The file, to who asked for it and still may read it; authorised at each download (D19)."""
+    return files.of_run(queries.run(run_id, actor=shell.actor()), storage.read)

@@ -1,0 +1,124 @@
+"""Reads: a person's runs, one run, its file, the person a worker acts for."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from flask_babel import gettext
+from sqlalchemy import Row, Select, literal, select
+
+from app.identity.models import Membership, User
+from app.identity.queries import actor_from
+from app.kernel.access import Actor
+from app.kernel.db import db
+from app.kernel.errors import NotFound
+from app.reports import permissions, registry, rules
+from app.reports.models import ReportRun
+
+_RUN = select(
+    ReportRun.id,
+    ReportRun.clinic_id,
+    ReportRun.user_id,
+    ReportRun.report,
+    ReportRun.format,
+    ReportRun.params,
+    ReportRun.status,
+    ReportRun.progress,
+    ReportRun.step,
+    ReportRun.file_key,
+    ReportRun.file_name,
+    ReportRun.file_size,
+    ReportRun.file_sha256,
+    ReportRun.created_at,
+    ReportRun.finished_at,
+)
+MOST_RUNS = 20
+
+
+def _own(actor: Actor) -> Select[Any]:
+    """Runs belong to who asked for them; nobody else sees them, and only while they may read reports."""
+    scope = actor.clinics_with(permissions.READ)
+    return _RUN.where(ReportRun.user_id == actor.user_id, ReportRun.clinic_id.in_(scope))
+
+
+def own_runs(*, actor: Actor) -> list[dict[str, Any]]:
+    """The actor's last runs, newest first, as ``run`` shows them."""
+    rows = db.session.execute(_own(actor).order_by(ReportRun.created_at.desc(), ReportRun.id.desc()).limit(MOST_RUNS))
+    return [_show(row) for row in rows]
+
+
+def run(run_id: int, *, actor: Actor) -> dict[str, Any]:
+    """One of the actor's runs. Raises NotFound."""
+    row = db.session.execute(_own(actor).where(ReportRun.id == run_id)).first()
+    if row is None:
+        raise NotFound
+    return _show(row)
+
+
+def _show(row: Row[Any]) -> dict[str, Any]:
+    report = registry.find(row.report)
+    return {
+        **row._mapping,
+        "title": gettext(report.title),
+        "format_label": gettext(rules.FORMAT_LABELS[rules.Format(row.format)]),
+        "period": _period(row.params),
+        "is_over": row.status in ("done", "failed"),
+    }
+
+
+def _period(params: Mapping[str, Any]) -> str:
+    days = [params[name] for name in ("date", "start", "end") if params.get(name)]
+    return " – ".join(dict.fromkeys(days))
+
+
+def same_run(
+    *, report: str, format_: str, params: Mapping[str, Any], clinic_id: int, actor: Actor, now: datetime
+) -> dict[str, Any] | None:
+    """The actor's run of the same request that is under way or just done: asked again, it is the answer."""
+    rows = db.session.execute(
+        _own(actor)
+        .where(ReportRun.clinic_id == clinic_id, ReportRun.report == report, ReportRun.format == format_)
+        .where(ReportRun.status != "failed", ReportRun.created_at > now - 10 * rules.FRESH)
+        .order_by(ReportRun.id.desc())
+        .limit(5)
+    )
+    return next(
+        (
+            _show(row)
+            for row in rows
+            if row.params == params and (row.finished_at is None or row.finished_at > now - rules.FRESH)
+        ),
+        None,
+    )
+
+
+def is_owner(run_id: int, *, actor: Actor) -> bool:
+    """Whether the actor asked for this run."""
+    return (
+        db.session.scalar(select(ReportRun.id).where(ReportRun.id == run_id, ReportRun.user_id == actor.user_id))
+        is not None
+    )
+
+
+def actor_of(user_id: int) -> Actor:
+    """The person for whom a worker builds a report, with the rights held now. Raises NotFound."""
+    rows = db.session.execute(
+        select(
+            User.id.label("user_id"),
+            literal(0).label("session_id"),
+            User.organization_id,
+            User.full_name,
+            User.email,
+            User.locale,
+            User.theme,
+            User.patient_id,
+            User.therapist_id,
+            Membership.clinic_id,
+            Membership.role,
+        )
+        .outerjoin(Membership, Membership.user_id == User.id)
+        .where(User.id == user_id, User.is_active.is_(True))
+    ).all()
+    if not rows:
+        raise NotFound
+    return actor_from(rows[0], [(r.clinic_id, r.role) for r in rows if r.role])

@@ -1,0 +1,233 @@
+"""What a report is: a definition that its domain writes and ``wiring`` lists.
+
+One ``load``, four dresses: ``wire`` is the JSON, ``document`` the tables that screen, paper, workbook
+and CSV are made of. A simple report needs nothing else:
+
+    NO_SHOWS = Report(
+        code="noshows", export_name="inasistencias", title=N_("Inasistencias"), about=N_("…"),
+        params=RangeParams, load=load_noshows, document=noshows_document, wire=dict, ask=ask_range,
+    )
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Literal
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from app.kernel.access import Permission
+from app.kernel.errors import NotFound
+from app.kernel.words import N_
+from app.reports import permissions
+
+Kind = Literal["text", "number", "money", "percent", "date", "time"]
+Day = date  # a field of that name hides the type
+RIGHT = frozenset({"number", "money", "percent"})
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """``label`` is a Spanish source text; ``width`` is in characters, on paper the share of the line.
+
+    Values by kind: money in cents, percent as a ratio, dates and times on the clinic's wall clock.
+    ``formula`` names columns of the same row (``{gross}+{refunds}``): live in the workbook.
+    """
+
+    key: str
+    label: str
+    kind: Kind = "text"
+    width: int = 14
+    total: bool = False
+    formula: str = ""
+
+    @property
+    def is_right(self) -> bool:
+        return self.kind in RIGHT
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows with their columns. ``void`` names a key that is true in rows to be struck through."""
+
+    name: str
+    title: str
+    columns: tuple[Column, ...]
+    rows: Sequence[Mapping[str, Any]]
+    total_label: str = N_("Total")
+    void: str = ""
+
+    @property
+    def has_totals(self) -> bool:
+        return any(column.total for column in self.columns)
+
+    @property
+    def shares(self) -> list[str]:
+        """The width of each column in percent of the line."""
+        line = sum(column.width for column in self.columns)
+        return [f"{100 * column.width / line:.2f}" for column in self.columns]
+
+    def total(self, key: str) -> int:
+        return sum(row[key] or 0 for row in self.rows)
+
+    def shown_total(self, column: Column) -> int | None:
+        """A column's total, or nothing when none of its rows has a value."""
+        known = any(row[column.key] is not None for row in self.rows)
+        return self.total(column.key) if known else None
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A cell that must be zero: one column's total less another's, ``("Resumen", "methods", "net")`` each."""
+
+    label: str
+    left: tuple[str, str, str]
+    right: tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A sheet of the workbook: one table that can be filtered, or several below one another."""
+
+    name: str
+    tables: tuple[Table, ...]
+    checks: tuple[Check, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """The head of the paper. ``facts`` are pairs of source label and value."""
+
+    clinic: str
+    legal_name: str
+    tax_id: str
+    address: str
+    zone: str
+    currency: str
+    title: str
+    period: tuple[date, date]
+    state: str = ""
+    facts: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """``blocks`` for screen and paper, ``sheets`` for the workbook, ``detail`` for the CSV."""
+
+    heading: Heading
+    blocks: tuple[Table, ...]
+    sheets: tuple[Sheet, ...] = ()
+    detail: Table | None = None
+    context: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def csv_table(self) -> Table:
+        return self.detail or self.blocks[0]
+
+    @property
+    def workbook_sheets(self) -> tuple[Sheet, ...]:
+        return self.sheets or tuple(Sheet(table.name, (table,)) for table in self.blocks)
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """What the page asks: first values by parameter, and the choices of those that have some."""
+
+    initial: Mapping[str, str]
+    choices: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
+
+
+class Params(BaseModel):
+    """Parameters of every report; an unknown one is refused."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+
+class DayParams(Params):
+    date: Day | None = None
+    payment_methods: tuple[str, ...] = ()
+
+    @field_validator("payment_methods", mode="before")
+    @classmethod
+    def split(cls, value: Any) -> Any:
+        """``"efectivo,yape"`` and ``["efectivo", "yape"]`` say the same."""
+        parts = value.split(",") if isinstance(value, str) else value or ()
+        return tuple(str(part).strip() for part in parts if str(part).strip())
+
+
+class RangeParams(Params):
+    """A period of local days, both included; ``date`` alone is that day."""
+
+    start: Day | None = Field(None, validation_alias=AliasChoices("start", "date_from", "fecha_inicio", "date"))
+    end: Day | None = Field(None, validation_alias=AliasChoices("end", "date_to", "fecha_fin"))
+
+    @model_validator(mode="before")
+    @classmethod
+    def one_day(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("date") and not {"end", "date_to", "fecha_fin"} & set(values):
+            return {**values, "end": values["date"]}
+        return values
+
+    @model_validator(mode="after")
+    def in_order(self) -> "RangeParams":
+        if self.start and self.end and self.end < self.start:
+            raise ValueError(N_("La fecha final no puede ser anterior a la inicial."))
+        if self.start and self.end and (self.end - self.start).days > 366:
+            raise ValueError(N_("Pida un año como máximo."))
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A definition. ``load(*, clinic_id, params, actor, now)`` checks the permission and runs the query."""
+
+    code: str
+    export_name: str  # how export addresses name it
+    title: str
+    about: str
+    params: type[Params]
+    load: Callable[..., Any]
+    wire: Callable[[Any], dict[str, Any]]
+    document: Callable[[Any], Document]
+    ask: Callable[..., Questions]  # (*, clinic_id, now)
+    size: Callable[[Any], int]
+    requires: Permission = permissions.READ
+    template: str = "reports/_tables.html"  # the body, on screen and on paper
+    icon: str = "report"
+
+
+_reports: dict[str, Report] = {}
+
+
+def add(*reports: Report) -> None:
+    """Make reports known. Called by ``wiring``."""
+    _reports.update({report.code: report for report in reports})
+
+
+def all_reports() -> list[Report]:
+    return list(_reports.values())
+
+
+def find(name: str) -> Report:
+    """A report by its code or its export name. Raises NotFound."""
+    found = _reports.get(name) or next((r for r in _reports.values() if r.export_name == name), None)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def file_name(report: Report, heading: Heading, suffix: str) -> str:
+    """``caja-chica-mejorada-2026-11-20.pdf``."""
+    start, end = heading.period
+    days = start.isoformat() if start == end else f"{start.isoformat()}_{end.isoformat()}"
+    return f"{report.export_name}-{days}.{suffix}"
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """Who made a document, when, and the short hash of what it says."""
+
+    by: str
+    at: datetime
+    digest: str
+    filters: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,114 @@
+"""Paper: the page's own tables through WeasyPrint, in a process of its own.
+
+The child (``pdf_child.py``) knows nothing of the product: it gets HTML and three files, may fetch nothing,
+works under limits of memory and time, and dies with whoever started it. So neither a web process nor a
+worker ever holds WeasyPrint's memory, and other requests go on meanwhile.
+"""
+
+import json
+import logging
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+import segno
+from flask import current_app, render_template
+from flask_babel import gettext as _
+
+from app.kernel import money
+from app.kernel.errors import DomainError
+from app.kernel.words import N_
+from app.reports.registry import Document, Report, Stamp
+
+log = logging.getLogger(__name__)
+
+CHILD = Path(__file__).with_name("pdf_child.py")
+AT_ONCE = threading.BoundedSemaphore(2)
+LONGEST_SECONDS = 300
+ROWS_ON_A_PAGE = 42
+FONTS = {"inter-latin": "vendor/inter-latin.woff2", "inter-latin-ext": "vendor/inter-latin-ext.woff2"}
+
+
+class NoPaper(DomainError):
+    status = 503
+    code = "PDF_UNAVAILABLE"
+    message = N_("No se pudo generar el PDF. Los datos están completos: pida el reporte en Excel o CSV.")
+
+
+def document(report: Report, doc: Document, stamp: Stamp, rows: int, progress: Callable[[int, str], None]) -> bytes:
+    """The document as a PDF. Raises NoPaper."""
+    html = paper_html(report, doc, stamp)
+    expected = max(1, -(-rows // ROWS_ON_A_PAGE))
+
+    def page(number: int) -> None:
+        done = min(rows, rows * number // expected)
+        words = _("Generando PDF: %(done)s de %(rows)s filas", done=done, rows=rows)
+        progress(min(94, 10 + 84 * number // (expected + 1)), words)
+
+    return _print(html, page)
+
+
+def paper_html(report: Report, doc: Document, stamp: Stamp) -> str:
+    """The HTML that is printed: the body template inside ``base_print.html``."""
+    heading = doc.heading
+    seal = f"{heading.tax_id} {heading.title} {heading.period[0].isoformat()} {stamp.digest[:12]}"
+    return render_template(
+        "reports/paper.html",
+        body=report.template,
+        doc=doc,
+        heading=heading,
+        stamp=stamp,
+        symbol=money.SYMBOLS.get(heading.currency, heading.currency),
+        seal=segno.make(seal, error="m").svg_inline(scale=1.4, border=0),
+        paper=True,
+        **doc.context,
+    )
+
+
+def _print(html: str, page: Callable[[int], None]) -> bytes:
+    static = Path(str(current_app.static_folder))
+    css = (static / "css/paper.css").read_text()
+    order = {"html": html, "css": css, "fonts": {name: str(static / path) for name, path in FONTS.items()}}
+    with AT_ONCE, tempfile.TemporaryFile() as errors:
+        content = _in_child(json.dumps(order).encode(), page, errors)
+        if content is None:
+            errors.seek(0)
+            log.error("no PDF: %s", errors.read()[-2000:].decode(errors="replace"))
+            raise NoPaper
+    return content
+
+
+def _in_child(order: bytes, page: Callable[[int], None], errors: IO[bytes]) -> bytes | None:
+    command = [sys.executable, "-I", str(CHILD)]
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors)
+    timer = threading.Timer(LONGEST_SECONDS, child.kill)
+    timer.start()
+    try:
+        return _talk(child, order, page)
+    finally:
+        timer.cancel()
+        child.kill()  # it has ended by itself, unless something went wrong here
+        child.wait()
+
+
+def _talk(child: subprocess.Popen[bytes], order: bytes, page: Callable[[int], None]) -> bytes | None:
+    """Give the order; hear ``page 3`` lines and at last ``pdf <bytes>`` with the document."""
+    if child.stdin is None or child.stdout is None:
+        return None
+    try:
+        child.stdin.write(order)
+        child.stdin.close()
+    except BrokenPipeError:
+        return None
+    for line in child.stdout:
+        word, _space, number = line.partition(b" ")
+        if word == b"page":
+            page(int(number))
+        elif word == b"pdf":
+            content = child.stdout.read(int(number))
+            return content if len(content) == int(number) else None
+    return None

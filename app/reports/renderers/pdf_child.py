@@ -1,0 +1,86 @@
+"""A program of its own: an order as JSON on stdin, a PDF on stdout. Imports nothing of the product.
+
+It may fetch nothing but the files it was given: WeasyPrint's own fetcher would read ``file://`` into the
+document. Limits of memory, time and files are set before the first byte of HTML is read.
+"""
+
+import ctypes
+import json
+import logging
+import resource
+import signal
+import sys
+from pathlib import Path
+from typing import Any, BinaryIO
+
+MEMORY_BYTES = 2 * 1024**3
+CPU_SECONDS = 240
+OPEN_FILES = 64
+PR_SET_PDEATHSIG = 1
+
+
+def limit_self() -> None:
+    """Die with the parent; stay within the limits."""
+    try:
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    except (OSError, AttributeError):
+        pass  # not Linux: the parent kills us on its way out
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES, OPEN_FILES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+class Pages(logging.Handler):
+    """Tells the parent each page that WeasyPrint begins."""
+
+    def __init__(self, out: BinaryIO) -> None:
+        super().__init__()
+        self.out, self.last = out, 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if "Page %d" in str(record.msg) and isinstance(record.args, tuple):
+            number = int(str(record.args[0]))
+            if number > self.last:
+                self.last = number
+                self.out.write(b"page %d\n" % number)
+                self.out.flush()
+
+
+def main() -> int:
+    limit_self()
+    order = json.loads(sys.stdin.buffer.read())
+    assets = {f"asset:{name}": Path(path).read_bytes() for name, path in order["fonts"].items()}
+    out = sys.stdout.buffer
+    content = print_pdf(order["html"], order["css"], assets, out)
+    out.write(b"pdf %d\n" % len(content))
+    out.write(content)
+    out.flush()
+    return 0
+
+
+def print_pdf(html: str, css: str, assets: dict[str, bytes], out: BinaryIO) -> bytes:
+    import weasyprint  # a second of imports and the system's Pango, for those who print alone
+    from weasyprint.text.fonts import FontConfiguration
+    from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
+
+    class OnlyAssets(URLFetcher):
+        """Serves the bytes it was given and refuses every address."""
+
+        def fetch(self, url: str, headers: Any = None) -> Any:
+            if url not in assets:
+                raise FatalURLFetchingError(f"refused: {url[:80]}")
+            return URLFetcherResponse(url, assets[url], {"Content-Type": "font/woff2"})
+
+    progress = logging.getLogger("weasyprint.progress")
+    progress.setLevel(logging.INFO)
+    progress.propagate = False
+    progress.handlers = [Pages(out)]
+    fetcher, fonts = OnlyAssets(), FontConfiguration()
+    sheet = weasyprint.CSS(string=css, url_fetcher=fetcher, font_config=fonts)
+    page = weasyprint.HTML(string=html, url_fetcher=fetcher, base_url="asset:")
+    return bytes(page.write_pdf(stylesheets=[sheet], font_config=fonts) or b"")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,63 @@
+"""Cells as text: what screen and paper show, what the CSV says, and the guard against formulas."""
+
+import csv as writer
+import io
+from datetime import date, time
+from typing import Any
+
+from flask_babel import gettext
+
+from app.kernel import money
+from app.reports.registry import Column, Document
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def safe_cell(text: str) -> str:
+    """Text that no spreadsheet takes for a formula (OWASP: CSV injection)."""
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
+def grouped(cents: int) -> str:
+    """``1,234.50``, negative with a sign; the currency stands in the heading."""
+    sign = "-" if cents < 0 else ""
+    return f"{sign}{abs(cents) // 100:,}.{abs(cents) % 100:02d}"
+
+
+def cell(value: Any, column: Column) -> str:
+    """A value as people read it."""
+    if value is None:
+        return ""
+    match column.kind:
+        case "money":
+            return grouped(value)
+        case "percent":
+            return f"{value * 100:.1f} %"
+        case "date":
+            return f"{value:%d/%m/%Y}"
+        case "time":
+            return f"{value:%H:%M}"
+        case "number":
+            return f"{value:,}"
+    return str(value)
+
+
+def csv(document: Document) -> bytes:
+    """The detail with a BOM, which is how Excel learns that it is UTF-8. Amounts are plain decimals."""
+    table = document.csv_table
+    file = io.StringIO()
+    out = writer.writer(file)
+    out.writerow([gettext(column.label) for column in table.columns])
+    keys = [(column.key, column.kind) for column in table.columns]
+    out.writerows([_plain(row[key], kind) for key, kind in keys] for row in table.rows)
+    return file.getvalue().encode("utf-8-sig")
+
+
+def _plain(value: Any, kind: str) -> Any:
+    if value is None:
+        return ""
+    if kind == "money":
+        return money.decimal_text(value)
+    if isinstance(value, date | time):
+        return value.isoformat("minutes") if isinstance(value, time) else value.isoformat()
+    return safe_cell(value) if isinstance(value, str) else value

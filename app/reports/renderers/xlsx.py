@@ -1,0 +1,222 @@
+"""The workbook: real numbers and dates, live formulas with their values, a check that must be zero.
+
+XlsxWriter never opens a file that somebody else made, and here it never turns text into formulas or links.
+"""
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import xlsxwriter
+from flask_babel import gettext as _
+from xlsxwriter.utility import xl_range, xl_rowcol_to_cell
+
+from app.kernel import clock, money
+from app.reports.registry import Column, Document, Sheet, Stamp, Table
+from app.reports.renderers.plain import safe_cell
+
+MANY_ROWS = 20_000  # beyond this, rows go to disk one by one
+A4 = 9
+STEP_ROWS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a table's rows are: the first and last row and the sheet, for formulas elsewhere."""
+
+    sheet: str
+    first: int
+    last: int
+
+    def column(self, index: int) -> str:
+        return f"'{self.sheet}'!{xl_range(self.first, index, self.last, index)}"
+
+
+def workbook(document: Document, stamp: Stamp, progress: Callable[[int, str], None]) -> bytes:
+    """The document as a workbook."""
+    sheets = document.workbook_sheets
+    rows = sum(len(table.rows) for sheet in sheets for table in sheet.tables)
+    file = io.BytesIO()
+    options = {
+        "in_memory": rows <= MANY_ROWS,
+        "constant_memory": rows > MANY_ROWS,
+        "strings_to_formulas": False,
+        "strings_to_urls": False,
+        "strings_to_numbers": False,
+    }
+    with xlsxwriter.Workbook(file, options) as book:
+        book.set_properties({"title": document.heading.title, "company": document.heading.clinic, "author": stamp.by})
+        writer = _Writer(book, document, rows, progress)
+        for sheet in sheets:
+            writer.sheet(sheet)
+        writer.meta(stamp)
+    return file.getvalue()
+
+
+class _Writer:
+    """Writes sheets from top to bottom, which is what constant memory asks for."""
+
+    def __init__(self, book: Any, document: Document, rows: int, progress: Callable[[int, str], None]) -> None:
+        self.book, self.document, self.rows, self.progress = book, document, rows, progress
+        self.done = 0
+        symbol = money.SYMBOLS.get(document.heading.currency, document.heading.currency)
+        amount = f'"{symbol}" #,##0.00'
+        numbers = {"money": amount, "number": "0", "percent": "0.0%", "date": "dd/mm/yyyy", "time": "hh:mm"}
+        add = book.add_format
+        self.formats = {kind: add({"num_format": number}) for kind, number in numbers.items()}
+        self.totals = {
+            kind: add({"num_format": number, "bold": True, "top": 1, "bottom": 6})
+            for kind, number in {**numbers, "text": "@"}.items()
+        }
+        self.head = add({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"})
+        self.title = add({"bold": True, "font_size": 13})
+        self.bold = add({"bold": True})
+        self.places = {
+            (sheet.name, table.name): place
+            for sheet in document.workbook_sheets
+            for table, place in zip(sheet.tables, _places(sheet), strict=True)
+        }
+
+    def sheet(self, sheet: Sheet) -> None:
+        page = self.book.add_worksheet(sheet.name)
+        self._paper(page)
+        alone = len(sheet.tables) == 1
+        widths: dict[int, int] = {}
+        for table in sheet.tables:
+            for index, column in enumerate(table.columns):
+                widths[index] = max(widths.get(index, 0), column.width)
+        for index, width in widths.items():
+            page.set_column(index, index, width)
+        for table in sheet.tables:
+            self._table(page, sheet, table, alone)
+        last = self.places[sheet.name, sheet.tables[-1].name].last + 2
+        last = self._checks(page, sheet, last)
+        page.print_area(0, 0, last, max(widths))
+
+    def _table(self, page: Any, sheet: Sheet, table: Table, alone: bool) -> None:
+        place = self.places[sheet.name, table.name]
+        if not alone:
+            page.write_string(place.first - 2, 0, _(table.title), self.title)
+        for index, column in enumerate(table.columns):
+            page.write_string(place.first - 1, index, _(column.label), self.head)
+        if alone:
+            page.freeze_panes(1, 0)
+            page.repeat_rows(0)
+            page.autofilter(0, 0, max(place.first, place.first + len(table.rows) - 1), len(table.columns) - 1)
+        indexes = {column.key: index for index, column in enumerate(table.columns)}
+        for number, row in enumerate(table.rows, start=place.first):
+            for index, column in enumerate(table.columns):
+                self._cell(page, number, index, column, row[column.key], indexes)
+            self._count()
+        if table.has_totals:
+            self._total(page, place, table)
+
+    def _cell(self, page: Any, row: int, index: int, column: Column, value: Any, indexes: dict[str, int]) -> None:
+        if value is None:
+            return
+        style = self.formats.get(column.kind)
+        if column.formula:
+            cells = {key: xl_rowcol_to_cell(row, place) for key, place in indexes.items()}
+            page.write_formula(row, index, "=" + column.formula.format(**cells), style, _number(column, value))
+        elif column.kind == "text":
+            page.write_string(row, index, safe_cell(str(value)))
+        elif column.kind in ("date", "time"):
+            page.write_datetime(row, index, value, style)
+        else:
+            page.write_number(row, index, _number(column, value), style)
+
+    def _total(self, page: Any, place: Place, table: Table) -> None:
+        row = place.last + 1
+        for index, column in enumerate(table.columns):
+            style = self.totals[column.kind]
+            if column.total:
+                value = _number(column, table.total(column.key))
+                page.write_formula(row, index, f"=SUM({xl_range(place.first, index, place.last, index)})", style, value)
+            else:
+                page.write_string(row, index, _(table.total_label) if index == 0 else "", self.totals["text"])
+
+    def _checks(self, page: Any, sheet: Sheet, row: int) -> int:
+        """One line per check: ``=ROUND(SUM(…)-SUM(…),2)``."""
+        for number, check in enumerate(sheet.checks, start=row + 1):
+            page.write_string(number, 0, _(check.label), self.bold)
+            left, right = self._range(check.left), self._range(check.right)
+            value = self._sum(check.left) - self._sum(check.right)
+            formula = f"=ROUND(SUM({left})-SUM({right}),2)"
+            page.write_formula(number, 4, formula, self.formats["money"], value / 100)
+        return row + len(sheet.checks)
+
+    def _find(self, which: tuple[str, str, str]) -> tuple[Table, int]:
+        sheet, name, key = which
+        tables = next(s.tables for s in self.document.workbook_sheets if s.name == sheet)
+        table = next(t for t in tables if t.name == name)
+        return table, [column.key for column in table.columns].index(key)
+
+    def _range(self, which: tuple[str, str, str]) -> str:
+        return self.places[which[0], which[1]].column(self._find(which)[1])
+
+    def _sum(self, which: tuple[str, str, str]) -> int:
+        return self._find(which)[0].total(which[2])
+
+    def meta(self, stamp: Stamp) -> None:
+        """Where the figures come from."""
+        heading = self.document.heading
+        page = self.book.add_worksheet("Meta")
+        page.set_column(0, 0, 24)
+        page.set_column(1, 1, 70)
+        start, end = heading.period
+        made = clock.local(stamp.at, heading.zone).replace(tzinfo=None, microsecond=0)
+        lines: list[tuple[str, Any]] = [
+            (_("Reporte"), heading.title),
+            (_("Sede"), heading.clinic),
+            (_("RUC"), heading.tax_id),
+            (_("Desde"), start),
+            (_("Hasta"), end),
+            (_("Estado"), heading.state),
+            *heading.facts,
+            (_("Filtros"), ", ".join(f"{name}={value}" for name, value in stamp.filters.items())),
+            (_("Moneda"), heading.currency),
+            (_("Zona horaria"), heading.zone),
+            (_("Generado el"), made),
+            (_("Generado por"), stamp.by),
+            (_("Huella SHA-256"), stamp.digest),
+        ]
+        stamped = self.book.add_format({"num_format": "dd/mm/yyyy hh:mm", "align": "left"})
+        dated = self.book.add_format({"num_format": "dd/mm/yyyy", "align": "left"})
+        for row, (label, value) in enumerate(lines):
+            page.write_string(row, 0, label, self.bold)
+            if isinstance(value, str):
+                page.write_string(row, 1, safe_cell(value))
+            else:
+                page.write_datetime(row, 1, value, stamped if isinstance(value, datetime) else dated)
+        page.print_area(0, 0, len(lines) - 1, 1)
+        self._paper(page)
+
+    def _paper(self, page: Any) -> None:
+        page.set_paper(A4)
+        page.set_landscape()
+        page.fit_to_pages(1, 0)
+        page.set_footer(f"&L{self.document.heading.clinic}&R{_('Página')} &P / &N")
+
+    def _count(self) -> None:
+        self.done += 1
+        if self.done % STEP_ROWS == 0:
+            words = _("Generando Excel: %(done)s de %(rows)s filas", done=self.done, rows=self.rows)
+            self.progress(10 + 80 * self.done // self.rows, words)
+
+
+def _places(sheet: Sheet) -> list[Place]:
+    """Where each table of a sheet goes; an empty one keeps one row, so that its sum has a range."""
+    places, row = [], 0
+    alone = len(sheet.tables) == 1
+    for table in sheet.tables:
+        first = row + (1 if alone else 2)
+        last = first + max(1, len(table.rows)) - 1
+        places.append(Place(sheet.name, first, last))
+        row = last + (3 if table.has_totals else 2)
+    return places
+
+
+def _number(column: Column, value: Any) -> float | int:
+    return value / 100 if column.kind == "money" else value
