@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from app.billing import events as billing
 from app.kernel.access import Actor, can
 from app.kernel.outbox import EventRow
 from app.realtime.regions import Region
@@ -28,3 +29,5 @@ for _event in events.CHANGES:
     AGENDA.on(_event, _clinic_topics("agenda"))
     DESK.on(_event, _clinic_topics("desk"))
     MY_VISITS.on(_event, lambda row: [f"visits:{row.patient_id}"] if row.patient_id else [])
+for _paid in billing.OF_TICKETS:  # a payment or a voided ticket changes what the card of its visit says
+    DESK.on(_paid, lambda row: [f"desk:{row.clinic_id}:{row.data['service_day']}"])

@@ -254,3 +254,60 @@ def is_reminder_due(starts_at: datetime, *, told_at: datetime, now: datetime, zo
     """Whether a visit is to be reminded now: the last day before it, but not right after its confirmation."""
     reminded_from = (starts_at.astimezone(zone) - REMIND_BEFORE).astimezone(UTC)  # wall time, so 23 or 25 h
     return reminded_from <= now <= starts_at - REMIND_AT_LEAST and now - told_at >= TOLD_RECENTLY
+
+
+# What the front desk offers on a visit: one step in plain sight, the others behind "⋯". Steps are the
+# paths under /appointments/<id>/, except "payment" (of the ticket) and "patient" (the person's page).
+WAIT_WARN, WAIT_LATE = 10, 20  # minutes of waiting after the hour of the visit
+OVERTIME_LATE = 10  # minutes of a session after its planned end
+
+_STEP = {
+    "pending": "confirmation",
+    "arrived": "session",
+    "checked-in": "session",
+    "in-session": "session/end",
+    "noshow": "next",
+    "cancelled": "next",
+}
+_BESIDE = {
+    "pending": ("schedule", "cancellation"),
+    "booked": ("arrival", "confirmation", "session", "schedule", "cancellation", "noshow"),
+    "confirmed": ("arrival", "session", "schedule", "cancellation", "noshow"),
+    "arrived": ("check-in", "payment", "cancellation"),
+    "checked-in": ("payment", "cancellation"),
+    "in-session": ("payment", "next"),
+    "fulfilled": ("payment", "next"),
+    "noshow": ("arrival",),
+}
+
+
+def desk_step(state: str, *, days_from_today: int, owes: bool) -> str:
+    """The one action of a visit in a state (a key of ``LABELS``); empty when there is none.
+
+    On another day nobody arrives: what is to come can be moved, what is gone did not happen.
+    """
+    if state in {"booked", "confirmed"}:
+        return "arrival" if days_from_today == 0 else "schedule" if days_from_today > 0 else "noshow"
+    if state == "fulfilled":
+        return "payment" if owes else "next"
+    return _STEP.get(state, "")
+
+
+def desk_menu(state: str, *, days_from_today: int, owes: bool, may_be_noshow: bool, can_undo: bool) -> tuple[str, ...]:
+    """The other actions of a visit, without the one of ``desk_step``."""
+    first = desk_step(state, days_from_today=days_from_today, owes=owes)
+    possible = {
+        "payment": owes,
+        "noshow": may_be_noshow,
+        "arrival": days_from_today == 0,
+        "session": days_from_today <= 0,
+    }
+    steps = [step for step in _BESIDE.get(state, ()) if step != first and possible.get(step, True)]
+    return (*steps, *(("undo",) if can_undo else ()), "patient")
+
+
+def may_undo(state: str, *, since: datetime, now: datetime, may_correct: bool) -> bool:
+    """Whether "Deshacer" is worth showing: there is a way back and its time has not run out."""
+    origin = "fulfilled" if state == "in-session" else state
+    limits = [limit for (start, _goal), limit in UNDO.items() if start == origin]
+    return bool(limits) and (may_correct or now - since <= max(limits))

@@ -5,7 +5,8 @@
 //            hx-get="/front-desk/board?day=2026-11-20" hx-trigger="live" hx-swap="outerMorph">
 //
 // data-live may hold several topics, separated by spaces. Inside a region, data-live-hold marks
-// a form: while it is being typed in, the refresh waits.
+// a form: while it is being typed in, the refresh waits. data-live-minutely refreshes a region each
+// minute too: what it says depends on the time.
 //
 // To the server:   {"type": "subscribe", "topics": [...]}   the full set, at open and on change
 // From the server: {"type": "refresh", "topics": [...]}, {"type": "paused"}, {"type": "resumed"}
@@ -14,6 +15,7 @@
 const COALESCE_MS = 30;
 const POLL_MS = 15_000;
 const HOLD_MS = 1_000;
+const MINUTE_MS = 60_000;
 const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 30_000;
 
@@ -93,8 +95,13 @@ const startPolling = () => {
 const stopPolling = () => { clearInterval(pollTimer); pollTimer = null; };
 
 document.addEventListener("visibilitychange", () => {
-  if (!document.hidden && pollTimer) wake(regions());
+  if (document.hidden) return;
+  wake(pollTimer ? regions() : regions().filter((region) => "liveMinutely" in region.dataset));
 });
+
+setInterval(() => {
+  if (!document.hidden) wake(regions().filter((region) => "liveMinutely" in region.dataset));
+}, MINUTE_MS);
 
 const leave = () => {
   location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
