@@ -52,6 +52,11 @@ class QuickForm(NamesForm):
     document_number = StringField(_l("Número"))
     form_id = HiddenField()
 
+    def __init__(self, *arguments: Any, **values: Any) -> None:
+        super().__init__(*arguments, **values)
+        for field in self:  # it stands beside another form, whose ids are its own
+            field.id = field.label.field_id = f"quick-{field.id}"
+
 
 class PatientForm(NamesForm):
     """Everything the desk keeps of a person. ``q`` is the text of the district, ``ubigeo`` its code."""

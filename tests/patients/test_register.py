@@ -1,0 +1,105 @@
+"""A patient's own registration, by page and by program: nobody learns who is known."""
+
+import re
+
+from flask import Flask
+from sqlalchemy import func, select
+
+from app.identity.models import User
+from app.kernel.db import db
+from app.notifications.models import Delivery
+from app.patients.actions import MOST_REGISTRATIONS
+from app.patients.models import Patient
+from tests.client import Client
+
+FORM = {
+    "given_names": "Rosa Elena",
+    "paternal_surname": "Huamán",
+    "maternal_surname": "Díaz",
+    "phone": "987 111 222",
+    "email": "Rosa@Example.com",
+    "password": "una frase propia",
+}
+
+
+def register(client: Client, **changes: str) -> tuple[int, str | None, str]:
+    client.get("/register")
+    answer = client.post("/register", {**FORM, **changes})
+    return answer.status_code, answer.location, re.sub(r'value="[^"]{20,}"', "", answer.text)
+
+
+def count(app: Flask, model: type) -> int:
+    with app.app_context():
+        return db.session.scalar(select(func.count()).select_from(model)) or 0
+
+
+def test_it_works(app: Flask, client: Client) -> None:
+    assert 'href="/register"' in client.get("/login").text
+    status, location, _html = register(client)
+    assert (status, location) == (303, "/register/done")
+    assert client.get("/register/done").status_code == 200
+    rosa = Client(app)
+    rosa.sign_in("rosa@example.com", FORM["password"])
+    with app.app_context():
+        user = db.session.scalars(select(User).where(User.email == "rosa@example.com")).one()
+        patient = db.session.get_one(Patient, user.patient_id)
+        assert patient.full_name == "Rosa Elena Huamán Díaz"
+        assert patient.phone == "+51987111222"
+        assert (patient.organization_id, patient.document_number) == (user.organization_id, None)
+
+
+def test_a_known_address_gets_the_same_answer_and_its_owner_a_mail(app: Flask, client: Client) -> None:
+    before = count(app, User), count(app, Patient)
+    known = register(client, email="CLARA@example.com")
+    assert (count(app, User), count(app, Patient)) == before
+    unknown = register(client)
+    assert known == unknown
+    with app.app_context():
+        mail = db.session.scalars(select(Delivery)).one()
+        assert mail.address == "clara@example.com"
+        assert "una frase propia" not in mail.text
+    register(client, email="clara@example.com")
+    assert count(app, Delivery) == 1  # one a day
+
+
+def test_programs_get_the_same_answer_too(app: Flask, client: Client) -> None:
+    body = {"first_name": "Rosa", "last_name": "Díaz", "email": "rosa@example.com", "password": "una frase propia"}
+    fresh = client.api("POST", "/api/auth/register/", body)
+    again = client.api("POST", "/api/auth/register/", body)
+    assert fresh.status_code == again.status_code == 201
+    assert fresh.get_json() == again.get_json()
+    assert count(app, User) == 9
+    signed_in = client.api("POST", "/api/auth/login/", {"email": body["email"], "password": body["password"]})
+    assert signed_in.get_json()["user"]["role"] == "patient"
+
+
+def test_nobody_makes_themselves_more_than_a_patient(app: Flask, client: Client) -> None:
+    register(client, role="admin", organization_id="2", document_number="45678912", admin_note="x", patient_id="1")
+    with app.app_context():
+        user = db.session.scalars(select(User).where(User.email == "rosa@example.com")).one()
+        patient = db.session.get_one(Patient, user.patient_id)
+        assert patient.id == 3
+        assert (patient.admin_note, patient.document_number) == ("", None)
+
+
+def test_it_rejects_bad_input(app: Flask, client: Client) -> None:
+    assert register(client, email="rosa")[0] == 422
+    assert register(client, phone="1")[0] == 422
+    assert register(client, given_names=" ")[0] == 422
+    weak = register(client, password="12345678")
+    assert weak[0] == 422
+    assert "Rosa Elena" in weak[2]
+    # a weak password is refused before anybody is looked for
+    assert register(client, password="12345678", email="clara@example.com")[0] == 422
+    assert client.api("POST", "/api/auth/register/", {"email": "x"}).status_code == 400
+    assert count(app, User) == 8
+
+
+def test_an_address_registers_so_many_and_no_more(app: Flask, client: Client) -> None:
+    body = {"first_name": "Rosa", "last_name": "Díaz", "email": "clara@example.com", "password": "una frase propia"}
+    for _ in range(MOST_REGISTRATIONS):
+        assert client.api("POST", "/api/auth/register/", body).status_code == 201
+    answer = client.api("POST", "/api/auth/register/", body)
+    assert answer.status_code == 429
+    assert answer.headers["Retry-After"]
+    assert register(client)[0] == 429
