@@ -3,6 +3,10 @@
 from flask import Flask
 
 from app.api import openapi
+from app.billing import api as billing_api
+from app.billing import live as billing_live
+from app.billing import pages as billing_pages
+from app.billing import permissions as billing_permissions
 from app.billing import reports as billing_reports
 from app.clinics import api as clinics_api
 from app.clinics import pages as clinics_pages
@@ -48,6 +52,7 @@ from app.web import cards, frame, navigation
 PERMISSIONS = (
     identity_permissions,
     clinics_permissions,
+    billing_permissions,
     scheduling_permissions,
     notifications_permissions,
     patients_permissions,
@@ -56,6 +61,7 @@ PERMISSIONS = (
 PAGES = (
     *identity_pages.BLUEPRINTS,
     *clinics_pages.BLUEPRINTS,
+    *billing_pages.BLUEPRINTS,
     *scheduling_pages.BLUEPRINTS,
     notifications_pages.pages,
     *patients_pages.BLUEPRINTS,
@@ -66,6 +72,7 @@ APIS = (
     identity_api.api,
     operations_api.api,
     clinics_api.api,
+    billing_api.api,
     scheduling_api.api,
     notifications_api.api,
     patients_api.api,
@@ -75,17 +82,27 @@ LIVE_REGIONS: tuple[regions.Region, ...] = (
     scheduling_live.AGENDA,
     scheduling_live.DESK,
     scheduling_live.MY_VISITS,
+    billing_live.TILL,
+    billing_live.TICKET,
     notifications_live.INBOX,
     reports_live.RUN,
 )
 MENU: tuple[navigation.Entry, ...] = (
+    navigation.Entry(
+        N_("Recepción"), "/front-desk", "armchair", requires=scheduling_permissions.RECEIVE, home_of=("receptionist",)
+    ),
     navigation.Entry(
         N_("Mis citas"), "/my", "calendar-check", requires=scheduling_permissions.READ_OWN, home_of=("patient",)
     ),
     navigation.Entry(
         N_("Mi día"), "/my-day", "activity", requires=scheduling_permissions.READ_ASSIGNED, home_of=("therapist",)
     ),
+    navigation.Entry(N_("Agenda"), "/agenda", "calendar", requires=scheduling_permissions.READ),
     navigation.Entry(N_("Pacientes"), "/patients", "users", requires=patients_permissions.READ),
+    navigation.Entry(
+        N_("Caja"), "/till", "cash-register", requires=billing_permissions.OPERATE_TILL, home_of=("supervisor",)
+    ),
+    navigation.Entry(N_("Tickets"), "/tickets", "ticket", requires=billing_permissions.READ),
     navigation.Entry(N_("Reportes"), "/reports", "report", requires=reports_permissions.READ),
     navigation.Entry(
         N_("Administración"),
@@ -94,11 +111,8 @@ MENU: tuple[navigation.Entry, ...] = (
         requires=clinics_permissions.MANAGE_THERAPISTS,
         home_of=("admin",),
     ),
-    navigation.Entry(
-        N_("Mensajes no entregados"), "/admin/deliveries", "mail", requires=notifications_permissions.READ_DELIVERIES
-    ),
 )
-ADMIN_CARDS: tuple[cards.Card, ...] = (*clinics_pages.CARDS, identity_pages.CARD)
+ADMIN_CARDS: tuple[cards.Card, ...] = (*clinics_pages.CARDS, identity_pages.CARD, notifications_pages.CARD)
 SUBSCRIBERS: tuple[tuple[type[outbox.Event], outbox.Subscriber], ...] = (
     (scheduling_events.AppointmentBooked, scheduling_subscribers.on_booked),
     (scheduling_events.AppointmentMoved, scheduling_subscribers.on_moved),

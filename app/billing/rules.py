@@ -128,6 +128,20 @@ def check_reference(method: Method, reference: str) -> str:
     return reference.strip()[:60]
 
 
+def quick_cash(owed_cents: int) -> list[int]:
+    """What people are likely to hand over for an amount: rounded up to common notes, without doubles.
+
+    >>> quick_cash(8000)
+    [8000, 10000, 20000]
+    >>> quick_cash(11550)
+    [11550, 12000, 15000, 20000]
+    """
+    if owed_cents <= 0:
+        return []
+    rounded = {-(-owed_cents // note) * note for note in (1000, 5000, 10000, 20000)}
+    return [owed_cents, *sorted(rounded - {owed_cents})][:4]
+
+
 # ------------------------------------------------------------------ the till
 
 

@@ -125,7 +125,7 @@ on("submit", (event) => {
   if (busy.has(form)) { event.preventDefault(); event.stopImmediatePropagation(); return; }
   delete form.dataset.dirty;
   const usesHtmx = form.matches("[hx-post], [hx-put], [hx-patch], [hx-delete], [hx-get]");
-  if (!usesHtmx && form.method !== "dialog") {
+  if (!usesHtmx && form.method !== "dialog" && form.target !== "_blank") {
     const button = event.submitter ?? $("[type=submit], button:not([type])", form);
     setTimeout(() => { if (!event.defaultPrevented) markBusy(form, button); });
   }
@@ -271,6 +271,12 @@ on("click", (event) => {
 on("htmx:after:settle", (event) => {
   const list = event.target.closest?.("[data-combo] [role=listbox]");
   if (list) $("[role=combobox]", list.closest("[data-combo]")).setAttribute("aria-expanded", String(!!list.childElementCount));
+});
+
+// What an answer brings in may ask for the focus: data-focus
+on("htmx:after:settle", (event) => {
+  const wanted = event.target.matches?.("[data-focus]") ? event.target : event.target.querySelector?.("[data-focus]");
+  if (wanted && !isBackground(event.detail.ctx)) wanted.focus();
 });
 
 // ------------------------------------------------------------------ collecting money

@@ -6,12 +6,13 @@ from datetime import date, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, case, func, or_, select
 from sqlalchemy.orm import aliased
 
 from app.billing import permissions, rules
 from app.billing.models import Movement, PaymentMethod, Ticket, Till, TillCount, TillSession
 from app.clinics import queries as clinics
+from app.clinics.models import Clinic
 from app.identity.models import User
 from app.kernel.access import Actor, can
 from app.kernel.db import db
@@ -43,7 +44,9 @@ _SESSION = (
         TillSession.difference_reason,
         TillSession.left_for_tomorrow_cents,
         TillSession.snapshot_sha256,
+        Clinic.currency,
     )
+    .join(Clinic, Clinic.id == TillSession.clinic_id)
     .join(Till, Till.id == TillSession.till_id)
     .join(Opener, Opener.id == TillSession.opened_by)
     .outerjoin(Closer, Closer.id == TillSession.closed_by)
@@ -81,11 +84,12 @@ def session(session_id: int, *, actor: Actor) -> dict[str, Any]:
     row = db.session.execute(_SESSION.where(TillSession.id == session_id, visible_to(actor))).first()
     if row is None:
         raise NotFound
-    return _head(row._mapping)
+    return head_of(row)
 
 
-def _head(row: Mapping[Any, Any]) -> dict[str, Any]:
-    return {**row, "code": rules.till_code(row["business_day"], row["number"])}
+def head_of(row: Row[Any]) -> dict[str, Any]:
+    """A row of ``sessions_statement`` with its code."""
+    return {**row._mapping, "code": rules.till_code(row.business_day, row.number)}
 
 
 def sessions_statement(*, actor: Actor) -> Select[Any]:
@@ -96,7 +100,7 @@ def sessions_statement(*, actor: Actor) -> Select[Any]:
 def open_sessions(clinic_id: int, *, actor: Actor) -> list[dict[str, Any]]:
     """The open sessions of a clinic, the actor's own first."""
     wanted = _SESSION.where(TillSession.clinic_id == clinic_id, TillSession.status == "open", visible_to(actor))
-    return [_head(row._mapping) for row in db.session.execute(wanted.order_by(*preference(actor)))]
+    return [head_of(row) for row in db.session.execute(wanted.order_by(*preference(actor)))]
 
 
 def preference(actor: Actor) -> tuple[Any, ...]:
@@ -112,7 +116,7 @@ def past_sessions(clinic_id: int, *, actor: Actor, limit: int = 30) -> list[dict
     """The latest closed sessions of a clinic that the actor may see."""
     wanted = _SESSION.where(TillSession.clinic_id == clinic_id, TillSession.status == "closed", visible_to(actor))
     rows = db.session.execute(wanted.order_by(TillSession.closed_at.desc()).limit(limit))
-    return [_head(row._mapping) for row in rows]
+    return [head_of(row) for row in rows]
 
 
 def idle_tills(clinic_id: int) -> list[dict[str, Any]]:

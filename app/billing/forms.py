@@ -1,0 +1,109 @@
+"""Request data of tickets and tills."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _l
+from wtforms import BooleanField, DateField, IntegerField, RadioField, SelectField, StringField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional
+
+from app.billing import rules
+from app.kernel import money
+from app.kernel.errors import DomainError, Invalid
+from app.web import failures
+from app.web.fields import Form, MoneyField, positive
+
+AMOUNT_NEEDED = _l("Escriba un monto.")
+
+
+class PaymentForm(Form):
+    method = StringField(_l("Método de pago"), [DataRequired(_l("Elija un método de pago."))])
+    amount = MoneyField(_l("Monto"), [InputRequired(AMOUNT_NEEDED), positive])
+    tendered = MoneyField(_l("Recibido"), [Optional()])
+    reference = StringField(_l("N.º de operación"), [Length(max=60)])
+    note = StringField(_l("Nota"), [Length(max=200)])
+
+
+class ReasonForm(Form):
+    """Why something is taken back."""
+
+    reason = StringField(_l("Motivo"), [DataRequired(_l("Escriba el motivo.")), Length(max=200)])
+
+
+class OpenTillForm(Form):
+    till_id = SelectField(_l("Caja"), coerce=int)
+    opening_float = MoneyField(_l("Fondo inicial en efectivo"), [InputRequired(AMOUNT_NEEDED)])
+    note = StringField(_l("Nota"), [Length(max=200)])
+
+
+class MovementForm(Form):
+    kind = RadioField(
+        _l("Tipo"),
+        choices=[SelectChoice(kind, _l(rules.MOVEMENT_LABELS[kind])) for kind in rules.CASH_MOVES],
+        default="expense",
+    )
+    amount = MoneyField(_l("Monto"), [InputRequired(AMOUNT_NEEDED), positive])
+    concept = StringField(_l("Concepto"), [DataRequired(_l("Escriba el concepto.")), Length(max=160)])
+    beneficiary = StringField(_l("Beneficiario"), [Length(max=120)])
+    voucher_number = StringField(_l("N.º de comprobante"), [Length(max=40)])
+
+
+class ClosingForm(Form):
+    """The count. ``for_methods`` adds a field per method and one per note and coin."""
+
+    reason = StringField(_l("Explicación de la diferencia"), [Length(max=200)])
+    left_for_tomorrow = MoneyField(_l("Queda como fondo para la próxima apertura"), [Optional()])
+
+    methods: tuple[rules.Method, ...] = ()
+
+    @classmethod
+    def for_methods(cls, methods: Iterable[rules.Method]) -> "ClosingForm":
+        methods = tuple(methods)
+        counted = {f"counted_{m.code}": MoneyField(m.name, [Optional()]) for m in methods}
+        pieces = {
+            f"pieces_{value}": IntegerField(money.show(value), [Optional(), NumberRange(0, 100_000)])
+            for value in rules.DENOMINATIONS
+        }
+        made: ClosingForm = type("CountForm", (cls,), {**counted, **pieces, "methods": methods})()
+        return made
+
+    def counted(self) -> dict[str, int]:
+        """Cents by method code, of what was filled in."""
+        found = {m.code: self[f"counted_{m.code}"].data for m in self.methods}
+        return {code: cents for code, cents in found.items() if cents is not None}
+
+    def denominations(self) -> dict[int, int]:
+        """Pieces by cents, of what was filled in."""
+        found = {value: self[f"pieces_{value}"].data for value in rules.DENOMINATIONS}
+        return {value: pieces for value, pieces in found.items() if pieces}
+
+
+class TicketFilter(Form):
+    """The filters of the ticket list; a GET form, so without token and submission."""
+
+    class Meta:
+        csrf = False
+
+    q = StringField(_l("Número o paciente"))
+    day = DateField(_l("Día de la visita"), [Optional()])
+    debts = BooleanField(_l("Solo con deuda"))
+
+
+def show_error(form: Form, error: DomainError) -> int:
+    """Put an error of an action where it belongs in the form; returns the answer's status.
+
+    What names a field of the form stands beside it, the rest at its top.
+    """
+    if not isinstance(error, Invalid):
+        form.form_errors.append(failures.sentence(error))
+        return 409 if error.status == 409 else 422
+    for name, texts in error.details.items():
+        place: Any = form._fields.get(name.replace(".", "_"))
+        words = [gettext(text) for text in texts]
+        if place is None:
+            form.form_errors.extend(words)
+        else:
+            place.errors = [*place.errors, *words]
+    return 422

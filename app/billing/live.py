@@ -1,0 +1,25 @@
+"""Live regions: the tills of a clinic, one ticket.
+
+The desk and the agenda of a day stand in the domain above; the facts carry ``service_day`` for them.
+"""
+
+from app.billing import events, permissions
+from app.kernel.access import Actor, can
+from app.realtime.regions import Region
+
+
+def _at_till(actor: Actor, clinic_id: str) -> bool:
+    return can(actor, permissions.OPERATE_TILL, int(clinic_id))
+
+
+def _reads_tickets(actor: Actor, clinic_id: str, _ticket_id: str) -> bool:
+    return can(actor, permissions.READ, int(clinic_id))
+
+
+TILL = Region("till", _at_till)
+TICKET = Region("ticket", _reads_tickets)
+
+for _till_fact in events.OF_TILLS:
+    TILL.on(_till_fact, lambda row: [f"till:{row.clinic_id}"])
+for _ticket_fact in events.OF_TICKETS:
+    TICKET.on(_ticket_fact, lambda row: [f"ticket:{row.clinic_id}:{row.data['ticket_id']}"])

@@ -1,0 +1,5 @@
+"""Pages of this domain, a module and a blueprint per screen."""
+
+from app.billing.pages import tickets, tills
+
+BLUEPRINTS = (tickets.pages, tills.pages)

@@ -1,0 +1,235 @@
+"""Tickets: the list, one of them with its payments, the collect panel, refunds, voiding, the slip.
+
+What a payment or a refund changes is told by ``HX-Trigger``: ``payment-taken`` and ``till-changed`` for the
+screens of this domain, ``visit-changed`` for those that show the visit.
+"""
+
+from typing import Any
+
+from flask import Response, request
+from flask_babel import gettext as _
+
+from app.billing import actions, forms, permissions, queries, rules
+from app.clinics import queries as clinics
+from app.kernel import clock, money
+from app.kernel.errors import DomainError, NotFound
+from app.web import fragments, shell
+from app.web.shell import Pages
+
+pages = Pages("tickets", __name__)
+
+CHANGED = "payment-taken, till-changed, visit-changed"
+
+
+@pages.get("/tickets", requires=permissions.READ)
+def ticket_list() -> Response:
+    clinic = clinics.clinic(shell.clinic_id(permissions.READ))
+    today = clock.local_day(shell.now(), clinic.timezone)
+    form = forms.TicketFilter(formdata=request.args)
+    day = form.day.data if form.validate() else None
+    words = (form.q.data or "").strip()
+    if day is None and not words and not form.debts.data:
+        day = form.day.data = today
+    rows = queries.tickets.search(clinic.id, actor=shell.actor(), words=words, day=day, debts=bool(form.debts.data))
+    return fragments.page(
+        "billing/tickets.html",
+        parts={"tickets": "billing/_tickets.html"},
+        form=form,
+        rows=rows,
+        today=today,
+        owed_cents=sum(row["owed_cents"] for row in rows),
+        currency=clinic.currency,
+        query=request.query_string.decode(),
+    )
+
+
+@pages.get("/tickets/<int:ticket_id>", requires=permissions.READ)
+def ticket(ticket_id: int) -> Response:
+    return fragments.page(
+        "billing/ticket.html", parts={"ticket": "billing/_ticket.html"}, **_ticket(ticket_id), collect=None
+    )
+
+
+def _ticket(ticket_id: int) -> dict[str, Any]:
+    found = queries.tickets.ticket(ticket_id, actor=shell.actor())
+    clinic = clinics.clinic(found["clinic_id"])
+    return {
+        "ticket": found,
+        "payments": queries.tickets.payments(ticket_id),
+        "zone": clinic.timezone,
+        "today": clock.local_day(shell.now(), clinic.timezone),
+    }
+
+
+# ------------------------------------------------------------------ collecting
+
+
+@pages.get("/tickets/<int:ticket_id>/payment", requires=permissions.TAKE_PAYMENT)
+def payment_panel(ticket_id: int) -> Response:
+    return _collect(ticket_id, None)
+
+
+@pages.post("/tickets/<int:ticket_id>/payments", requires=permissions.TAKE_PAYMENT)
+def take_payment(ticket_id: int) -> Response:
+    form = forms.PaymentForm()
+    if not form.validate():
+        return _collect(ticket_id, form, 422)
+    try:
+        payment = actions.payments.take_payment(
+            ticket_id,
+            method=form.method.data or "",
+            amount_cents=form.amount.data,
+            tendered_cents=form.tendered.data,
+            reference=form.reference.data or "",
+            note=form.note.data or "",
+            actor=shell.actor(),
+            now=shell.now(),
+        )
+    except NotFound:
+        raise
+    except DomainError as error:
+        return _collect(ticket_id, form, forms.show_error(form, error))
+    return _taken(payment)
+
+
+def _collect(ticket_id: int, form: forms.PaymentForm | None, status: int = 200) -> Response:
+    """The side panel, or without script the ticket's page with the panel in it."""
+    context = _ticket(ticket_id)
+    ticket = context["ticket"]
+    methods = queries.tills.methods(ticket["clinic_id"])
+    if form is None:
+        form = forms.PaymentForm(formdata=None, method=methods[0].code if methods else "", amount=ticket["owed_cents"])
+    collect = {
+        "form": form.fresh(),
+        "methods": methods,
+        "debts": queries.tickets.other_debts(ticket, actor=shell.actor()),
+        "till": next(iter(queries.tills.open_sessions(ticket["clinic_id"], actor=shell.actor())), None),
+        "quick": rules.quick_cash(ticket["owed_cents"]),
+    }
+    return fragments.page(
+        "billing/ticket.html",
+        parts={"panel": "billing/_collect_panel.html"},
+        status=status,
+        collect=collect,
+        **context,
+    )
+
+
+def _taken(payment: actions.payments.Payment) -> Response:
+    ticket = queries.tickets.ticket(payment.ticket_id, actor=shell.actor())
+    html = fragments.part(
+        "billing/_paid_panel.html",
+        ticket=ticket,
+        payment=payment,
+        debts=queries.tickets.other_debts(ticket, actor=shell.actor()),
+    )
+    words = _("Cobrado %(amount)s.", amount=money.show(payment.amount_cents, ticket["currency"]))
+    if payment.change_cents:
+        words += " " + _("Vuelto: %(change)s.", change=money.show(payment.change_cents, ticket["currency"]))
+    response = fragments.answer(html, go=f"/tickets/{ticket['id']}", toast=words)
+    response.headers["HX-Trigger"] = CHANGED
+    return response
+
+
+# ------------------------------------------------------------------ taking back
+
+
+@pages.get("/payments/<int:payment_id>/refund", requires=permissions.REFUND)
+def refund_form(payment_id: int) -> Response:
+    return _refund(payment_id, forms.ReasonForm())
+
+
+@pages.post("/payments/<int:payment_id>/refund", requires=permissions.REFUND)
+def refund(payment_id: int) -> Response:
+    form = forms.ReasonForm()
+    if not form.validate():
+        return _refund(payment_id, form, 422)
+    try:
+        taken_back = actions.payments.refund_payment(
+            payment_id, reason=form.reason.data or "", actor=shell.actor(), now=shell.now()
+        )
+    except NotFound:
+        raise
+    except DomainError as error:
+        return _refund(payment_id, form, forms.show_error(form, error))
+    return _changed(taken_back.ticket_id, _("Pago devuelto. Entregue el dinero al paciente."))
+
+
+def _refund(payment_id: int, form: forms.ReasonForm, status: int = 200) -> Response:
+    payment = queries.tickets.payment(payment_id, actor=shell.actor())
+    return _reason(
+        form,
+        status,
+        title=_("Devolver %(amount)s", amount=money.show(payment["amount_cents"])),
+        about=_("Se registra una línea nueva en la caja abierta; el cobro original queda como está."),
+        action=f"/payments/{payment_id}/refund",
+        label=_("Devolver"),
+        back=f"/tickets/{payment['ticket_id']}",
+    )
+
+
+@pages.get("/tickets/<int:ticket_id>/void", requires=permissions.VOID)
+def void_form(ticket_id: int) -> Response:
+    return _void(ticket_id, forms.ReasonForm())
+
+
+@pages.post("/tickets/<int:ticket_id>/void", requires=permissions.VOID)
+def void(ticket_id: int) -> Response:
+    form = forms.ReasonForm()
+    if not form.validate():
+        return _void(ticket_id, form, 422)
+    try:
+        actions.tickets.void_ticket(ticket_id, reason=form.reason.data or "", actor=shell.actor(), now=shell.now())
+    except NotFound:
+        raise
+    except DomainError as error:
+        return _void(ticket_id, form, forms.show_error(form, error))
+    return _changed(ticket_id, _("Ticket anulado. Su número no se vuelve a usar."))
+
+
+def _void(ticket_id: int, form: forms.ReasonForm, status: int = 200) -> Response:
+    ticket = queries.tickets.ticket(ticket_id, actor=shell.actor())
+    return _reason(
+        form,
+        status,
+        title=_("Anular %(code)s", code=ticket["code"]),
+        about=_("El ticket deja de deberse. Su número queda ocupado y se muestra como anulado."),
+        action=f"/tickets/{ticket_id}/void",
+        label=_("Anular ticket"),
+        back=f"/tickets/{ticket_id}",
+    )
+
+
+def _reason(form: forms.ReasonForm, status: int, **words: str) -> Response:
+    return fragments.page(
+        "billing/reason.html",
+        parts={"dialog-body": "billing/_reason_form.html"},
+        status=status,
+        form=form.fresh(),
+        **words,
+    )
+
+
+def _changed(ticket_id: int, words: str) -> Response:
+    response = fragments.answer(go=f"/tickets/{ticket_id}", toast=words)
+    response.headers["HX-Trigger"] = f"{CHANGED}, dialog:close"
+    return response
+
+
+# ------------------------------------------------------------------ the slip
+
+
+@pages.get("/tickets/<int:ticket_id>/slip", requires=permissions.READ)
+def slip(ticket_id: int) -> Response:
+    context = _ticket(ticket_id)
+    clinic = clinics.clinic(context["ticket"]["clinic_id"])
+    prints = queries.tickets.prints_of(ticket_id)
+    return fragments.page(
+        "billing/slip.html", clinic_facts=clinic, prints=prints, copy=prints - 1, now=shell.now(), **context
+    )
+
+
+@pages.post("/tickets/<int:ticket_id>/slip", requires=permissions.READ)
+def print_slip(ticket_id: int) -> Response:
+    actions.tickets.print_slip(ticket_id, actor=shell.actor(), now=shell.now())
+    return fragments.leave(f"/tickets/{ticket_id}/slip")

@@ -1,0 +1,235 @@
+"""Tills: the home of the day, opening, movements, the X and Z report, the closing."""
+
+from typing import Any
+
+from flask import Response
+from flask_babel import gettext as _
+from wtforms.fields.choices import SelectChoice
+
+from app.billing import actions, forms, permissions, queries, rules
+from app.clinics import queries as clinics
+from app.kernel import clock
+from app.kernel.access import can
+from app.kernel.errors import DomainError, NotFound
+from app.web import fragments, shell
+from app.web.shell import Pages
+
+pages = Pages("tills", __name__)
+
+LATEST_LINES = 8
+
+
+# ------------------------------------------------------------------ the home of the till
+
+
+@pages.get("/till", requires=permissions.OPERATE_TILL)
+def till() -> Response:
+    return _home(shell.clinic_id(permissions.OPERATE_TILL), None)
+
+
+def _home(clinic_id: int, form: forms.OpenTillForm | None, status: int = 200) -> Response:
+    actor, clinic = shell.actor(), clinics.clinic(clinic_id)
+    sees = queries.tills.sees_expected(actor, clinic_id, blind_close=clinic.blind_close)
+    idle = queries.tills.idle_tills(clinic_id)
+    return fragments.page(
+        "billing/till.html",
+        parts={"till": "billing/_till.html"},
+        status=status,
+        clinic_id=clinic_id,
+        open_sessions=[_open(head, sees) for head in queries.tills.open_sessions(clinic_id, actor=actor)],
+        past=queries.tills.past_sessions(clinic_id, actor=actor),
+        idle=idle,
+        open_form=_open_form(idle, form),
+        sees_expected=sees,
+        can_approve=can(actor, permissions.APPROVE, clinic_id),
+        zone=clinic.timezone,
+        currency=clinic.currency,
+        today=clock.local_day(shell.now(), clinic.timezone),
+    )
+
+
+def _open(head: dict[str, Any], sees: bool) -> dict[str, Any]:
+    """An open session with its latest lines, and its figures for those who may see them."""
+    lines = queries.tills.movements(head["id"])
+    figures = _figures(head) if sees else []
+    return {
+        **head,
+        "lines": lines[-LATEST_LINES:][::-1],
+        "line_count": len(lines),
+        "figures": figures,
+        "cash_cents": sum(f.expected_cents for f in figures if f.is_cash),
+        "net_cents": sum(f.net_cents for f in figures),
+        "is_overlong": rules.is_overlong(head["opened_at"], shell.now()),
+    }
+
+
+def _figures(head: dict[str, Any]) -> list[rules.MethodFigures]:
+    return queries.tills.figures(
+        head["id"], clinic_id=head["clinic_id"], opening_float_cents=head["opening_float_cents"]
+    )
+
+
+def _open_form(idle: list[dict[str, Any]], form: forms.OpenTillForm | None) -> forms.OpenTillForm:
+    """The float comes prefilled with what the till's last closing left in the drawer."""
+    if form is None:
+        left = idle[0]["float_cents"] if idle else 0
+        form = forms.OpenTillForm(formdata=None, opening_float=left)
+    form.till_id.choices = [SelectChoice(t["id"], t["name"]) for t in idle]
+    form.fresh()
+    return form
+
+
+@pages.post("/till-sessions", requires=permissions.OPERATE_TILL)
+def open_till() -> Response:
+    clinic_id = shell.clinic_id(permissions.OPERATE_TILL)
+    form = forms.OpenTillForm()
+    form.till_id.choices = [SelectChoice(t["id"], t["name"]) for t in queries.tills.idle_tills(clinic_id)]
+    if not form.validate():
+        return _home(clinic_id, form, 422)
+    try:
+        session_id = actions.tills.open_till(
+            form.till_id.data,
+            opening_float_cents=form.opening_float.data or 0,
+            note=form.note.data or "",
+            actor=shell.actor(),
+            now=shell.now(),
+        )
+    except NotFound:
+        raise
+    except DomainError as error:
+        return _home(clinic_id, form, forms.show_error(form, error))
+    code = queries.tills.session(session_id, actor=shell.actor())["code"]
+    return _changed("/till", _("Caja abierta: %(code)s.", code=code))
+
+
+def _changed(go: str, words: str) -> Response:
+    response = fragments.answer(go=go, toast=words)
+    response.headers["HX-Trigger"] = "till-changed, dialog:close"
+    return response
+
+
+# ------------------------------------------------------------------ one session
+
+
+@pages.get("/till-sessions/<int:session_id>", requires=permissions.OPERATE_TILL)
+def session(session_id: int) -> Response:
+    actor = shell.actor()
+    head = queries.tills.session(session_id, actor=actor)
+    clinic = clinics.clinic(head["clinic_id"])
+    is_open = head["status"] == "open"
+    report = queries.tills.report(head, _figures(head)) if is_open else queries.tills.sealed_report(session_id)
+    sees = not is_open or queries.tills.sees_expected(actor, head["clinic_id"], blind_close=clinic.blind_close)
+    return fragments.page(
+        "billing/session.html",
+        parts={"report": "billing/_report.html"},
+        head=head,
+        report=report,
+        sees_expected=sees,
+        can_approve=is_open and can(actor, permissions.APPROVE, head["clinic_id"]) and not head["approved_by"],
+        labels=rules.MOVEMENT_LABELS,
+    )
+
+
+@pages.get("/till-sessions/<int:session_id>/movements", requires=permissions.OPERATE_TILL)
+def movement_form(session_id: int) -> Response:
+    return _movement(session_id, forms.MovementForm())
+
+
+@pages.post("/till-sessions/<int:session_id>/movements", requires=permissions.OPERATE_TILL)
+def record_movement(session_id: int) -> Response:
+    form = forms.MovementForm()
+    if not form.validate():
+        return _movement(session_id, form, 422)
+    try:
+        actions.tills.record_movement(
+            session_id,
+            kind=form.kind.data or "",
+            amount_cents=form.amount.data,
+            concept=form.concept.data or "",
+            beneficiary=form.beneficiary.data or "",
+            voucher_number=form.voucher_number.data or "",
+            actor=shell.actor(),
+            now=shell.now(),
+        )
+    except NotFound:
+        raise
+    except DomainError as error:
+        return _movement(session_id, form, forms.show_error(form, error))
+    return _changed("/till", _("Movimiento registrado."))
+
+
+def _movement(session_id: int, form: forms.MovementForm, status: int = 200) -> Response:
+    return fragments.page(
+        "billing/movement.html",
+        parts={"dialog-body": "billing/_movement_form.html"},
+        status=status,
+        head=queries.tills.session(session_id, actor=shell.actor()),
+        form=form.fresh(),
+    )
+
+
+@pages.post("/till-sessions/<int:session_id>/approval", requires=permissions.APPROVE)
+def approve(session_id: int) -> Response:
+    actions.tills.approve_closing(session_id, actor=shell.actor(), now=shell.now())
+    return _changed(f"/till-sessions/{session_id}", _("Cierre con diferencia autorizado."))
+
+
+# ------------------------------------------------------------------ the closing
+
+
+@pages.get("/till-sessions/<int:session_id>/closing", requires=permissions.OPERATE_TILL)
+def closing_form(session_id: int) -> Response:
+    return _closing(session_id, None)
+
+
+@pages.post("/till-sessions/<int:session_id>/closing", requires=permissions.OPERATE_TILL)
+def close_till(session_id: int) -> Response:
+    head = queries.tills.session(session_id, actor=shell.actor())
+    form = forms.ClosingForm.for_methods(_counted_methods(head))
+    if not form.validate():
+        return _closing(session_id, form, 422)
+    try:
+        actions.tills.close_till(
+            session_id,
+            counted=form.counted(),
+            denominations=form.denominations(),
+            reason=form.reason.data or "",
+            left_for_tomorrow_cents=form.left_for_tomorrow.data,
+            actor=shell.actor(),
+            now=shell.now(),
+        )
+    except NotFound:
+        raise
+    except DomainError as error:
+        return _closing(session_id, form, forms.show_error(form, error))
+    return _changed(f"/till-sessions/{session_id}", _("Caja cerrada: %(code)s.", code=head["code"]))
+
+
+def _counted_methods(head: dict[str, Any]) -> list[rules.Method]:
+    return [rules.Method(f.method_id, f.code, f.name, f.is_cash, False) for f in _figures(head)]
+
+
+def _closing(session_id: int, form: forms.ClosingForm | None, status: int = 200) -> Response:
+    actor = shell.actor()
+    head = queries.tills.session(session_id, actor=actor)
+    if head["status"] == "closed" and form is None:
+        return fragments.leave(f"/till-sessions/{session_id}")
+    clinic = clinics.clinic(head["clinic_id"])
+    figures = _figures(head)
+    if form is None:
+        form = forms.ClosingForm.for_methods(_counted_methods(head))
+    owing = queries.tickets.search(clinic.id, actor=actor, day=head["business_day"], debts=True)
+    return fragments.page(
+        "billing/closing.html",
+        status=status,
+        head=head,
+        form=form.fresh(),
+        figures=figures,
+        denominations=rules.DENOMINATIONS,
+        smallest_note=rules.SMALLEST_NOTE,
+        sees_expected=queries.tills.sees_expected(actor, clinic.id, blind_close=clinic.blind_close),
+        owing=owing,
+        zone=clinic.timezone,
+        currency=clinic.currency,
+        today=clock.local_day(shell.now(), clinic.timezone),
+    )
