@@ -57,4 +57,12 @@ class StatusChanged(Event):
     is_undo: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class HoursChanged(Event):
+    """The weekly hours, an absence or an extra shift of a therapist changed."""
+
+    type: ClassVar[str] = "scheduling.hours.changed.v1"
+    therapist_id: int
+
+
 CHANGES = (AppointmentBooked, AppointmentMoved, AppointmentCancelled, StatusChanged)

@@ -1,13 +1,13 @@
 """Form parts shared by all domains: the base form, money, local dates and times."""
 
-from datetime import datetime
+from datetime import datetime, time
 from typing import Any
 
 from flask_babel import gettext
 from flask_wtf import FlaskForm
 from wtforms import Field, HiddenField, StringField
 from wtforms.validators import ValidationError
-from wtforms.widgets import TextInput
+from wtforms.widgets import TextInput, TimeInput
 
 from app.kernel import clock, ids, money
 from app.kernel.errors import Invalid
@@ -54,6 +54,33 @@ class MoneyField(StringField):
         if self.data is not None:
             return money.decimal_text(self.data)
         return getattr(self, "_typed", "")
+
+
+class MinuteField(StringField):
+    """An hour of the day, ``09:30``; ``data`` is minutes from midnight, None when empty.
+
+    ``ends=True`` reads ``00:00`` as the end of the day (1440), which a time input cannot say otherwise.
+    """
+
+    widget = TimeInput()
+
+    def __init__(self, label: Any = None, validators: Any = None, *, ends: bool = False, **options: Any) -> None:
+        super().__init__(label, validators, **options)
+        self.ends = ends
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        typed = str(valuelist[0]).strip() if valuelist else ""
+        self.data = None
+        if not typed:
+            return
+        try:
+            at = time.fromisoformat(typed)
+        except ValueError as error:
+            raise ValueError(gettext("Escriba una hora, por ejemplo 09:30.")) from error
+        self.data = at.hour * 60 + at.minute or (1440 if self.ends else 0)
+
+    def _value(self) -> str:
+        return "" if self.data is None else f"{self.data // 60 % 24:02d}:{self.data % 60:02d}"
 
 
 class LocalDateTimeField(StringField):

@@ -1,1 +1,5 @@
-"""Writes, by noun: clinics with their rooms and closures, services, therapists."""
+"""Writes, by noun: clinics with their rooms and closed days, services, therapists."""
+
+from app.clinics.actions import clinics, services, therapists
+
+__all__ = ["clinics", "services", "therapists"]

@@ -134,7 +134,7 @@ def _link(
         _replace(therapist_specialty, "specialty_id", therapist.id, set(specialty_ids), set(db.session.scalars(known)))
     if service_ids is not None:
         scope = actor.clinics_with(permissions.MANAGE_THERAPISTS)
-        known = select(Service.id).where(Service.clinic_id.in_(scope))
+        known = select(Service.id).where(Service.clinic_id.in_(scope), Service.is_active.is_(True))
         _replace(therapist_service, "service_id", therapist.id, set(service_ids), set(db.session.scalars(known)))
 
 

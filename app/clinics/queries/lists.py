@@ -73,6 +73,14 @@ def rooms(clinic_id: int) -> list[dict[str, Any]]:
     return [dict(row._mapping) for row in rows]
 
 
+def clinic_of_room(room_id: int) -> int:
+    """The clinic of a room. Raises NotFound; whether the actor may see it is the caller's question."""
+    found = db.session.scalar(select(Room.clinic_id).where(Room.id == room_id))
+    if found is None:
+        raise NotFound
+    return found
+
+
 def closed_days(clinic_id: int, from_day: Any) -> list[dict[str, Any]]:
     """The closed days of a clinic from a day on."""
     rows = db.session.execute(
@@ -232,6 +240,23 @@ def doctors(clinic_id: int, actor: Actor) -> Select[Any]:
         .where(Therapist.deleted_at.is_(None))
         .add_columns(fee.c.fee.label("consultation_fee"))
     )
+
+
+def giving(clinic_id: int | None, service_id: int | None) -> Select[Any]:
+    """The ids of therapists who give an active service in a clinic, or a certain one."""
+    found = (
+        select(therapist_service.c.therapist_id)
+        .join(Service, Service.id == therapist_service.c.service_id)
+        .where(Service.is_active.is_(True))
+    )
+    if clinic_id is not None:
+        found = found.where(Service.clinic_id == clinic_id)
+    return found.where(Service.id == service_id) if service_id is not None else found
+
+
+def given_by(therapist_id: int) -> Select[Any]:
+    """The ids of the services that a therapist gives."""
+    return select(therapist_service.c.service_id).where(therapist_service.c.therapist_id == therapist_id)
 
 
 def clinics_of_therapist(therapist_id: int) -> set[int]:

@@ -8,9 +8,9 @@ from flask_babel import gettext as _
 from app.identity import actions, forms, permissions, queries, rules
 from app.kernel.access import Actor
 from app.kernel.errors import Invalid
-from app.kernel.words import fold
+from app.kernel.words import N_, fold
 from app.web import fragments, frame, shell
-from app.web.cards import Tally
+from app.web.cards import Card, Tally
 from app.web.shell import Pages
 
 pages = Pages("users", __name__)
@@ -18,9 +18,18 @@ pages = Pages("users", __name__)
 SHOWN_ONCE = "new_password"  # the browser's own cookie carries it to the next page: no table ever holds it
 
 
-def tally(actor: Actor) -> Tally:
-    """For the home of the administration."""
+def _tally(actor: Actor) -> Tally:
     return Tally(sum(person["is_active"] for person in queries.staff(actor=actor)))
+
+
+CARD = Card(
+    N_("Usuarios"),
+    N_("Quién entra al sistema y qué puede hacer en cada sede"),
+    "/admin/users",
+    "users",
+    permissions.MANAGE_USERS,
+    _tally,
+)
 
 
 @pages.get("/admin/users", requires=permissions.MANAGE_USERS)

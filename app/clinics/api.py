@@ -1,0 +1,295 @@
+"""``/api/clinics``, ``/api/therapists``, ``/api/services``: what there is, and changing it for who manages."""
+
+from dataclasses import replace
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+from sqlalchemy import Row
+
+from app.api.resources import Body, ListQuery, listing
+from app.api.shell import Api
+from app.clinics import actions, permissions, queries, rules
+from app.clinics.models import Clinic, Service, Therapist
+from app.kernel import money
+from app.kernel.access import can
+from app.web import shell
+
+api = Api("clinics_api", __name__)
+
+
+def _cents(text: object) -> int:
+    try:
+        return money.parse_cents(text)
+    except money.BadAmount as error:
+        raise ValueError(error.text) from error
+
+
+Cents = Annotated[int, BeforeValidator(_cents, json_schema_input_type=str)]  # "80.00" on the wire
+
+
+class ServiceQuery(ListQuery):
+    clinic_id: int | None = None
+    therapist_id: int | None = None
+
+
+class TherapistQuery(ListQuery):
+    clinic_id: int | None = None
+    service_id: int | None = None
+    search: str = Field("", max_length=80)
+
+
+class ServiceChanges(Body):
+    """Only what is sent changes; ``price`` is decimal text."""
+
+    name: str = Field("", max_length=80)
+    duration_minutes: int = 0
+    price: Cents = 0
+    description: str = Field("", max_length=1000)
+    specialty_id: int | None = None
+    colour: int = 1
+    is_online: bool = True
+    is_active: bool = True
+
+    def data(self, before: Row[Any] | None = None) -> rules.ServiceData:
+        """What was sent, over the service as it stands where there is one."""
+        sent = self.model_dump(exclude={"clinic_id", "is_active"}, exclude_unset=True)
+        if "price" in sent:
+            sent["price_cents"] = sent.pop("price")
+        names = rules.ServiceData.__dataclass_fields__
+        known = {name: getattr(before, name) for name in names} if before else {}
+        return rules.ServiceData(**{"name": "", "duration_minutes": 0, "price_cents": 0, **known, **sent})
+
+
+class NewService(ServiceChanges):
+    clinic_id: int
+    name: str = Field(max_length=80)
+    duration_minutes: int
+    price: Cents
+
+
+class TherapistChanges(Body):
+    """Only what is sent changes."""
+
+    given_names: str = Field("", max_length=80)
+    surnames: str = Field("", max_length=120)
+    display_name: str = Field("", max_length=80)
+    document_number: str = Field("", max_length=20)
+    licence_number: str = Field("", max_length=30)
+    email: str = Field("", max_length=254)
+    phone: str = Field("", max_length=20)
+    specialty_ids: list[int] | None = None
+    service_ids: list[int] | None = None
+    is_active: bool = True
+
+    def data(self, before: Row[Any] | None = None) -> rules.TherapistData:
+        names = rules.TherapistData.__dataclass_fields__
+        sent = self.model_dump(include=set(names), exclude_unset=True)
+        start = rules.TherapistData(**{name: getattr(before, name) if before else "" for name in names})
+        return replace(start, **sent)
+
+
+class NewTherapist(TherapistChanges):
+    given_names: str = Field(max_length=80)
+    surnames: str = Field(max_length=120)
+
+
+# ------------------------------------------------------------------ clinics
+
+
+def clinic_json(row: Row[Any]) -> dict[str, Any]:
+    """A clinic; ``settings.tax_rate`` is percent as decimal text, ``"18.00"``, contained in prices."""
+    return {
+        "id": row.id,
+        "name": row.name,
+        "legal_name": row.legal_name,
+        "tax_id": row.tax_id,
+        "address": row.address,
+        "phone": row.phone,
+        "email": row.email,
+        "timezone": row.timezone,
+        "currency": row.currency,
+        "is_active": row.is_active,
+        "settings": {
+            "tax_rate": money.decimal_text(row.tax_rate_bp),
+            "opens": _hour(row.opens_minute),
+            "closes": _hour(row.closes_minute),
+            "closed_weekdays": row.closed_weekdays,
+            "slot_minutes": row.slot_minutes,
+            "notice_minutes": row.notice_minutes,
+            "change_notice_hours": row.change_notice_hours,
+            "horizon_days": row.horizon_days,
+            "auto_confirm": row.auto_confirm,
+        },
+    }
+
+
+def _hour(minutes: int) -> str:
+    return f"{minutes // 60:02d}:{minutes % 60:02d}"
+
+
+@api.get("/api/clinics/", requires=permissions.READ, query=ListQuery)
+def clinics(query: ListQuery) -> dict[str, Any]:
+    """The clinics where you work; all active ones for a patient."""
+    orderings = {"name": Clinic.name, "id": Clinic.id}
+    return listing(queries.lists.clinics(shell.actor()), query, show=clinic_json, orderings=orderings, default="name")
+
+
+@api.get("/api/clinics/<int:clinic_id>/", requires=permissions.READ)
+def clinic(clinic_id: int) -> dict[str, Any]:
+    return clinic_json(queries.lists.clinic(clinic_id, shell.actor()))
+
+
+@api.get("/api/clinics/<int:clinic_id>/doctors/", requires=permissions.READ, query=ListQuery)
+def doctors(clinic_id: int, query: ListQuery) -> dict[str, Any]:
+    """Who treats in a clinic; ``consultation_fee`` is the lowest price among their services there."""
+    actor = shell.actor()
+    here = queries.lists.clinic(clinic_id, actor)
+    found = listing(
+        queries.lists.doctors(clinic_id, actor),
+        query,
+        show=lambda row: {
+            **therapist_json(row),
+            "consultation_fee": money.decimal_text(row.consultation_fee),
+            "currency": here.currency,
+        },
+        orderings={"name": Therapist.display_name, "id": Therapist.id},
+        default="name",
+    )
+    found["results"] = queries.lists.with_links(found["results"], actor)
+    return found
+
+
+# ------------------------------------------------------------------ therapists
+
+
+def therapist_json(row: Row[Any]) -> dict[str, Any]:
+    """A therapist; how to reach them is for colleagues."""
+    shown = {
+        "id": row.id,
+        "name": row.display_name,
+        "full_name": f"{row.given_names} {row.surnames}",
+        "given_names": row.given_names,
+        "surnames": row.surnames,
+        "licence_number": row.licence_number,
+        "is_active": row.deleted_at is None,
+    }
+    actor = shell.actor()
+    if actor.grants:
+        shown |= {"email": row.email, "phone": row.phone}
+    if can(actor, permissions.MANAGE_THERAPISTS):
+        shown["document_number"] = row.document_number
+    return shown
+
+
+def _therapist(therapist_id: int) -> dict[str, Any]:
+    actor = shell.actor()
+    row = queries.lists.therapist(therapist_id, actor)
+    return queries.lists.with_links([therapist_json(row)], actor)[0]
+
+
+@api.get("/api/therapists/", requires=permissions.READ, query=TherapistQuery)
+def therapists(query: TherapistQuery) -> dict[str, Any]:
+    """Who treats in your clinics; filters ``clinic_id``, ``service_id``, ``search``."""
+    actor = shell.actor()
+    found = queries.lists.therapists(actor).where(Therapist.deleted_at.is_(None))
+    if query.clinic_id is not None or query.service_id is not None:
+        found = found.where(Therapist.id.in_(queries.lists.giving(query.clinic_id, query.service_id)))
+    if query.search:
+        found = found.where(Therapist.display_name.icontains(query.search, autoescape=True))
+    orderings = {"name": Therapist.display_name, "surnames": Therapist.surnames, "id": Therapist.id}
+    shown = listing(found, query, show=therapist_json, orderings=orderings, default="name")
+    shown["results"] = queries.lists.with_links(shown["results"], actor)
+    return shown
+
+
+@api.get("/api/therapists/<int:therapist_id>/", requires=permissions.READ)
+def therapist(therapist_id: int) -> dict[str, Any]:
+    return _therapist(therapist_id)
+
+
+@api.post("/api/therapists/", requires=permissions.MANAGE_THERAPISTS, body=NewTherapist, status=201)
+def create_therapist(body: NewTherapist) -> dict[str, Any]:
+    therapist_id = actions.therapists.create_therapist(
+        body.data(),
+        specialty_ids=body.specialty_ids or (),
+        service_ids=body.service_ids or (),
+        actor=shell.actor(),
+        now=shell.now(),
+    )
+    return _therapist(therapist_id)
+
+
+@api.patch("/api/therapists/<int:therapist_id>/", requires=permissions.MANAGE_THERAPISTS, body=TherapistChanges)
+def change_therapist(therapist_id: int, body: TherapistChanges) -> dict[str, Any]:
+    """Change what is sent; ``is_active`` false is leaving, true is coming back."""
+    actor, now = shell.actor(), shell.now()
+    before = queries.lists.therapist(therapist_id, actor, permissions.MANAGE_THERAPISTS)
+    actions.therapists.update_therapist(
+        therapist_id,
+        body.data(before),
+        specialty_ids=body.specialty_ids,
+        service_ids=body.service_ids,
+        actor=actor,
+        now=now,
+    )
+    if "is_active" in body.model_fields_set:
+        turn = actions.therapists.restore_therapist if body.is_active else actions.therapists.retire_therapist
+        turn(therapist_id, actor=actor, now=now)
+    return _therapist(therapist_id)
+
+
+# ------------------------------------------------------------------ services
+
+
+def service_json(row: Row[Any]) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "clinic_id": row.clinic_id,
+        "clinic_name": row.clinic_name,
+        "name": row.name,
+        "description": row.description,
+        "specialty": row.specialty,
+        "specialty_id": row.specialty_id,
+        "duration_minutes": row.duration_minutes,
+        "price": money.decimal_text(row.price_cents),
+        "currency": row.currency,
+        "colour": row.colour,
+        "is_online": row.is_online,
+        "is_active": row.is_active,
+    }
+
+
+@api.get("/api/services/", requires=permissions.READ, query=ServiceQuery)
+def services(query: ServiceQuery) -> dict[str, Any]:
+    """What is offered in your clinics; filters ``clinic_id``, ``therapist_id``."""
+    found = queries.lists.services(shell.actor()).where(Service.is_active.is_(True))
+    if query.clinic_id is not None:
+        found = found.where(Service.clinic_id == query.clinic_id)
+    if query.therapist_id is not None:
+        found = found.where(Service.id.in_(queries.lists.given_by(query.therapist_id)))
+    orderings = {"name": Service.name, "price": Service.price_cents, "id": Service.id}
+    return listing(found, query, show=service_json, orderings=orderings, default="name")
+
+
+@api.get("/api/services/<int:service_id>/", requires=permissions.READ)
+def service(service_id: int) -> dict[str, Any]:
+    return service_json(queries.lists.service(service_id, shell.actor()))
+
+
+@api.post("/api/services/", requires=permissions.MANAGE_SERVICES, body=NewService, status=201)
+def create_service(body: NewService) -> dict[str, Any]:
+    actor = shell.actor()
+    service_id = actions.services.create_service(body.clinic_id, body.data(), actor=actor, now=shell.now())
+    return service_json(queries.lists.service(service_id, actor))
+
+
+@api.patch("/api/services/<int:service_id>/", requires=permissions.MANAGE_SERVICES, body=ServiceChanges)
+def change_service(service_id: int, body: ServiceChanges) -> dict[str, Any]:
+    """Change what is sent; ``is_active`` false retires it, true offers it again."""
+    actor, now = shell.actor(), shell.now()
+    before = queries.lists.managed_service(service_id, actor)
+    actions.services.update_service(service_id, body.data(before), actor=actor, now=now)
+    if "is_active" in body.model_fields_set:
+        turn = actions.services.restore_service if body.is_active else actions.services.retire_service
+        turn(service_id, actor=actor, now=now)
+    return service_json(queries.lists.service(service_id, actor))

@@ -1,0 +1,155 @@
+"""Who treats: list, data with specialties and services, account, leaving and coming back."""
+
+from typing import Any
+
+from flask import Response, request
+from flask_babel import gettext as _
+
+from app.clinics import actions, forms, permissions, queries
+from app.identity import permissions as identity_permissions
+from app.identity.pages import users
+from app.kernel.access import can
+from app.kernel.errors import Conflict, Invalid
+from app.kernel.words import fold
+from app.web import failures, fragments, shell
+from app.web.shell import Pages
+
+pages = Pages("therapists", __name__)
+MANAGE = permissions.MANAGE_THERAPISTS
+
+
+@pages.get("/admin/therapists", requires=MANAGE)
+def therapists() -> Response:
+    actor = shell.actor()
+    wanted, with_retired = fold(request.args.get("q", "")), "retired" in request.args
+    rows = queries.lists.managed_therapists(actor, with_retired=with_retired)
+    return fragments.page(
+        "clinics/therapists.html",
+        parts={"therapists": "clinics/_therapists.html"},
+        rows=[row for row in rows if wanted in fold(f"{row['given_names']} {row['surnames']} {row['licence_number']}")],
+        specialties=queries.lists.specialties(actor),
+        specialty_form=forms.SpecialtyForm(formdata=None).fresh(),
+        q=request.args.get("q", ""),
+        with_retired=with_retired,
+    )
+
+
+@pages.get("/admin/therapists/new", requires=MANAGE)
+def new_therapist() -> Response:
+    return _form(_offered(forms.TherapistForm(formdata=None)))
+
+
+@pages.post("/admin/therapists", requires=MANAGE)
+def create_therapist() -> Response:
+    form = _offered(forms.TherapistForm())
+    if not form.validate():
+        return _form(form, status=422)
+    try:
+        therapist_id = actions.therapists.create_therapist(
+            form.typed(), **form.chosen(), actor=shell.actor(), now=shell.now()
+        )
+    except Invalid as error:
+        form.refuse(error)
+        return _form(form, status=422)
+    return fragments.answer(
+        go=f"/admin/therapists/{therapist_id}/hours", toast=_("Terapeuta agregado. Ponga ahora su horario.")
+    )
+
+
+@pages.get("/admin/therapists/<int:therapist_id>", requires=MANAGE)
+def therapist(therapist_id: int) -> Response:
+    row = _linked(therapist_id)
+    chosen = {
+        "specialty_ids": [str(s["id"]) for s in row["specialties"]],
+        "service_ids": [str(s["id"]) for s in row["services"]],
+    }
+    return _form(_offered(forms.TherapistForm(formdata=None, data=row | chosen)), row)
+
+
+@pages.post("/admin/therapists/<int:therapist_id>", requires=MANAGE)
+def change_therapist(therapist_id: int) -> Response:
+    row = _linked(therapist_id)
+    form = _offered(forms.TherapistForm())
+    if not form.validate():
+        return _form(form, row, status=422)
+    try:
+        actions.therapists.update_therapist(
+            therapist_id, form.typed(), **form.chosen(), actor=shell.actor(), now=shell.now()
+        )
+    except Invalid as error:
+        form.refuse(error)
+        return _form(form, row, status=422)
+    return fragments.answer(go=f"/admin/therapists/{therapist_id}", toast=_("Terapeuta guardado."))
+
+
+def _linked(therapist_id: int) -> dict[str, Any]:
+    row = queries.lists.therapist(therapist_id, shell.actor(), MANAGE)
+    return queries.lists.with_links([dict(row._mapping)], shell.actor())[0]
+
+
+def _offered(form: forms.TherapistForm) -> forms.TherapistForm:
+    actor = shell.actor()
+    form.offer(queries.lists.specialties(actor), queries.lists.offered_in(actor.clinics_with(MANAGE)))
+    return form
+
+
+def _form(
+    form: forms.TherapistForm,
+    row: dict[str, Any] | None = None,
+    account: forms.AccountForm | None = None,
+    status: int = 200,
+) -> Response:
+    may_open = can(shell.actor(), identity_permissions.MANAGE_USERS)
+    email = row["email"] if row else ""
+    return fragments.page(
+        "clinics/therapist.html",
+        status=status,
+        form=form.fresh(),
+        therapist=row,
+        account=queries.lists.account_of_therapist(row["id"]) if row else None,
+        account_form=(account or forms.AccountForm(formdata=None, data={"email": email})).fresh() if may_open else None,
+    )
+
+
+@pages.post("/admin/therapists/<int:therapist_id>/account", requires=identity_permissions.MANAGE_USERS)
+def open_account(therapist_id: int) -> Response:
+    form = forms.AccountForm()
+    if form.validate():
+        try:
+            user_id, password = actions.therapists.open_account(
+                therapist_id, form.email.data or "", actor=shell.actor(), now=shell.now()
+            )
+        except Invalid as error:
+            form.refuse(error)
+        except Conflict as error:
+            form.email.errors = [failures.sentence(error)]
+        else:
+            users.show_once(user_id, password)
+            return fragments.answer(go=f"/admin/users/{user_id}", toast=_("Cuenta creada."))
+    row = _linked(therapist_id)
+    return _form(_offered(forms.TherapistForm(formdata=None, data=row)), row, form, 422)
+
+
+@pages.post("/admin/therapists/<int:therapist_id>/retirement", requires=MANAGE)
+def retire_therapist(therapist_id: int) -> Response:
+    actions.therapists.retire_therapist(therapist_id, actor=shell.actor(), now=shell.now())
+    return fragments.answer(
+        go="/admin/therapists",
+        toast=_("Terapeuta retirado. Sus citas y su historial quedan."),
+        undo=f"/admin/therapists/{therapist_id}/restoration",
+    )
+
+
+@pages.post("/admin/therapists/<int:therapist_id>/restoration", requires=MANAGE)
+def restore_therapist(therapist_id: int) -> Response:
+    actions.therapists.restore_therapist(therapist_id, actor=shell.actor(), now=shell.now())
+    return fragments.answer(go=f"/admin/therapists/{therapist_id}", toast=_("Terapeuta activo de nuevo."))
+
+
+@pages.post("/admin/specialties", requires=MANAGE)
+def add_specialty() -> Response:
+    form = forms.SpecialtyForm()
+    if not form.validate():
+        return fragments.answer(go="/admin/therapists#specialties", toast=_("Escriba el nombre de la especialidad."))
+    actions.therapists.add_specialty(form.name.data or "", actor=shell.actor(), now=shell.now())
+    return fragments.answer(go="/admin/therapists#specialties", toast=_("Especialidad agregada."))

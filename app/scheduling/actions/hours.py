@@ -1,0 +1,97 @@
+"""Writes: a therapist's weekly hours in a clinic, absences and extra shifts. Booked visits stay booked."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+
+from sqlalchemy import delete, insert
+
+from app.clinics import permissions as clinics_permissions
+from app.clinics import queries as clinics
+from app.kernel import outbox
+from app.kernel.access import Actor, require
+from app.kernel.db import db, lock
+from app.kernel.errors import Invalid, NotFound
+from app.kernel.words import N_
+from app.scheduling import events, permissions, rules
+from app.scheduling.models import TimeOff, WorkingHours
+from app.scheduling.queries import hours
+
+
+def set_hours(
+    therapist_id: int, clinic_id: int, shifts: Sequence[rules.WeekShift], *, actor: Actor, now: datetime
+) -> None:
+    """Replace the weekly hours of a therapist in a clinic as a whole.
+
+    Raises BadWeek for a shift that overlaps another, here or in another clinic; NotFound for what is foreign.
+    """
+    _check_reach(therapist_id, clinic_id, actor)
+    rooms = {room.id for room in clinics.rooms_of(clinic_id)}
+    if any(shift.room_id not in rooms | {None} for shift in shifts):
+        raise Invalid({"room_id": N_("Esta sala no es de la sede.")})
+    lock("working-hours", therapist_id)  # two clinics giving the same hour at once
+    rules.check_week(shifts, hours.elsewhere(therapist_id, clinic_id))
+    db.session.execute(
+        delete(WorkingHours).where(WorkingHours.therapist_id == therapist_id, WorkingHours.clinic_id == clinic_id)
+    )
+    if shifts:
+        rows = [{"therapist_id": therapist_id, "clinic_id": clinic_id, **asdict(shift)} for shift in shifts]
+        db.session.execute(insert(WorkingHours), rows)
+    _tell(therapist_id, clinic_id, actor=actor, now=now)
+
+
+def add_time_off(
+    therapist_id: int,
+    clinic_id: int,
+    *,
+    kind: str,
+    starts_at: datetime,
+    ends_at: datetime,
+    reason: str,
+    actor: Actor,
+    now: datetime,
+) -> int:
+    """Take hours away (``off``, in every clinic) or add a shift (``extra``, in this one); returns its id."""
+    _check_reach(therapist_id, clinic_id, actor)
+    if kind not in ("off", "extra"):
+        raise Invalid({"kind": N_("Elija ausencia o turno extra.")})
+    if ends_at <= starts_at:
+        raise Invalid({"ends_at": N_("El fin debe ser después del inicio.")})
+    if ends_at <= now:
+        raise Invalid({"ends_at": N_("Ya pasó. Elija un momento por venir.")})
+    row = TimeOff(
+        therapist_id=therapist_id,
+        clinic_id=clinic_id,
+        kind=kind,
+        starts_at=starts_at,
+        ends_at=ends_at,
+        reason=reason.strip()[:120],
+    )
+    db.session.add(row)
+    db.session.flush()  # its id is the answer
+    _tell(therapist_id, clinic_id, actor=actor, now=now)
+    return row.id
+
+
+def remove_time_off(time_off_id: int, *, actor: Actor, now: datetime) -> TimeOff:
+    """Take an absence or extra shift back; returns what it was. Raises NotFound."""
+    row = db.session.get(TimeOff, time_off_id)
+    if row is None:
+        raise NotFound
+    _check_reach(row.therapist_id, row.clinic_id, actor)
+    db.session.delete(row)
+    _tell(row.therapist_id, row.clinic_id, actor=actor, now=now)
+    return row
+
+
+def _check_reach(therapist_id: int, clinic_id: int, actor: Actor) -> None:
+    """The actor manages hours in this clinic and sees this therapist. Raises NotFound."""
+    if clinic_id not in actor.clinics_with(permissions.MANAGE_HOURS):
+        raise NotFound
+    require(actor, permissions.MANAGE_HOURS, clinic_id)
+    clinics.lists.therapist(therapist_id, actor, clinics_permissions.MANAGE_THERAPISTS)
+
+
+def _tell(therapist_id: int, clinic_id: int, *, actor: Actor, now: datetime) -> None:
+    fact = events.HoursChanged(therapist_id=therapist_id)
+    outbox.record(fact, actor=actor, now=now, clinic_id=clinic_id, subject_id=therapist_id)

@@ -1,0 +1,133 @@
+"""Reads for whoever plans: weekly hours, absences, who has no hours yet, which visits are in the way."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import Row, exists, func, select
+
+from app.clinics import permissions as clinics_permissions
+from app.clinics import queries as clinics
+from app.clinics.models import Clinic, Service, Therapist, therapist_service
+from app.kernel.access import Actor
+from app.kernel.db import db
+from app.patients.models import Patient
+from app.scheduling import permissions, rules
+from app.scheduling.models import Appointment, TimeOff, WorkingHours
+
+_SHIFT = tuple(getattr(WorkingHours, name) for name in rules.WeekShift.__dataclass_fields__)
+
+
+def week(therapist_id: int, clinic_id: int) -> list[rules.WeekShift]:
+    """The weekly shifts of a therapist in a clinic, by weekday and hour."""
+    return _shifts(therapist_id, WorkingHours.clinic_id == clinic_id)
+
+
+def elsewhere(therapist_id: int, clinic_id: int) -> list[rules.WeekShift]:
+    """The weekly shifts of a therapist in all other clinics."""
+    return _shifts(therapist_id, WorkingHours.clinic_id != clinic_id)
+
+
+def _shifts(therapist_id: int, where: Any) -> list[rules.WeekShift]:
+    rows = db.session.execute(
+        select(*_SHIFT)
+        .where(WorkingHours.therapist_id == therapist_id, where)
+        .order_by(WorkingHours.weekday, WorkingHours.starts_minute)
+    )
+    return [rules.WeekShift(**row._mapping) for row in rows]
+
+
+def time_off(therapist_id: int, *, actor: Actor, now: datetime) -> list[dict[str, Any]]:
+    """Absences and extra shifts that are not over, with the clinic's name; others' reasons stay theirs."""
+    scope = actor.clinics_with(permissions.MANAGE_HOURS)
+    rows = db.session.execute(
+        select(
+            TimeOff.id,
+            TimeOff.kind,
+            TimeOff.starts_at,
+            TimeOff.ends_at,
+            TimeOff.reason,
+            TimeOff.clinic_id,
+            Clinic.name.label("clinic_name"),
+            Clinic.timezone,
+        )
+        .join(Clinic, Clinic.id == TimeOff.clinic_id)
+        .where(TimeOff.therapist_id == therapist_id, TimeOff.ends_at > now, TimeOff.clinic_id.in_(scope))
+        .order_by(TimeOff.starts_at)
+    )
+    return [dict(row._mapping) for row in rows]
+
+
+def in_the_way(therapist_id: int, starts_at: datetime, ends_at: datetime, *, actor: Actor) -> Sequence[Row[Any]]:
+    """The visits to come of a therapist that touch ``[starts_at, ends_at)`` in the actor's clinics, by time."""
+    scope = actor.clinics_with(permissions.READ)
+    to_come = (rules.Status.PENDING, rules.Status.BOOKED, rules.Status.ARRIVED, rules.Status.CHECKED_IN)
+    return db.session.execute(
+        select(
+            Appointment.id, Appointment.starts_at, Patient.full_name, Clinic.name.label("clinic_name"), Clinic.timezone
+        )
+        .join(Patient, Patient.id == Appointment.patient_id)
+        .join(Clinic, Clinic.id == Appointment.clinic_id)
+        .where(
+            Appointment.therapist_id == therapist_id,
+            Appointment.clinic_id.in_(scope),
+            Appointment.status.in_(to_come),
+            Appointment.starts_at < ends_at,
+            Appointment.ends_at > starts_at,
+        )
+        .order_by(Appointment.starts_at)
+    ).all()
+
+
+def overview(actor: Actor) -> list[dict[str, Any]]:
+    """The therapists that an actor plans for: ``{id, name, clinics: [{id, name, shifts, has_services}]}``."""
+    scope = actor.clinics_with(permissions.MANAGE_HOURS)
+    people = db.session.execute(
+        clinics.lists.therapists(actor, clinics_permissions.MANAGE_THERAPISTS)
+        .where(Therapist.deleted_at.is_(None))
+        .order_by(Therapist.display_name)
+    ).all()
+    places = db.session.execute(select(Clinic.id, Clinic.name).where(Clinic.id.in_(scope)).order_by(Clinic.name)).all()
+    weekly = db.session.execute(
+        select(WorkingHours.therapist_id, WorkingHours.clinic_id, *_SHIFT)
+        .where(WorkingHours.clinic_id.in_(scope))
+        .order_by(WorkingHours.weekday, WorkingHours.starts_minute)
+    ).all()
+    given = set(
+        db.session.execute(
+            select(therapist_service.c.therapist_id, Service.clinic_id)
+            .join(Service, Service.id == therapist_service.c.service_id)
+            .where(Service.clinic_id.in_(scope), Service.is_active.is_(True))
+        ).tuples()
+    )
+    shown = []
+    for person in people:
+        rows = [
+            {
+                "id": place.id,
+                "name": place.name,
+                "shifts": spans([row for row in weekly if (row.therapist_id, row.clinic_id) == (person.id, place.id)]),
+                "has_services": (person.id, place.id) in given,
+            }
+            for place in places
+        ]
+        here = [row for row in rows if row["shifts"] or row["has_services"]]
+        shown.append({"id": person.id, "name": person.display_name, "clinics": here})
+    return shown
+
+
+def spans(shifts: Sequence[Any]) -> list[tuple[int, int, int, int]]:
+    """Runs of equal days as ``(first weekday, last weekday, starts_minute, ends_minute)``."""
+    key = lambda pair: (pair[1].weekday - pair[0], pair[1].starts_minute, pair[1].ends_minute)  # noqa: E731
+    runs = [[shift for _n, shift in run] for _key, run in groupby(enumerate(shifts), key)]
+    return [(run[0].weekday, run[-1].weekday, run[0].starts_minute, run[0].ends_minute) for run in runs]
+
+
+def without_hours(actor: Actor) -> tuple[int, int]:
+    """How many active therapists the actor plans for, and how many of them have no weekly hours at all."""
+    here = clinics.lists.therapists(actor, clinics_permissions.MANAGE_THERAPISTS).where(Therapist.deleted_at.is_(None))
+    some = exists(select(1).where(WorkingHours.therapist_id == Therapist.id))
+    counted = here.with_only_columns(func.count(), func.count().filter(~some))
+    row = db.session.execute(counted).one()
+    return row[0], row[1]
