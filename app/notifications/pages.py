@@ -5,8 +5,10 @@ from typing import Any
 from flask import Response, make_response, request
 from flask_babel import gettext as _
 
+from app.kernel.access import Actor
+from app.kernel.words import N_
 from app.notifications import actions, permissions, queries
-from app.web import fragments, shell
+from app.web import cards, fragments, shell
 from app.web.shell import Pages
 
 pages = Pages("notifications", __name__)
@@ -73,6 +75,21 @@ def deliveries() -> Response:
     return fragments.page(
         "notifications/deliveries.html", parts={"deliveries": "notifications/_deliveries.html"}, **_deliveries()
     )
+
+
+def _tally(actor: Actor) -> cards.Tally:
+    count = len(queries.undelivered(actor=actor, now=shell.now()))
+    return cards.Tally(count, _("Hay correos que no llegaron a sus pacientes.") if count else "")
+
+
+CARD = cards.Card(
+    N_("Mensajes no entregados"),
+    N_("Correos que no llegaron o que se siguen intentando"),
+    "/admin/deliveries",
+    "mail",
+    permissions.READ_DELIVERIES,
+    _tally,
+)
 
 
 def _deliveries() -> dict[str, Any]:

@@ -383,7 +383,7 @@ def test_steps_that_matter(
 
 
 def test_the_reminder_comes_a_day_before_and_once(app: Flask, cast: Cast, mails: Mails) -> None:
-    visit_id = write_visit(app, cast)
+    write_visit(app, cast)
     with time_machine.travel(WEDNESDAY - timedelta(hours=24, seconds=1), tick=False):
         remind(app)
         assert mails() == {}
