@@ -229,12 +229,14 @@ def create(body: NewAppointment) -> dict[str, Any]:
 
 
 def _service(body: NewAppointment, actor: Actor) -> Any:
-    mine = {clinic["id"] for clinic in clinics.names_of(actor)}
     if body.service_id is not None:
         service = clinics.service(body.service_id)
-        if service.clinic_id not in mine or body.clinic_id not in {None, service.clinic_id}:
+        # a patient's clinics are the organization's, which the booking checks
+        foreign = service.clinic_id not in actor.grants and actor.patient_id is None
+        if foreign or body.clinic_id not in {None, service.clinic_id}:
             raise NotFound
         return service
+    mine = {clinic["id"] for clinic in clinics.names_of(actor)}
     wanted = [body.clinic_id] if body.clinic_id is not None else sorted(mine)
     for clinic_id in wanted:
         for service in clinics.services_of(clinic_id) if clinic_id in mine else ():
@@ -245,6 +247,9 @@ def _service(body: NewAppointment, actor: Actor) -> Any:
 
 def _instant(text: str, clinic_id: int) -> dt.datetime:
     try:
+        instant = dt.datetime.fromisoformat(text)
+        if instant.tzinfo is not None:
+            return instant.astimezone(dt.UTC)
         return clock.parse_instant(text, clinics.clinic(clinic_id).timezone)
     except ValueError as error:
         raise Invalid({"starts_at": N_("Escriba una fecha y hora como 2026-11-24T10:30:00-05:00.")}) from error

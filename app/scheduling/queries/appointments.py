@@ -1,10 +1,10 @@
 """One appointment, lists of them, and the facts a booking stands on."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, exists, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, exists, or_, select
 from sqlalchemy.orm import aliased
 
 from app.billing.queries import tickets
@@ -17,22 +17,36 @@ from app.patients.models import Patient
 from app.scheduling import permissions, rules
 from app.scheduling.models import OCCUPYING, Appointment, AppointmentEvent, Encounter
 
+NOBODY = -1  # no row has this id
 
-def visible(actor: Actor) -> Any:
-    """The WHERE of what an actor may see: their clinics, their own agenda, their own visits."""
-    allowed: list[Any] = [Appointment.clinic_id.in_(actor.clinics_with(permissions.READ))]
-    if actor.therapist_id and can(actor, permissions.READ_ASSIGNED):
-        allowed.append(Appointment.therapist_id == actor.therapist_id)
-    if actor.patient_id and permissions.READ_OWN.code in actor.own:
-        allowed.append(Appointment.patient_id == actor.patient_id)
-    return or_(*allowed)
+# Statements of the hot paths are built once: composing one costs more than running it.
+_SEEN = or_(
+    Appointment.clinic_id.in_(bindparam("seen_clinics", expanding=True)),
+    Appointment.therapist_id == bindparam("seen_therapist"),
+    Appointment.patient_id == bindparam("seen_patient"),
+)
+_LOCKED = select(Appointment).where(Appointment.id == bindparam("id"), _SEEN).with_for_update()
+
+
+def seen_by(actor: Actor) -> dict[str, Any]:
+    """The parameters of what an actor may see: their clinics, their own agenda, their own visits."""
+    assigned = actor.therapist_id and can(actor, permissions.READ_ASSIGNED)
+    own = actor.patient_id and permissions.READ_OWN.code in actor.own
+    return {
+        "seen_clinics": list(actor.clinics_with(permissions.READ)),
+        "seen_therapist": actor.therapist_id if assigned else NOBODY,
+        "seen_patient": actor.patient_id if own else NOBODY,
+    }
+
+
+def visible(actor: Actor) -> ColumnElement[bool]:
+    """The WHERE of what an actor may see, for statements composed on the way."""
+    return _SEEN.params(seen_by(actor))
 
 
 def locked(appointment_id: int, *, actor: Actor) -> Appointment:
     """The row to change, locked until the transaction ends. Raises NotFound."""
-    row = db.session.scalar(
-        select(Appointment).where(Appointment.id == appointment_id, visible(actor)).with_for_update()
-    )
+    row: Appointment | None = db.session.scalar(_LOCKED, {"id": appointment_id, **seen_by(actor)})
     if row is None:
         raise NotFound
     return row
@@ -42,43 +56,73 @@ def encounter_of(appointment_id: int) -> Encounter | None:
     return db.session.scalar(select(Encounter).where(Encounter.appointment_id == appointment_id))
 
 
+_earlier = aliased(Appointment)
+_BOOKING_FACTS = (
+    select(
+        Clinic.organization_id,
+        Clinic.timezone,
+        Clinic.currency,
+        Clinic.tax_rate_bp,
+        Service.name.label("service_name"),
+        Service.duration_minutes,
+        Service.price_cents,
+        Service.is_online,
+        Patient.full_name.label("patient_name"),
+        Therapist.display_name.label("therapist_name"),
+        ~exists()
+        .where(_earlier.patient_id == bindparam("patient_id"), _earlier.status.in_(OCCUPYING))
+        .label("is_first_visit"),
+    )
+    .join(Service, and_(Service.clinic_id == Clinic.id, Service.is_active.is_(True)))
+    .join(
+        therapist_service,
+        and_(
+            therapist_service.c.service_id == Service.id,
+            therapist_service.c.therapist_id == bindparam("therapist_id"),
+        ),
+    )
+    .join(Therapist, and_(Therapist.id == therapist_service.c.therapist_id, Therapist.deleted_at.is_(None)))
+    .join(Patient, and_(Patient.organization_id == Clinic.organization_id, Patient.deleted_at.is_(None)))
+    .where(
+        Clinic.id == bindparam("clinic_id"),
+        Clinic.is_active.is_(True),
+        Clinic.organization_id == bindparam("organization_id"),
+        Service.id == bindparam("service_id"),
+        Patient.id == bindparam("patient_id"),
+    )
+)
+
+
 def booking_facts(*, clinic_id: int, therapist_id: int, patient_id: int, service_id: int, actor: Actor) -> Row[Any]:
     """Everything a booking must know, in one query. Raises NotFound when one of the four does not
     belong to the others (another clinic's service, another organization's patient)."""
-    earlier = aliased(Appointment)
     row = db.session.execute(
-        select(
-            Clinic.organization_id,
-            Clinic.timezone,
-            Clinic.currency,
-            Clinic.tax_rate_bp,
-            Service.name.label("service_name"),
-            Service.duration_minutes,
-            Service.price_cents,
-            Service.is_online,
-            Patient.full_name.label("patient_name"),
-            Therapist.display_name.label("therapist_name"),
-            ~exists().where(earlier.patient_id == patient_id, earlier.status.in_(OCCUPYING)).label("is_first_visit"),
-        )
-        .join(Service, and_(Service.id == service_id, Service.clinic_id == Clinic.id, Service.is_active.is_(True)))
-        .join(
-            therapist_service,
-            and_(therapist_service.c.service_id == Service.id, therapist_service.c.therapist_id == therapist_id),
-        )
-        .join(Therapist, and_(Therapist.id == therapist_id, Therapist.deleted_at.is_(None)))
-        .join(
-            Patient,
-            and_(
-                Patient.id == patient_id,
-                Patient.organization_id == Clinic.organization_id,
-                Patient.deleted_at.is_(None),
-            ),
-        )
-        .where(Clinic.id == clinic_id, Clinic.is_active.is_(True), Clinic.organization_id == actor.organization_id)
+        _BOOKING_FACTS,
+        {
+            "clinic_id": clinic_id,
+            "therapist_id": therapist_id,
+            "patient_id": patient_id,
+            "service_id": service_id,
+            "organization_id": actor.organization_id,
+        },
     ).first()
     if row is None:
         raise NotFound
     return row
+
+
+_CLASH = select(Appointment.id, Appointment.therapist_id, Appointment.patient_id, Appointment.room_id).where(
+    Appointment.starts_at < bindparam("ends_at"),
+    Appointment.ends_at > bindparam("starts_at"),
+    Appointment.starts_at > bindparam("day_before"),
+    Appointment.status.in_(OCCUPYING),
+    Appointment.id != bindparam("except_id"),
+    or_(
+        Appointment.therapist_id == bindparam("therapist_id"),
+        Appointment.patient_id == bindparam("patient_id"),
+        Appointment.room_id == bindparam("room_id"),
+    ),
+)
 
 
 def clash(
@@ -91,18 +135,18 @@ def clash(
     except_id: int | None = None,
 ) -> Row[Any] | None:
     """An occupying visit that overlaps by therapist, patient or room; reliable under the booking lock."""
-    same = [Appointment.therapist_id == therapist_id, Appointment.patient_id == patient_id]
-    if room_id is not None:
-        same.append(Appointment.room_id == room_id)
-    query = select(Appointment.id, Appointment.therapist_id, Appointment.patient_id, Appointment.room_id).where(
-        Appointment.starts_at < ends_at,
-        Appointment.ends_at > starts_at,
-        Appointment.status.in_(OCCUPYING),
-        or_(*same),
-    )
-    if except_id is not None:
-        query = query.where(Appointment.id != except_id)
-    return db.session.execute(query).first()
+    return db.session.execute(
+        _CLASH,
+        {
+            "starts_at": starts_at,
+            "ends_at": ends_at,
+            "day_before": starts_at - timedelta(days=1),  # no visit is longer; lets the index end the scan
+            "therapist_id": therapist_id,
+            "patient_id": patient_id,
+            "room_id": room_id if room_id is not None else NOBODY,
+            "except_id": except_id or NOBODY,
+        },
+    ).first()
 
 
 COLUMNS = (
@@ -158,9 +202,12 @@ def rows() -> Select[Any]:
     )
 
 
+_ONE = rows().where(Appointment.id == bindparam("id"), _SEEN)
+
+
 def get(appointment_id: int, *, actor: Actor) -> Mapping[str, Any]:
     """One visit: the columns of ``rows`` with ``ticket`` (or None) and ``state``. Raises NotFound."""
-    row = db.session.execute(rows().where(Appointment.id == appointment_id, visible(actor))).mappings().first()
+    row = db.session.execute(_ONE, {"id": appointment_id, **seen_by(actor)}).mappings().first()
     if row is None:
         raise NotFound
     ticket = tickets.of_appointments([appointment_id]).get(appointment_id)

@@ -1,11 +1,11 @@
 """Who works when, and what of it is free."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import Row, bindparam, or_, select
 
 from app.clinics import queries as clinics
 from app.clinics.queries import ClinicFacts
@@ -36,34 +36,53 @@ class Slot:
         }
 
 
+# Statements of the hot path are built once: composing one costs more than running it.
+_WEEKLY = (
+    select(
+        WorkingHours.therapist_id,
+        WorkingHours.room_id,
+        WorkingHours.weekday,
+        WorkingHours.starts_minute,
+        WorkingHours.ends_minute,
+        WorkingHours.break_starts_minute,
+        WorkingHours.break_ends_minute,
+        WorkingHours.valid_from,
+        WorkingHours.valid_until,
+    )
+    .where(
+        WorkingHours.clinic_id == bindparam("clinic_id"),
+        WorkingHours.therapist_id.in_(bindparam("therapist_ids", expanding=True)),
+    )
+    .order_by(WorkingHours.starts_minute)
+)
+_EXCEPTIONS = select(TimeOff.therapist_id, TimeOff.clinic_id, TimeOff.kind, TimeOff.starts_at, TimeOff.ends_at).where(
+    TimeOff.therapist_id.in_(bindparam("therapist_ids", expanding=True)),
+    TimeOff.starts_at < bindparam("ends_at"),
+    TimeOff.ends_at > bindparam("starts_at"),
+)
+_BUSY = select(Appointment.therapist_id, Appointment.room_id, Appointment.starts_at, Appointment.ends_at).where(
+    or_(
+        Appointment.therapist_id.in_(bindparam("therapist_ids", expanding=True)),
+        Appointment.room_id.in_(bindparam("room_ids", expanding=True)),
+    ),
+    Appointment.starts_at < bindparam("ends_at"),
+    Appointment.starts_at > bindparam("day_before"),
+    Appointment.ends_at > bindparam("starts_at"),
+    Appointment.status.in_(OCCUPYING),
+)
+
+
 def shifts(
     clinic: ClinicFacts, therapist_ids: Collection[int], from_day: date, to_day: date
 ) -> dict[tuple[int, date], list[Shift]]:
     """The open periods of each therapist and day ``[from_day, to_day]``: weekly hours without breaks and
     absences, with extra shifts, and none on closed days. Three queries, whatever the range."""
     closed = clinics.closures(clinic.id, from_day, to_day + timedelta(days=1))
-    weekly = db.session.execute(
-        select(
-            WorkingHours.therapist_id,
-            WorkingHours.room_id,
-            WorkingHours.weekday,
-            WorkingHours.starts_minute,
-            WorkingHours.ends_minute,
-            WorkingHours.break_starts_minute,
-            WorkingHours.break_ends_minute,
-            WorkingHours.valid_from,
-            WorkingHours.valid_until,
-        )
-        .where(WorkingHours.clinic_id == clinic.id, WorkingHours.therapist_id.in_(therapist_ids))
-        .order_by(WorkingHours.starts_minute)
-    ).all()
+    weekly = db.session.execute(_WEEKLY, {"clinic_id": clinic.id, "therapist_ids": list(therapist_ids)}).all()
     start, _ = clock.day_bounds(from_day, clinic.timezone)
     _, end = clock.day_bounds(to_day, clinic.timezone)
-    exceptions = db.session.execute(
-        select(TimeOff.therapist_id, TimeOff.clinic_id, TimeOff.kind, TimeOff.starts_at, TimeOff.ends_at).where(
-            TimeOff.therapist_id.in_(therapist_ids), TimeOff.starts_at < end, TimeOff.ends_at > start
-        )
-    ).all()
+    period = {"therapist_ids": list(therapist_ids), "starts_at": start, "ends_at": end}
+    exceptions = db.session.execute(_EXCEPTIONS, period).all()
     found: dict[tuple[int, date], list[Shift]] = {}
     for offset in range((to_day - from_day).days + 1):
         day = from_day + timedelta(days=offset)
@@ -119,23 +138,19 @@ def free(
     rooms = {s.room_id for pieces in periods.values() for s in pieces if s.room_id is not None}
     start, _ = clock.day_bounds(from_day, clinic.timezone)
     _, end = clock.day_bounds(to_day, clinic.timezone)
-    busy = db.session.execute(
-        select(Appointment.therapist_id, Appointment.room_id, Appointment.starts_at, Appointment.ends_at).where(
-            or_(Appointment.therapist_id.in_(therapist_ids), Appointment.room_id.in_(rooms)),
-            Appointment.starts_at < end,
-            Appointment.starts_at > start - timedelta(days=1),
-            Appointment.ends_at > start,
-            Appointment.status.in_(OCCUPYING),
-        )
-    ).all()
+    period = {
+        "therapist_ids": list(therapist_ids),
+        "room_ids": list(rooms),
+        "day_before": start - timedelta(days=1),
+        "starts_at": start,
+        "ends_at": end,
+    }
+    busy = db.session.execute(_BUSY, period).all()
+    by_therapist, by_room = _grouped(busy, 0), _grouped(busy, 1)
     slots: list[Slot] = []
     for (therapist_id, _day), pieces in periods.items():
         for piece in pieces:
-            taken = [
-                Busy(b.starts_at, b.ends_at)
-                for b in busy
-                if b.therapist_id == therapist_id or (piece.room_id is not None and b.room_id == piece.room_id)
-            ]
+            taken = [*by_therapist.get(therapist_id, ()), *by_room.get(piece.room_id, ())]
             starts = rules.free_starts(
                 [piece],
                 taken,
@@ -145,6 +160,15 @@ def free(
             )
             slots.extend(Slot(s.starts_at, s.ends_at, therapist_id, clinic.id, s.room_id) for s in starts)
     return sorted(slots, key=lambda s: (s.starts_at, s.therapist_id))
+
+
+def _grouped(busy: Sequence[Row[Any]], column: int) -> dict[int | None, list[Busy]]:
+    """The busy periods by therapist (column 0) or room (column 1); no room is nobody's."""
+    found: dict[int | None, list[Busy]] = {}
+    for row in busy:
+        if row[column] is not None:
+            found.setdefault(row[column], []).append(Busy(row.starts_at, row.ends_at))
+    return found
 
 
 def nearest(
