@@ -8,7 +8,9 @@ from app.billing import live as billing_live
 from app.billing import pages as billing_pages
 from app.billing import permissions as billing_permissions
 from app.billing import reports as billing_reports
+from app.billing import subscribers as billing_subscribers
 from app.clinics import api as clinics_api
+from app.clinics import events as clinics_events
 from app.clinics import pages as clinics_pages
 from app.clinics import permissions as clinics_permissions
 from app.clinics import queries as clinics_queries
@@ -112,8 +114,14 @@ MENU: tuple[navigation.Entry, ...] = (
         home_of=("admin",),
     ),
 )
-ADMIN_CARDS: tuple[cards.Card, ...] = (*clinics_pages.CARDS, identity_pages.CARD, notifications_pages.CARD)
+ADMIN_CARDS: tuple[cards.Card, ...] = (
+    *clinics_pages.CARDS,
+    scheduling_pages.hours.CARD,
+    identity_pages.CARD,
+    notifications_pages.CARD,
+)
 SUBSCRIBERS: tuple[tuple[type[outbox.Event], outbox.Subscriber], ...] = (
+    (clinics_events.ClinicCreated, billing_subscribers.on_clinic_created),
     (scheduling_events.AppointmentBooked, scheduling_subscribers.on_booked),
     (scheduling_events.AppointmentMoved, scheduling_subscribers.on_moved),
     (scheduling_events.AppointmentCancelled, scheduling_subscribers.on_cancelled),

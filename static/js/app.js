@@ -273,12 +273,6 @@ on("htmx:after:settle", (event) => {
   if (list) $("[role=combobox]", list.closest("[data-combo]")).setAttribute("aria-expanded", String(!!list.childElementCount));
 });
 
-// What an answer brings in may ask for the focus: data-focus
-on("htmx:after:settle", (event) => {
-  const wanted = event.target.matches?.("[data-focus]") ? event.target : event.target.querySelector?.("[data-focus]");
-  if (wanted && !isBackground(event.detail.ctx)) wanted.focus();
-});
-
 // ------------------------------------------------------------------ collecting money
 // Everything is counted in integer cents; the server counts again.
 
@@ -331,7 +325,7 @@ on("click", (event) => {
 // direction, across groups.
 
 const ROVING = "[data-roving]";
-const ITEMS = ".slot, .appt-name a, .visit[data-card], [data-roving-item]";
+const ITEMS = ".slot, .appt > a, .visit[data-card], [data-roving-item]";
 
 const boxOf = (item) => (item.closest(".appt") ?? item).getBoundingClientRect();
 const gap = (a1, a2, b1, b2) => Math.max(0, a1 - b2, b1 - a2);
@@ -347,7 +341,7 @@ const roveGroup = (grid) => {
   const active = document.activeElement;
   const current = items.find((item) => item === active || item.contains(active))
     ?? items.find((item) => item.id && item.id === grid.dataset.rovingAt)
-    ?? items.find((item) => item.matches(".visit, .appt-name a")) ?? items[0];
+    ?? items.find((item) => item.matches(".visit, .appt > a")) ?? items[0];
   for (const item of items) {
     item.tabIndex = item === current ? 0 : -1;
     if (item.matches("[data-card]")) {

@@ -1,0 +1,113 @@
+"""The agenda: a day of the clinic with its therapists across, a week of one therapist."""
+
+from datetime import date, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Response, request
+
+from app.clinics import queries as clinics
+from app.clinics.queries import ClinicFacts, TherapistFacts
+from app.kernel import clock
+from app.kernel.access import can
+from app.kernel.errors import NotFound
+from app.scheduling import permissions, rules
+from app.scheduling.queries import agenda as reads
+from app.web import fragments, shell
+from app.web.shell import Pages
+
+pages = Pages("agenda", __name__)
+
+
+@pages.get("/agenda", requires=permissions.READ)
+def day() -> Response:
+    clinic, people = _clinic_and_people()
+    chosen = _chosen(people, clinic)
+    shown = _day_asked(clinic)
+    return fragments.page(
+        "scheduling/agenda.html",
+        parts={"agenda-day": "scheduling/_agenda_grid.html"},
+        grid_id="agenda-day",
+        agenda=reads.of_day(clinic, shown, [chosen] if chosen else people, actor=shell.actor(), now=shell.now()),
+        is_week=False,
+        before=_href("/agenda", clinic, shown - timedelta(days=1), chosen),
+        after=_href("/agenda", clinic, shown + timedelta(days=1), chosen),
+        **_frame(clinic, people, chosen, shown),
+    )
+
+
+@pages.get("/agenda/week", requires=permissions.READ)
+def week() -> Response:
+    clinic, people = _clinic_and_people()
+    chosen = _chosen(people, clinic) or (people[0] if people else None)
+    if chosen is None:
+        raise NotFound
+    shown = _day_asked(clinic)
+    monday = shown - timedelta(days=shown.weekday())
+    return fragments.page(
+        "scheduling/agenda.html",
+        parts={"agenda-week": "scheduling/_agenda_grid.html"},
+        grid_id="agenda-week",
+        agenda=reads.of_week(clinic, monday, chosen, actor=shell.actor(), now=shell.now()),
+        is_week=True,
+        before=_href("/agenda/week", clinic, shown - timedelta(days=7), chosen),
+        after=_href("/agenda/week", clinic, shown + timedelta(days=7), chosen),
+        **_frame(clinic, people, chosen, shown),
+    )
+
+
+def _clinic_and_people() -> tuple[ClinicFacts, list[TherapistFacts]]:
+    clinic = clinics.clinic(shell.clinic_id(permissions.READ))
+    return clinic, clinics.therapists_of(clinic.id)
+
+
+def _chosen(people: list[TherapistFacts], clinic: ClinicFacts) -> TherapistFacts | None:
+    """The therapist asked for; who only treats sees their own column first. None for all of them.
+
+    Raises NotFound for a therapist who does not treat in this clinic.
+    """
+    asked = request.args.get("therapist_id")
+    if asked is None:
+        actor = shell.actor()
+        own = None if can(actor, permissions.RECEIVE, clinic.id) else actor.therapist_id
+        return next((person for person in people if person.id == own), None)
+    if not asked:
+        return None
+    found = next((person for person in people if str(person.id) == asked), None)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _day_asked(clinic: ClinicFacts) -> date:
+    """The day of the address, else today by the clinic's clock."""
+    try:
+        return date.fromisoformat(request.args.get("day", ""))
+    except ValueError:
+        return clock.local_day(shell.now(), clinic.timezone)
+
+
+def _href(path: str, clinic: ClinicFacts, shown: date | None, chosen: TherapistFacts | None) -> str:
+    """An address of the agenda that says everything: the same page for whoever is given the link."""
+    told = {"clinic_id": clinic.id, "therapist_id": chosen.id if chosen else ""}
+    return f"{path}?{urlencode({'day': shown, **told} if shown else told)}"
+
+
+def _frame(
+    clinic: ClinicFacts, people: list[TherapistFacts], chosen: TherapistFacts | None, shown: date
+) -> dict[str, Any]:
+    """What both views show around the grid."""
+    path = request.path
+    return {
+        "clinic_facts": clinic,
+        "people": people,
+        "chosen": chosen,
+        "shown": shown,
+        "today": clock.local_day(shell.now(), clinic.timezone),
+        "labels": rules.LABELS,
+        "here": _href(path, clinic, shown, chosen),
+        "now_href": _href(path, clinic, None, chosen),
+        "day_href": _href("/agenda", clinic, shown, chosen),
+        "week_href": _href("/agenda/week", clinic, shown, chosen),
+        "may_book": can(shell.actor(), permissions.BOOK, clinic.id),
+    }

@@ -1,0 +1,290 @@
+"""The agenda: a day with its therapists across, or a therapist's week with its days across.
+
+Read for every refresh of every screen, so Core rows, plain values and no query per card. A row of the grid
+is five minutes; ``row`` counts from the first hour shown.
+"""
+
+import itertools
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
+
+from sqlalchemy import Row, bindparam, func, select
+
+from app.billing.queries import tickets
+from app.clinics import queries as clinics
+from app.clinics.models import Service
+from app.clinics.queries import ClinicFacts, TherapistFacts
+from app.kernel import clock
+from app.kernel.access import Actor, require
+from app.kernel.db import db
+from app.patients.models import Patient
+from app.scheduling import permissions, rules
+from app.scheduling.models import Appointment, Encounter
+from app.scheduling.queries import slots
+from app.scheduling.rules import Shift
+
+STEP = 5  # minutes in a row of the grid
+MOST_LANES = 4
+NEVER_SHOWN = ("entered-in-error",)
+FREED = frozenset({"cancelled", "noshow"})
+PRESENT = ("arrived", "checked-in", "fulfilled")  # whose debt is marked: the others pay when they come
+MINUTE = timedelta(minutes=1)
+Column = tuple[int, date]  # therapist and day
+Timed = tuple[int, Any]  # a minute of the local day and what begins there: a shift or a row of a visit
+
+
+class Card(NamedTuple):
+    """A visit in the grid; ``place`` are the classes that put it there (docs/design.md, Agenda)."""
+
+    id: int
+    place: str
+    time: str
+    patient: str
+    service: str
+    state: str
+    owes: bool
+    is_first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One column: a therapist on a day."""
+
+    therapist_id: int
+    name: str
+    day: date
+    room: str
+    count: int
+    cards: list[Card]
+    free: list[tuple[int, str]]  # row and hour of each free start
+    closed: list[tuple[int, int]]  # row and length
+
+
+@dataclass(frozen=True, slots=True)
+class Agenda:
+    lanes: list[Lane]
+    hours: list[tuple[int, str]]
+    slot_rows: int
+    now_row: int | None
+    now_time: str
+    days: list[date]
+
+
+_VISITS = (
+    select(
+        Appointment.id,
+        Appointment.therapist_id,
+        Appointment.starts_at,
+        Appointment.ends_at,
+        Appointment.status,
+        Appointment.confirmation,
+        Appointment.is_first_visit,
+        Patient.full_name,
+        Service.name.label("service"),
+        Service.colour,
+        Encounter.status.label("encounter"),
+    )
+    .join(Patient, Patient.id == Appointment.patient_id)
+    .join(Service, Service.id == Appointment.service_id)
+    .outerjoin(Encounter, Encounter.appointment_id == Appointment.id)
+    .where(
+        Appointment.clinic_id == bindparam("clinic_id"),
+        Appointment.starts_at >= bindparam("starts_at"),
+        Appointment.starts_at < bindparam("ends_at"),
+        Appointment.therapist_id.in_(bindparam("therapist_ids", expanding=True)),
+        Appointment.status.not_in(NEVER_SHOWN),
+    )
+    .order_by(Appointment.starts_at, Appointment.id)
+)
+
+
+def of_day(clinic: ClinicFacts, day: date, people: Sequence[TherapistFacts], *, actor: Actor, now: datetime) -> Agenda:
+    """A local day: a column for everybody who works or has a visit. Eight queries. Raises Forbidden."""
+    return _agenda(clinic, people, [day], actor=actor, now=now, only_busy=len(people) > 1)
+
+
+def of_week(clinic: ClinicFacts, monday: date, person: TherapistFacts, *, actor: Actor, now: datetime) -> Agenda:
+    """Seven days of one therapist. Eight queries, as a day. Raises Forbidden."""
+    days = [monday + timedelta(days=offset) for offset in range(7)]
+    return _agenda(clinic, [person], days, actor=actor, now=now, only_busy=False)
+
+
+def _agenda(
+    clinic: ClinicFacts,
+    people: Sequence[TherapistFacts],
+    days: list[date],
+    *,
+    actor: Actor,
+    now: datetime,
+    only_busy: bool,
+) -> Agenda:
+    require(actor, permissions.READ, clinic.id)
+    zone, ids = clinic.timezone, [person.id for person in people]
+    shifts = slots.shifts(clinic, ids, days[0], days[-1])
+    rooms = {room.id: room.name for room in clinics.rooms_of(clinic.id)}
+    visits = _visits(clinic, ids, days)
+    debts = _debts(row for _, row in itertools.chain(*visits.values()))
+    starts = _free_starts(clinic, ids, days, now=now, shifts=shifts)
+    first, last = _hours_shown(clinic, shifts, visits)
+    lanes = [
+        Lane(
+            therapist_id=person.id,
+            name=person.name,
+            day=day,
+            room=_room(shifts.get((person.id, day), ()), rooms),
+            count=sum(1 for _, row in visits.get((person.id, day), ()) if row.status not in FREED),
+            cards=_cards(visits.get((person.id, day), []), debts, first),
+            free=[((minute - first) // STEP, _clock(minute)) for minute in starts.get((person.id, day), ())],
+            closed=_closed(shifts.get((person.id, day), ()), first, last, zone),
+        )
+        for day in days
+        for person in people
+        if not only_busy or (person.id, day) in shifts or (person.id, day) in visits
+    ]
+    wall = clock.local(now, zone)
+    minute = wall.hour * 60 + wall.minute
+    shows_now = wall.date() in days and first <= minute < last
+    return Agenda(
+        lanes=lanes,
+        hours=[((minute - first) // STEP, _clock(minute)) for minute in range(first, last, 60)],
+        slot_rows=clinic.slot_minutes // STEP,
+        now_row=(minute - first) // STEP if shows_now else None,
+        now_time=_clock(minute),
+        days=days,
+    )
+
+
+def _clock(minute: int) -> str:
+    return f"{minute // 60:02d}:{minute % 60:02d}"
+
+
+def _visits(clinic: ClinicFacts, therapist_ids: list[int], days: list[date]) -> dict[Column, list[Timed]]:
+    """The visits of each column with their minute of the day, by time."""
+    start, _ = clock.day_bounds(days[0], clinic.timezone)
+    _, end = clock.day_bounds(days[-1], clinic.timezone)
+    wanted = {"clinic_id": clinic.id, "therapist_ids": therapist_ids, "starts_at": start, "ends_at": end}
+    found: dict[Column, list[Timed]] = {}
+    for row in db.session.execute(_VISITS, wanted):
+        wall = clock.local(row.starts_at, clinic.timezone)
+        found.setdefault((row.therapist_id, wall.date()), []).append((wall.hour * 60 + wall.minute, row))
+    return found
+
+
+def _debts(rows: Iterable[Row[Any]]) -> frozenset[int]:
+    """The visits of people who are here or were, and have not paid all of it."""
+    states = tickets.of_appointments([row.id for row in rows if row.status in PRESENT])
+    return frozenset(appointment_id for appointment_id, ticket in states.items() if ticket.owed_cents > 0)
+
+
+def _free_starts(
+    clinic: ClinicFacts,
+    therapist_ids: list[int],
+    days: list[date],
+    *,
+    now: datetime,
+    shifts: dict[Column, list[Shift]],
+) -> dict[Column, list[int]]:
+    """The minutes of the day at which the clinic's shortest service could begin."""
+    shortest = db.session.scalar(
+        select(func.min(Service.duration_minutes)).where(Service.clinic_id == clinic.id, Service.is_active.is_(True))
+    )
+    free = slots.free(
+        clinic,
+        therapist_ids,
+        days[0],
+        days[-1],
+        duration_minutes=shortest or clinic.slot_minutes,
+        now=now,
+        open_periods=shifts,
+    )
+    found: dict[Column, list[int]] = {}
+    for slot in free:
+        wall = clock.local(slot.starts_at, clinic.timezone)
+        found.setdefault((slot.therapist_id, wall.date()), []).append(wall.hour * 60 + wall.minute)
+    return found
+
+
+def _hours_shown(
+    clinic: ClinicFacts, shifts: dict[Column, list[Shift]], visits: dict[Column, list[Timed]]
+) -> tuple[int, int]:
+    """The clinic's hours, wider where somebody works or a visit lies outside, in whole hours."""
+    periods = [(_minute(s.starts_at, clinic.timezone), s) for s in itertools.chain(*shifts.values())]
+    periods += itertools.chain(*visits.values())
+    first = min([clinic.opens_minute, *(minute for minute, _ in periods)]) // 60 * 60
+    last = -(-max([clinic.closes_minute, *(minute + _minutes(p) for minute, p in periods)]) // 60) * 60
+    return first, min(last, 24 * 60)
+
+
+def _minute(instant: datetime, zone: str) -> int:
+    wall = clock.local(instant, zone)
+    return wall.hour * 60 + wall.minute
+
+
+def _minutes(period: Any) -> int:
+    return (period.ends_at - period.starts_at) // MINUTE
+
+
+def _room(shifts: Collection[Shift], names: dict[int, str]) -> str:
+    return ", ".join(dict.fromkeys(names[s.room_id] for s in shifts if s.room_id in names))
+
+
+def _closed(shifts: Collection[Shift], first: int, last: int, zone: str) -> list[tuple[int, int]]:
+    """What of the hours shown is not worked."""
+    stretches, at = [], first
+    for shift in shifts:
+        start = _minute(shift.starts_at, zone)
+        if start > at:
+            stretches.append(((at - first) // STEP, (start - at) // STEP))
+        at = start + _minutes(shift)
+    if at < last:
+        stretches.append(((at - first) // STEP, (last - at) // STEP))
+    return stretches
+
+
+def _cards(visits: list[Timed], debts: frozenset[int], first: int) -> list[Card]:
+    lanes = _lanes([row for _, row in visits])
+    cards = []
+    for minute, row in visits:
+        state = rules.label_of(row.status, row.confirmation, row.encounter)
+        cards.append(
+            Card(
+                id=row.id,
+                place=_place(state, row.colour, minute - first, _minutes(row), *lanes[row.id]),
+                time=_clock(minute),
+                patient=row.full_name,
+                service=row.service,
+                state=state,
+                owes=row.id in debts,
+                is_first=row.is_first_visit,
+            )
+        )
+    return cards
+
+
+def _place(state: str, colour: int, begins: int, minutes: int, lane: int, lanes: int) -> str:
+    size = " appt-short appt-tiny" if minutes < 20 else " appt-short" if minutes < 40 else ""
+    beside = f" of-{lanes} lane-{lane}" if lanes > 1 else ""
+    return f"state-{state} svc-{colour} r{begins // STEP} n{max(1, minutes // STEP)}{size}{beside}"
+
+
+def _lanes(rows: list[Row[Any]]) -> dict[int, tuple[int, int]]:
+    """Where cards stand side by side. What holds its time is at the left; what freed it leaves room there,
+    for the visit that took the time or for the free slot."""
+    placed: dict[int, tuple[int, int]] = {}
+    freed = [row for row in rows if row.status in FREED]
+    ends: list[datetime] = []  # of the last card in each lane right of the first
+    for row in freed:
+        lane = next((i for i, end in enumerate(ends) if end <= row.starts_at), len(ends))
+        lane = min(lane, MOST_LANES - 2)
+        ends[lane : lane + 1] = [row.ends_at]
+        placed[row.id] = (lane + 2, 0)
+    lanes = min(len(ends) + 1, MOST_LANES)
+    for row in freed:
+        placed[row.id] = (placed[row.id][0], lanes)
+    for row in rows:
+        if row.status not in FREED:
+            beside = any(other.starts_at < row.ends_at and row.starts_at < other.ends_at for other in freed)
+            placed[row.id] = (1, lanes if beside else 1)
+    return placed
