@@ -488,7 +488,7 @@ def test_one_bad_visit_does_not_stop_the_others(app: Flask, cast: Cast, mails: M
         starts_at=WEDNESDAY + timedelta(minutes=30),
     )
     with app.app_context(), unit_of_work(write=True):
-        db.session.execute(update(Patient).where(Patient.id == cast.clara).values(locale="not a locale"))
+        db.session.execute(update(Patient).where(Patient.id == cast.clara).values(locale="no locale"))
     with time_machine.travel(WEDNESDAY - timedelta(hours=20), tick=False):
         remind(app)
     assert [mail["To"] for mail in mails().values()] == ["gloria@example.com"]
