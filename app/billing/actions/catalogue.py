@@ -1,0 +1,35 @@
+"""What a clinic needs to take money: payment methods and a till. Series of papers make themselves."""
+
+from sqlalchemy import select
+
+from app.billing.models import PaymentMethod, Till
+from app.kernel.db import db, insert
+
+# code, name, is cash, needs a reference, commission in hundredths of a percent
+METHODS = (
+    ("efectivo", "Efectivo", True, False, 0),
+    ("yape", "Yape", False, True, 0),
+    ("plin", "Plin", False, True, 0),
+    ("tarjeta", "Tarjeta", False, True, 350),
+    ("transferencia", "Transferencia", False, True, 0),
+)
+
+
+def equip_clinic(clinic_id: int) -> None:
+    """Give a clinic the usual methods and one till; what it has already stays."""
+    rows = [
+        {
+            "clinic_id": clinic_id,
+            "code": code,
+            "name": name,
+            "is_cash": is_cash,
+            "needs_reference": needs_reference,
+            "commission_bp": commission,
+            "position": position,
+            "is_active": True,
+        }
+        for position, (code, name, is_cash, needs_reference, commission) in enumerate(METHODS)
+    ]
+    db.session.execute(insert(PaymentMethod).values(rows).on_conflict_do_nothing())
+    if db.session.scalar(select(Till.id).where(Till.clinic_id == clinic_id).limit(1)) is None:
+        db.session.add(Till(clinic_id=clinic_id, name="Caja principal"))

@@ -1,0 +1,11 @@
+"""When something happened in another domain, what it means for the till."""
+
+from datetime import datetime
+
+from app.billing.actions import catalogue
+from app.kernel.outbox import EventRow
+
+
+def on_clinic_created(*, event: EventRow, now: datetime) -> None:
+    """A new clinic can take money at once."""
+    catalogue.equip_clinic(int(event.data["clinic_id"]))
