@@ -1,0 +1,25 @@
+"""Whoever asked for a report hears that it is there, or that it is not."""
+
+import pytest
+from flask import Flask
+
+from app.kernel import clock, outbox
+from app.kernel.db import unit_of_work
+from app.reports import events, registry
+from tests.background import settle
+from tests.cast import Cast
+from tests.client import Client
+
+
+@pytest.mark.parametrize(("ok", "title"), [(True, "Reporte listo"), (False, "El reporte no se pudo generar")])
+def test_it_lands_in_the_inbox_once(app: Flask, cast: Cast, ana: Client, ok: bool, title: str) -> None:
+    code = registry.all_reports()[0].code
+    with app.app_context(), unit_of_work(write=True):
+        for _twice in range(2):
+            event = events.ReportReady(run_id=7, user_id=cast.ana_user, report=code, format="pdf", ok=ok)
+            outbox.record(event, actor=None, now=clock.now(), clinic_id=1, subject_id=7)
+    settle(app)
+    (line,) = ana.api("GET", "/api/notifications/").get_json()["results"]
+    assert line["title"] == title
+    assert line["data"] == {"report_id": 7}
+    assert line["href"] == ("/reports/runs/7/file" if ok else "/reports#report-files")
