@@ -1,4 +1,4 @@
-"""A visit of Clara to bill, and the people who do it."""
+"""A visit of Clara to bill, the till, and the people who work at it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -6,20 +6,51 @@ from datetime import UTC, date, datetime
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import insert
 
 from app.billing import actions
-from app.identity.models import User
-from app.identity.queries import actor_from
-from app.kernel.access import Actor
+from app.billing.models import Till
+from app.kernel import clock
+from app.kernel.access import Actor, codes_of
 from app.kernel.db import db, unit_of_work
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)  # a Friday, 10:00 in Lima
 TODAY = date(2026, 11, 20)
 
 
+def _actor(user_id: int, name: str, clinic_id: int, role: str) -> Actor:
+    return Actor(
+        user_id=user_id,
+        session_id=0,
+        organization_id=1,
+        name=name,
+        roles=((clinic_id, role),),
+        grants={clinic_id: codes_of(role)},
+    )
+
+
 @pytest.fixture
-def unit(app: Flask) -> Callable[[], AbstractContextManager[None]]:
+def desk(app: Flask) -> Actor:
+    """Ana at the desk of Miraflores, as the sign-in would load her."""
+    return _actor(1, "Ana Torres", 1, "receptionist")
+
+
+@pytest.fixture
+def supervisor(app: Flask) -> Actor:
+    return _actor(6, "Diego Rivas", 1, "supervisor")
+
+
+@pytest.fixture
+def stranger(app: Flask) -> Actor:
+    """Fabio of the other clinic."""
+    return _actor(8, "Fabio Luna", 2, "receptionist")
+
+
+Unit = Callable[[], AbstractContextManager[None]]
+
+
+@pytest.fixture
+def unit(app: Flask) -> Unit:
     """``with unit():`` is one writing transaction of the application."""
 
     @contextmanager
@@ -30,30 +61,14 @@ def unit(app: Flask) -> Callable[[], AbstractContextManager[None]]:
     return open_unit
 
 
-def actor(user_id: int, clinic_id: int, role: str) -> Actor:
-    """A user as the sign-in would load them."""
-    row = db.session.execute(
-        select(
-            User.id.label("user_id"),
-            User.organization_id,
-            User.full_name,
-            User.email,
-            User.locale,
-            User.theme,
-            User.patient_id,
-            User.therapist_id,
-        ).where(User.id == user_id)
-    ).one()
-    holder = type("Row", (), {**row._mapping, "session_id": 0})()
-    return actor_from(holder, [(clinic_id, role)])
-
-
-def make_ticket(number_of: int = 1, *, amount_cents: int = 8000, clinic_id: int = 1, day: date = TODAY) -> int:
-    """Issue a ticket for appointment ``number_of`` of Clara; returns its id."""
+def make_ticket(
+    appointment_id: int = 1, *, amount_cents: int = 8000, clinic_id: int = 1, patient_id: int = 1, day: date = TODAY
+) -> int:
+    """Issue a ticket for an appointment; returns its id."""
     issued = actions.tickets.open_ticket(
         clinic_id=clinic_id,
-        appointment_id=number_of,
-        patient_id=1,
+        appointment_id=appointment_id,
+        patient_id=patient_id,
         therapist_id=1 if clinic_id == 1 else 3,
         service_id=1 if clinic_id == 1 else 3,
         concept="Reflexología podal",
@@ -65,3 +80,22 @@ def make_ticket(number_of: int = 1, *, amount_cents: int = 8000, clinic_id: int 
         now=NOW,
     )
     return issued.id
+
+
+def add_till(name: str = "Caja 2", *, clinic_id: int = 1) -> int:
+    values = {"clinic_id": clinic_id, "name": name, "kind": "recaudadora", "is_active": True}
+    return db.session.execute(insert(Till).returning(Till.id), values).scalar_one()
+
+
+@pytest.fixture
+def ticket(unit: Unit) -> int:
+    """A ticket of S/ 80.00 for a visit of today (by the real clock)."""
+    with unit():
+        return make_ticket(day=clock.local_day(clock.now(), "America/Lima"))
+
+
+@pytest.fixture
+def till(unit: Unit, desk: Actor) -> int:
+    """Ana's open session with S/ 100.00 in the drawer."""
+    with unit():
+        return actions.tills.open_till(1, opening_float_cents=10000, actor=desk, now=clock.now())

@@ -1,0 +1,204 @@
+"""The JSON of tickets, payments and tills, as interface.md promises it."""
+
+import pytest
+from sqlalchemy import update
+
+from app.clinics.models import Clinic
+from app.kernel.db import db
+from tests.billing.conftest import make_ticket
+
+
+@pytest.fixture
+def shop(ticket, till):
+    """A ticket of today (1) and Ana's open session (1)."""
+
+
+def pay(client, **more):
+    return client.api("POST", "/api/tickets/1/payments/", {"method": "efectivo", "amount": "80.00", **more})
+
+
+def test_it_takes_a_payment(ana, shop):
+    answer = pay(ana, tendered="100.00")
+    assert answer.status_code == 201
+    body = answer.get_json()
+    assert (body["change"], body["amount"], body["tendered"], body["currency"]) == ("20.00", "80.00", "100.00", "PEN")
+    assert body["received_at"].endswith("Z")
+    shown = body["ticket"]
+    assert (shown["number"], shown["payment_state"], shown["owed"], shown["paid"]) == (
+        "TKT-000001",
+        "paid",
+        "0.00",
+        "80.00",
+    )
+    assert body["id"] == ana.api("GET", "/api/tickets/1/").get_json()["payments"][0]["id"]
+
+
+def test_without_an_open_till(ana, ticket):
+    answer = pay(ana)
+    assert (answer.status_code, answer.get_json()["code"]) == (409, "NO_OPEN_TILL")
+    assert answer.get_json()["details"] == {"next": "/till"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"amount": "80.001"},
+        {"amount": "80.01"},
+        {"amount": 80.5},
+        {"amount": "-1.00"},
+        {"amount": "0"},
+        {"amount": "mucho"},
+        {"amount": None},
+        {"method": "bitcoin"},
+        {"method": "yape"},
+        {"tendered": "79.99"},
+        {"method": "yape", "reference": "1", "tendered": "100"},
+    ],
+)
+def test_it_rejects_bad_payments(ana, shop, body):
+    answer = pay(ana, **body)
+    assert answer.status_code == 400, answer.text
+    assert set(answer.get_json()) == {"error", "code", "message", "details"}
+    assert ana.api("GET", "/api/tickets/1/").get_json()["paid"] == "0.00"
+
+
+def test_the_same_key_pays_once(ana, shop):
+    first, second = (
+        ana.api(
+            "POST",
+            "/api/tickets/1/payments/",
+            {"method": "efectivo", "amount": "30.00"},
+            Idempotency_Key="k1",
+        )
+        for _ in range(2)
+    )
+    assert first.data == second.data
+    other = ana.api("POST", "/api/tickets/1/payments/", {"method": "efectivo", "amount": "31.00"}, Idempotency_Key="k1")
+    assert (other.status_code, other.get_json()["code"]) == (409, "IDEMPOTENCY_MISMATCH")
+    assert ana.api("GET", "/api/tickets/1/").get_json()["owed"] == "50.00"
+
+
+def test_tickets_are_listed_and_filtered(unit, ana, fabio, clara, shop):
+    with unit():
+        make_ticket(2, patient_id=2)
+        make_ticket(3, clinic_id=2)
+    pay(ana)
+    page = ana.api("GET", "/api/tickets/").get_json()
+    assert (page["count"], page["next"], page["previous"]) == (2, None, None)
+    for query, ids in (
+        ("owed=true", [2]),
+        ("number=TKT-000001", [1]),
+        ("patient_id=2", [2]),
+        ("search=nunez", [1]),
+        ("appointment_id=2", [2]),
+        ("status=voided", []),
+        ("ordering=number", [1, 2]),
+    ):
+        assert [t["id"] for t in ana.api("GET", f"/api/tickets/?{query}").get_json()["results"]] == ids, query
+    assert [t["id"] for t in fabio.api("GET", "/api/tickets/").get_json()["results"]] == [3]
+    assert [t["id"] for t in clara.api("GET", "/api/tickets/").get_json()["results"]] == [3, 1]
+    assert clara.api("GET", "/api/tickets/2/").status_code == 404
+    for query in ("color=red", "ordering=colour", "date=ayer", "number=x", "status=paid"):
+        assert ana.api("GET", f"/api/tickets/?{query}").status_code == 400, query
+
+
+def test_it_hides_other_clinics(fabio, shop):
+    for method, path, body in (
+        ("GET", "/api/tickets/1/", None),
+        ("POST", "/api/tickets/1/payments/", {"method": "efectivo", "amount": "1"}),
+        ("GET", "/api/till-sessions/1/", None),
+        ("POST", "/api/till-sessions/1/movements/", {"kind": "expense", "amount": "1", "concept": "x"}),
+        ("POST", "/api/till-sessions/1/closing/", {"counted": {"efectivo": "100"}}),
+        ("POST", "/api/till-sessions/", {"till_id": 1}),
+        ("GET", "/api/payment-methods/?clinic_id=1", None),
+    ):
+        assert fabio.api(method, path, body).status_code == 404, path
+    assert fabio.api("GET", "/api/till-sessions/").get_json()["results"] == []
+
+
+def test_it_requires_permissions(bruno, clara, ana, shop):
+    assert pay(bruno).status_code == 403
+    assert pay(clara).status_code == 403
+    assert clara.api("GET", "/api/till-sessions/").status_code == 403
+    assert ana.api("POST", "/api/payments/1/refund/", {"reason": "x"}).status_code == 403
+    assert ana.api("POST", "/api/tickets/1/void/", {"reason": "x"}).status_code == 403
+
+
+def test_refund_and_void(diego, shop):
+    paid = pay(diego).get_json()
+    refused = diego.api("POST", "/api/tickets/1/void/", {"reason": "doble"})
+    assert (refused.status_code, refused.get_json()["code"]) == (409, "TICKET_HAS_PAYMENTS")
+    assert diego.api("POST", f"/api/payments/{paid['id']}/refund/", {"reason": ""}).status_code == 400
+    refund = diego.api("POST", f"/api/payments/{paid['id']}/refund/", {"reason": "no vino"})
+    assert (refund.status_code, refund.get_json()["amount"]) == (201, "-80.00")
+    assert refund.get_json()["ticket"]["payment_state"] == "refunded"
+    again = diego.api("POST", f"/api/payments/{paid['id']}/refund/", {"reason": "no vino"})
+    assert again.get_json()["code"] == "ALREADY_REFUNDED"
+    voided = diego.api("POST", "/api/tickets/1/void/", {"reason": "no vino"}).get_json()
+    assert (voided["status"], voided["payment_state"], voided["owed"]) == ("voided", "voided", "0.00")
+    assert pay(diego).get_json()["code"] == "TICKET_VOIDED"
+
+
+def test_payment_methods(ana):
+    methods = ana.api("GET", "/api/payment-methods/").get_json()["results"]
+    assert [m["code"] for m in methods] == ["efectivo", "yape", "plin", "tarjeta", "transferencia"]
+    assert methods[0] == {"code": "efectivo", "name": "Efectivo", "is_cash": True, "needs_reference": False}
+
+
+def test_a_session_from_opening_to_closing(ana, diego, ticket):
+    opened = ana.api("POST", "/api/till-sessions/", {"opening_float": "100.00"})
+    assert opened.status_code == 201
+    session = opened.get_json()
+    assert (session["status"], session["opening_float"], session["opened_by"]) == ("open", "100.00", "Ana Torres")
+    assert ana.api("POST", "/api/till-sessions/", {"opening_float": "1.00"}).get_json()["code"] == "TILL_ALREADY_OPEN"
+    assert ana.api("POST", "/api/till-sessions/", {"till_id": 1}).get_json()["code"] == "TILL_ALREADY_OPEN"
+    path = f"/api/till-sessions/{session['id']}"
+    moved = ana.api("POST", f"{path}/movements/", {"kind": "expense", "amount": "15.50", "concept": "Taxi"})
+    assert (moved.status_code, moved.get_json()["amount"]) == (201, "-15.50")
+    pay(ana)
+    listed = ana.api("GET", "/api/till-sessions/?status=open").get_json()["results"]
+    assert [s["id"] for s in listed] == [session["id"]]
+    assert ana.api("GET", f"{path}/").get_json()["methods"] is None  # she counts blind
+    expected = diego.api("GET", f"{path}/").get_json()["methods"]
+    assert expected[0] == {"method": "efectivo", "expected": "164.50"}
+    count = {"counted": {"efectivo": "164.50"}, "denominations": {"100": 1, "50": 1, "10": 1, "2": 2, "0.50": 1}}
+    closed = ana.api("POST", f"{path}/closing/", count)
+    assert closed.status_code == 200, closed.text
+    body = closed.get_json()
+    assert (body["status"], body["difference"], body["number"]) == ("closed", "0.00", session["number"])
+    assert body["methods"][0] == {
+        "method": "efectivo",
+        "expected": "164.50",
+        "counted": "164.50",
+        "difference": "0.00",
+    }
+    assert len(body["sha256"]) == 64
+    again = ana.api("POST", f"{path}/closing/", count)
+    assert (again.status_code, again.get_json()["code"]) == (409, "TILL_ALREADY_CLOSED")
+    assert ana.api("GET", "/api/till-sessions/?status=open").get_json()["results"] == []
+
+
+def test_it_rejects_bad_closings(ana, diego, shop):
+    path = "/api/till-sessions/1/closing/"
+    for body, field in (
+        ({"counted": {}}, "counted.efectivo"),
+        ({"counted": {"efectivo": "100", "bitcoin": "1"}}, "counted.bitcoin"),
+        ({"counted": {"efectivo": "99.80"}}, "reason"),
+        ({"denominations": {"3": 1}}, "denominations"),
+        ({"counted": {"efectivo": "100"}, "left_for_tomorrow": "100.01"}, "left_for_tomorrow"),
+    ):
+        answer = ana.api("POST", path, body)
+        assert answer.status_code == 400, answer.text
+        assert list(answer.get_json()["details"]) == [field]
+    assert ana.api("POST", path, {"counted": {"efectivo": "1.001"}}).status_code == 400
+    short = {"counted": {"efectivo": "90.00"}, "reason": "No sé"}
+    assert ana.api("POST", path, short).get_json()["code"] == "APPROVAL_REQUIRED"
+    assert diego.api("POST", "/api/till-sessions/1/approval/").get_json()["approved_by"] == "Diego Rivas"
+    assert ana.api("POST", path, short).get_json()["difference"] == "-10.00"
+
+
+def test_a_clinic_that_does_not_count_blind_shows_what_is_expected(unit, ana, shop):
+    with unit():
+        db.session.execute(update(Clinic).values(blind_close=False))
+    methods = ana.api("GET", "/api/till-sessions/1/").get_json()["methods"]
+    assert methods[0] == {"method": "efectivo", "expected": "100.00"}

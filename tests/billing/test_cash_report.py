@@ -1,0 +1,180 @@
+"""The day's cash against rows that were written straight into the ledger."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, select
+
+from app.billing.models import Movement
+from app.billing.queries import cash
+from app.kernel.db import db
+from app.kernel.errors import Forbidden, Invalid, NotFound
+from app.reports import queries as reports
+from tests.cast import Cast
+from tests.client import Client
+from tests.queries import count_queries
+from tests.reports import ledger
+from tests.reports.ledger import CARD, CASH, DAY, TEN, YAPE
+
+URL = "/api/reports/improved-daily-cash/?date=2026-11-20"
+
+
+@pytest.fixture
+def full_day(app: Flask) -> int:
+    with app.app_context():
+        return ledger.a_full_day()
+
+
+def _of(app: Flask, cast: Cast, day: date = DAY, methods: tuple[str, ...] = ()) -> cash.DailyCash:
+    actor = reports.actor_of(cast.diego_user)
+    return cash.daily_cash(clinic_id=cast.miraflores, day=day, actor=actor, methods=methods)
+
+
+def test_it_has_the_documents_shape(diego: Client, full_day: int) -> None:
+    body = diego.api("GET", URL).get_json()
+    assert body["fecha"] == "2026-11-20"
+    assert body["pagos_detallados"][0] == {
+        "tipo": "cobro",
+        "id": 1,
+        "ticket_number": "TKT-000001",
+        "monto": "80.00",
+        "metodo_pago": "efectivo",
+        "paciente": "Clara Inés Núñez Quispe",
+        "terapeuta": "Bruno Salas",
+        "fecha_pago": "2026-11-20T15:00:00Z",
+        "servicio": "Reflexología podal",
+        "referencia": "",
+        "cajero": "Ana Torres",
+        "sesion": "CJ-2026-000001",
+    }
+    cash_line = next(line for line in body["resumen_por_metodo"] if line["metodo"] == "efectivo")
+    assert (cash_line["cantidad_pagos"], cash_line["total"]) == (2, "114.50")
+    assert (body["total_general"], body["cantidad_total_pagos"]) == ("234.50", 5)
+    assert body["pagos_detallados"][-1]["tipo"] == "devolucion"
+    assert [m["monto"] for m in body["movimientos"]] == ["-15.00", "-30.00"]
+
+
+def test_get_and_post_say_the_same(diego: Client, full_day: int) -> None:
+    posted = diego.api("POST", "/api/reports/improved-daily-cash/", {"date": "2026-11-20"})
+    assert posted.status_code == 200
+    assert posted.get_json() == diego.api("GET", URL).get_json()
+
+
+def test_totals_are_the_ledgers(app: Flask, cast: Cast, full_day: int) -> None:
+    with app.app_context():
+        found = _of(app, cast)
+        paid = db.session.scalar(select(func.sum(Movement.amount_cents)).where(Movement.ticket_id.is_not(None)))
+        assert found.total == paid == 23450
+        assert sum(line.net for line in found.by_method) == found.total
+        assert sum(line.collected for line in found.by_therapist) == found.total
+        assert sum(line.collected for line in found.by_service) == found.total
+        assert (found.by_therapist[-1].key, found.by_therapist[-1].collected) == (None, 6000)
+
+
+def test_the_box_says_what_must_lie_in_it(app: Flask, cast: Cast, full_day: int) -> None:
+    with app.app_context():
+        box = _of(app, cast).box
+        assert (box.opening, box.received, box.change) == (20000, 13450, -2000)
+        assert (box.paid_out, box.deposited) == (-1500, -3000)
+        assert (box.expected, box.counted, box.difference) == (26950, None, None)
+        ledger.close_session(full_day, {CASH: (26950, 26800), YAPE: (6000, 6000)}, reason="faltó vuelto")
+        closed = _of(app, cast)
+        assert (closed.box.counted, closed.box.difference, closed.box.left) == (26800, -150, 20000)
+        assert closed.state == "observed"
+        assert closed.denominations == [(10000, 2), (2000, 5)]
+        assert {line.code: line.difference for line in closed.by_method}["efectivo"] == -150
+
+
+def test_control_figures(app: Flask, cast: Cast, full_day: int) -> None:
+    with app.app_context():
+        control = _of(app, cast).control
+        assert (control.first, control.last, control.issued) == (1, 6, 6)
+        assert [row.number for row in control.voided] == [6]
+        assert (control.debts, control.debts_cents) == (2, 2000 + 8000)
+        assert (control.recovered, control.recovered_cents) == (1, 3450)
+
+
+def test_money_belongs_to_the_local_day_it_was_received_on(app: Flask, cast: Cast) -> None:
+    with app.app_context():
+        session = ledger.open_session()
+        late = datetime(2026, 11, 21, 4, 30, tzinfo=UTC)  # 23:30 in Lima, the 20th
+        ledger.pay(session, ledger.ticket(1000), 1000, at=late)
+        ledger.pay(session, ledger.ticket(2000), 2000, at=late + timedelta(minutes=30))  # midnight: the 21st
+        ledger.pay(session, ledger.ticket(4000, day=date(2026, 11, 25)), 4000, at=TEN)  # a visit still to come
+        assert _of(app, cast).total == 5000
+        assert _of(app, cast, date(2026, 11, 21)).total == 2000
+        assert _of(app, cast, date(2026, 11, 25)).total == 0
+
+
+def test_a_refund_of_a_voided_ticket_is_a_cancellation(app: Flask, cast: Cast, diego: Client) -> None:
+    with app.app_context():
+        session = ledger.open_session()
+        ticket = ledger.ticket(8000, status="voided", voided_at=TEN, void_reason="no vino")
+        ledger.pay(session, ticket, 8000)
+        ledger.pay(session, ticket, -8000)
+    body = diego.api("GET", URL).get_json()
+    assert [line["tipo"] for line in body["pagos_detallados"]] == ["cobro", "anulacion"]
+    assert body["total_general"] == "0.00"
+
+
+def test_methods_narrow_it(app: Flask, cast: Cast, diego: Client, full_day: int) -> None:
+    body = diego.api("GET", URL + "&payment_methods=yape,tarjeta").get_json()
+    assert [line["metodo"] for line in body["resumen_por_metodo"]] == ["yape", "tarjeta"]
+    assert body["total_general"] == "120.00"
+    listed = {"date": "2026-11-20", "payment_methods": ["yape"]}
+    assert diego.api("POST", "/api/reports/improved-daily-cash/", listed).get_json()["total_general"] == "60.00"
+    with app.app_context(), pytest.raises(Invalid):
+        _of(app, cast, methods=("cheque",))
+
+
+def test_an_empty_day_is_a_report_too(diego: Client) -> None:
+    body = diego.api("GET", URL).get_json()
+    assert (body["pagos_detallados"], body["total_general"], body["cantidad_total_pagos"]) == ([], "0.00", 0)
+
+
+def test_only_who_may_read_reports_of_the_clinic(app: Flask, cast: Cast) -> None:
+    with app.app_context():
+        with pytest.raises(Forbidden):
+            cash.daily_cash(clinic_id=cast.miraflores, day=DAY, actor=reports.actor_of(cast.ana_user))
+        with pytest.raises(NotFound):
+            cash.daily_cash(clinic_id=cast.arequipa, day=DAY, actor=reports.actor_of(cast.diego_user))
+
+
+def test_the_other_clinics_money_is_not_in_it(app: Flask, cast: Cast, eva: Client, full_day: int) -> None:
+    with app.app_context():
+        session = ledger.open_session(clinic=2)
+        ledger.pay(session, ledger.ticket(7000, clinic=2), 7000, clinic=2)
+        assert _of(app, cast).total == 23450
+    assert eva.api("GET", URL + "&clinic_id=2").get_json()["total_general"] == "70.00"
+
+
+def test_paid_tickets_are_those_paid_in_full(app: Flask, diego: Client, full_day: int) -> None:
+    body = diego.api("GET", "/api/reports/daily-paid-tickets/?date=2026-11-20").get_json()
+    assert [t["ticket_number"] for t in body["tickets"]] == ["TKT-000001", "TKT-000002"]
+    assert (body["total_general"], body["cantidad_total"]) == ("140.00", 2)
+
+
+def test_a_ticket_paid_in_parts_counts_on_its_last_day(app: Flask, diego: Client) -> None:
+    with app.app_context():
+        session, ticket = ledger.open_session(), ledger.ticket(8000)
+        ledger.pay(session, ticket, 3000, method=CARD, at=TEN - timedelta(days=1))
+        ledger.pay(session, ticket, 5000)
+    paid = diego.api("GET", "/api/reports/daily-paid-tickets/?date=2026-11-20").get_json()["tickets"]
+    assert [(t["monto"], t["cobrado_hoy"]) for t in paid] == [("80.00", "50.00")]
+    assert diego.api("GET", "/api/reports/daily-paid-tickets/?date=2026-11-19").get_json()["tickets"] == []
+
+
+def test_the_summary_has_no_list_of_payments(diego: Client, full_day: int) -> None:
+    body = diego.api("GET", "/api/reports/daily-cash/?date=2026-11-20").get_json()
+    assert "pagos_detallados" not in body
+    assert body["caja"]["esperado"] == "269.50"
+
+
+def test_the_number_of_queries_does_not_grow(app: Flask, diego: Client) -> None:
+    diego.api("GET", "/api/reports/")
+    with app.app_context():
+        ledger.many_payments(60)
+    with count_queries(app) as sent:
+        assert diego.api("GET", URL).get_json()["cantidad_total_pagos"] == 60
+    assert len(sent) == 9, sent  # actor, clinic, methods, ledger, sessions, box, issued, debts, voided

@@ -1,0 +1,305 @@
+"""Pages of tickets and tills, with and without htmx."""
+
+import re
+from datetime import date
+
+import pytest
+from sqlalchemy import select, update
+
+from app.billing import actions
+from app.billing.models import Movement, TillSession
+from app.clinics.models import Clinic
+from app.kernel import clock
+from app.kernel.db import db
+from tests.billing.conftest import make_ticket
+from tests.queries import count_queries
+
+LONG_AGO = date(2026, 1, 5)
+PAGES = ("/till", "/tickets", "/tickets/1", "/tickets/1/payment", "/tickets/1/slip", "/till-sessions/1")
+FORMS = ("/till-sessions/1/closing", "/till-sessions/1/movements")
+
+
+def trigger(answer):
+    return set(answer.headers["HX-Trigger"].replace(",", " ").split())
+
+
+@pytest.fixture
+def shop(ticket, till):
+    """A ticket of today (1) and Ana's open session (1)."""
+
+
+@pytest.mark.parametrize("path", [*PAGES, *FORMS])
+def test_it_works(ana, diego, shop, path):
+    assert ana.get(path).status_code == 200
+    assert diego.get(path).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/payments/1/refund", "/tickets/1/void"])
+def test_taking_back_works_for_supervision_alone(unit, desk, ana, diego, shop, path):
+    with unit():
+        actions.payments.take_payment(1, method="efectivo", amount_cents=100, actor=desk, now=clock.now())
+    assert diego.get(path).status_code == 200
+    assert ana.get(path).status_code == 403
+
+
+@pytest.mark.parametrize("path", [*PAGES, *FORMS])
+def test_it_requires_a_permission(bruno, clara, shop, path):
+    assert bruno.get(path).status_code == 403
+    assert clara.get(path).status_code == 403
+
+
+@pytest.mark.parametrize("path", [*PAGES[2:], *FORMS])
+def test_it_hides_other_clinics(fabio, shop, path):
+    assert fabio.get(path).status_code == 404
+
+
+def test_lists_show_the_own_clinic_only(fabio, shop):
+    assert "TKT-000001" not in fabio.get("/tickets").text
+    assert "Ana Torres" not in fabio.get("/till").text
+    assert fabio.get("/till?clinic_id=1").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "target"),
+    [
+        ("/till", "till"),
+        ("/tickets", "tickets"),
+        ("/tickets/1", "ticket"),
+        ("/tickets/1/payment", "panel"),
+        ("/till-sessions/1", "report"),
+        ("/till-sessions/1/movements", "dialog-body"),
+    ],
+)
+def test_fragment_equals_page_part(ana, shop, path, target):
+    hide = lambda html: re.sub(r'value="[^"]*"', "", html)  # noqa: E731 - tokens differ each time
+    part = hide(ana.fragment(path, f"div#{target}").text).strip()
+    assert part in hide(ana.get(path).text)
+    assert "<html" not in part
+
+
+def test_the_number_of_queries(app, unit, ana, shop):
+    with unit():
+        for number in range(2, 12):
+            make_ticket(number)
+    counts = {}
+    for path in ("/till", "/tickets", "/tickets/1", "/till-sessions/1"):
+        ana.get(path)
+        with count_queries(app) as sent:
+            ana.get(path)
+        counts[path] = len(sent)
+    with count_queries(app) as sent:
+        ana.fragment("/tickets/1/payment", "aside#panel")
+    counts["panel"] = len(sent)
+    assert counts == {"/till": 8, "/tickets": 5, "/tickets/1": 6, "/till-sessions/1": 9, "panel": 7}
+
+
+# ------------------------------------------------------------------ collecting
+
+
+def test_exact_cash_needs_no_typing(ana, shop):
+    panel = ana.fragment("/tickets/1/payment", "aside#panel").text
+    assert re.search(r'name="amount"[^>]*value="80.00"', panel)
+    assert re.search(r'value="efectivo"[^>]*checked', panel)
+    assert re.search(r"<input[^>]*autofocus[^>]*name=\"tendered\"", panel)
+    answer = ana.post_fragment("/tickets/1/payments", {"method": "efectivo", "amount": "80.00", "tendered": ""})
+    assert answer.status_code == 200
+    assert "S/ 0.00" in answer.text
+    assert re.search(r"<button[^>]*data-panel-close autofocus", answer.text)
+    assert {"payment-taken", "visit-changed", "till-changed"} <= trigger(answer)
+
+
+def test_the_change_is_shown_large_and_the_rest_is_offered(ana, shop):
+    form = {"method": "efectivo", "amount": "50", "tendered": "100"}
+    answer = ana.post_fragment("/tickets/1/payments", form, "aside#panel")
+    assert re.search(r'class="change-value">S/ 50.00', answer.text)
+    assert "Cobrar TKT-000001" in answer.text
+    assert "S/ 30.00" in answer.text
+
+
+def test_without_script_a_payment_leads_to_the_ticket(ana, shop):
+    ana.get("/tickets/1/payment")
+    answer = ana.post("/tickets/1/payments", {"method": "yape", "amount": "80.00", "reference": "991"})
+    assert (answer.status_code, answer.location) == (303, "/tickets/1")
+    assert "991" in ana.get("/tickets/1").text
+
+
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [
+        ({"method": "efectivo", "amount": "80.001"}, "dos decimales"),
+        ({"method": "efectivo", "amount": "81"}, "mayor que lo que se debe (S/ 80.00)"),
+        ({"method": "efectivo", "amount": "0"}, "mayor que cero"),
+        ({"method": "efectivo", "amount": "80", "tendered": "10"}, "no alcanza"),
+        ({"method": "tarjeta", "amount": "80"}, "número de operación"),
+        ({"method": "bitcoin", "amount": "80"}, "no existe"),
+        ({"method": "", "amount": "80"}, "Elija un método"),
+        ({"method": "efectivo", "amount": ""}, "Escriba un monto"),
+    ],
+)
+def test_it_rejects_bad_payments_and_keeps_what_was_typed(unit, ana, shop, form, words):
+    answer = ana.post_fragment("/tickets/1/payments", {**form, "reference": form.get("reference", "")}, "aside#panel")
+    assert answer.status_code == 422
+    assert words in answer.text
+    assert f'value="{form["amount"]}' in answer.text
+    with unit():
+        assert db.session.scalar(select(Movement)) is None
+
+
+def test_without_a_till_the_panel_says_where_to_open_one(ana, ticket):
+    assert 'href="/till"' in ana.fragment("/tickets/1/payment", "aside#panel").text
+    answer = ana.post_fragment("/tickets/1/payments", {"method": "efectivo", "amount": "80"}, "aside#panel")
+    assert answer.status_code == 409
+    assert "Abra la caja" in answer.text
+
+
+def test_a_double_click_pays_once(unit, ana, shop):
+    form = {"method": "efectivo", "amount": "30", "submission_id": "once"}
+    first = ana.post_fragment("/tickets/1/payments", form, "aside#panel")
+    second = ana.post_fragment("/tickets/1/payments", form, "aside#panel")
+    assert first.text == second.text
+    assert second.headers["HX-Trigger"] == first.headers["HX-Trigger"]
+    with unit():
+        assert len(db.session.scalars(select(Movement)).all()) == 1
+
+
+def test_older_debts_stand_in_the_panel(unit, ana, shop):
+    with unit():
+        old = make_ticket(2, amount_cents=6000)
+    panel = ana.fragment("/tickets/1/payment", "aside#panel").text
+    assert f"/tickets/{old}/payment" in panel
+    assert "S/ 60.00" in panel
+
+
+# ------------------------------------------------------------------ tickets
+
+
+def test_tickets_are_found_by_number_name_day_and_debt(unit, ana, shop):
+    with unit():
+        make_ticket(2, patient_id=2, amount_cents=0, day=LONG_AGO)
+    today = clock.local_day(clock.now(), "America/Lima").isoformat()
+    for query, found in (
+        ("q=TKT-000001", {"1"}),
+        ("q=2", {"2"}),
+        ("q=nunez", {"1"}),
+        ("q=45678912", {"1"}),
+        (f"day={today}", {"1"}),
+        ("debts=y", {"1"}),
+        ("q=nadie", set()),
+        ("q=%25", set()),
+    ):
+        rows = set(re.findall(r'id="ticket-(\d+)"', ana.get(f"/tickets?{query}").text))
+        assert rows == found, query
+
+
+def test_refund_and_void(diego, shop):
+    form = {"method": "efectivo", "amount": "80"}
+    diego.post_fragment("/tickets/1/payments", form, "aside#panel")
+    refused = diego.post_fragment("/tickets/1/void", {"reason": "error"}, "div#dialog-body")
+    assert (refused.status_code, "tiene pagos" in refused.text) == (409, True)
+    assert diego.post_fragment("/payments/1/refund", {"reason": ""}, "div#dialog-body").status_code == 422
+    answer = diego.post_fragment("/payments/1/refund", {"reason": "no vino"}, "div#dialog-body")
+    assert {"dialog:close", "till-changed"} <= trigger(answer)
+    again = diego.post_fragment("/payments/1/refund", {"reason": "no vino"}, "div#dialog-body")
+    assert (again.status_code, "ya se devolvió" in again.text) == (409, True)
+    assert diego.post_fragment("/tickets/1/void", {"reason": ""}, "div#dialog-body").status_code == 422
+    assert diego.post("/tickets/1/void", {"reason": "no vino"}).location == "/tickets/1"
+    assert "Anulado" in diego.get("/tickets/1").text
+
+
+def test_the_slip_says_which_copy_it_is(ana, shop):
+    assert "VISTA PREVIA" in ana.get("/tickets/1/slip").text
+    assert ana.post("/tickets/1/slip", {"submission_id": "a"}).location == "/tickets/1/slip"
+    original = ana.get("/tickets/1/slip").text
+    assert "VISTA PREVIA" not in original
+    assert "COPIA" not in original
+    ana.post("/tickets/1/slip", {"submission_id": "b"})
+    assert "COPIA 1" in ana.get("/tickets/1/slip").text
+
+
+# ------------------------------------------------------------------ the till
+
+
+def test_a_till_is_opened_with_what_the_last_one_left(unit, desk, ana, till):
+    assert "Abrir caja" not in ana.get("/till").text
+    with unit():
+        actions.tills.close_till(till, counted={"efectivo": 10000}, actor=desk, now=clock.now())
+    page = ana.get("/till").text
+    assert re.search(r'name="opening_float"[^>]*value="100.00"', page)
+    answer = ana.post("/till-sessions", {"till_id": "1", "opening_float": "90.50", "clinic_id": "1"})
+    assert answer.location == "/till"
+    assert re.search(r"CJ-\d{4}-000002", ana.get("/till").text)
+
+
+def test_it_rejects_bad_openings(ana, fabio):
+    for form in ({"till_id": "1", "opening_float": "x"}, {"till_id": "1"}, {"till_id": "2", "opening_float": "1"}):
+        answer = ana.post("/till-sessions", form)
+        assert answer.status_code == 422
+    assert fabio.post("/till-sessions", {"till_id": "1", "opening_float": "1"}).status_code == 422
+
+
+def test_movements_of_cash(ana, shop):
+    form = {"kind": "expense", "amount": "15.50", "concept": "Taxi", "beneficiary": "", "voucher_number": "B001-7"}
+    answer = ana.post_fragment("/till-sessions/1/movements", form, "div#dialog-body")
+    assert {"till-changed", "dialog:close"} <= trigger(answer)
+    assert "-S/ 15.50" in ana.get("/till").text
+    bad = ana.post_fragment("/till-sessions/1/movements", {**form, "concept": "", "amount": "-1"}, "div#dialog-body")
+    assert bad.status_code == 422
+    assert "Escriba el concepto" in bad.text
+    assert (
+        ana.post_fragment("/till-sessions/1/movements", {**form, "kind": "payment"}, "div#dialog-body").status_code
+        == 422
+    )
+
+
+def test_the_desk_counts_blind_and_supervision_does_not(unit, ana, diego, shop):
+    ana.post_fragment("/tickets/1/payments", {"method": "efectivo", "amount": "80"}, "aside#panel")
+    for path in ("/till", "/till-sessions/1", "/till-sessions/1/closing"):
+        assert "S/ 180.00" not in ana.get(path).text, path
+        assert "S/ 180.00" in diego.get(path).text, path
+    assert "PARCIAL – sin valor de cierre" in diego.get("/till-sessions/1").text
+    with unit():
+        db.session.execute(update(Clinic).values(blind_close=False))
+    assert "S/ 180.00" in ana.get("/till").text
+
+
+def test_closing_counts_and_shows_the_z(unit, ana, shop):
+    ana.post_fragment("/tickets/1/payments", {"method": "efectivo", "amount": "80"}, "aside#panel")
+    form = {"counted_efectivo": "180.00", "pieces_10000": "1", "pieces_5000": "1", "pieces_1000": "3"}
+    answer = ana.post("/till-sessions/1/closing", form)
+    assert (answer.status_code, answer.location) == (303, "/till-sessions/1")
+    report = ana.get("/till-sessions/1").text
+    assert re.search(r"Reporte Z CJ-\d{4}-000001", report)
+    assert "PARCIAL" not in report
+    assert "S/ 180.00" in report
+    with unit():
+        assert db.session.get_one(TillSession, 1).snapshot_sha256 in report
+    again = ana.post("/till-sessions/1/closing", form)
+    assert (again.status_code, "ya se cerró" in again.text) == (409, True)
+    assert ana.get("/till-sessions/1/closing").location == "/till-sessions/1"
+
+
+def test_it_rejects_bad_counts_and_keeps_what_was_typed(ana, shop):
+    for form, words in (
+        ({"counted_efectivo": ""}, "Cuente lo cobrado"),
+        ({"counted_efectivo": "diez"}, "dos decimales"),
+        ({"counted_efectivo": "100", "pieces_100": "7"}, "No coincide con la suma"),
+        ({"counted_efectivo": "99.90", "reason": ""}, "Explique la diferencia"),
+    ):
+        answer = ana.post("/till-sessions/1/closing", form)
+        assert answer.status_code == 422
+        assert words in answer.text
+        assert re.search(rf'name="counted_efectivo"[^>]*value="{form["counted_efectivo"]}', answer.text)
+
+
+def test_a_supervisor_approves_a_difference_from_their_own_page(ana, diego, shop):
+    form = {"counted_efectivo": "90", "reason": "Falta un billete"}
+    refused = ana.post("/till-sessions/1/closing", form)
+    assert (refused.status_code, "supervisión" in refused.text) == (409, True)
+    assert ana.post("/till-sessions/1/approval").status_code == 403
+    assert "Autorizar cierre" in diego.get("/till").text
+    assert diego.post("/till-sessions/1/approval").location == "/till-sessions/1"
+    assert ana.post("/till-sessions/1/closing", form).location == "/till-sessions/1"
+    report = ana.get("/till-sessions/1").text
+    assert "Diego Rivas" in report
+    assert "Falta un billete" in report
+    assert "-S/ 10.00" in report

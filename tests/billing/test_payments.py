@@ -1,0 +1,169 @@
+"""Payments and refunds: the ledger, its locks and its guards."""
+
+import pytest
+from sqlalchemy import delete, insert, select, text, update
+from sqlalchemy.exc import DBAPIError
+
+from app.billing import actions, queries, rules
+from app.billing.models import Movement
+from app.kernel.db import db
+from app.kernel.errors import Forbidden, Invalid, NotFound
+from app.kernel.outbox import EventRow
+from tests.billing.conftest import NOW, add_till, make_ticket
+
+
+def pay(ticket, actor, **more):
+    return actions.payments.take_payment(ticket, **{"method": "efectivo", **more}, actor=actor, now=NOW)
+
+
+def state(ticket, actor):
+    found = queries.tickets.ticket(ticket, actor=actor)
+    return found["state"], found["paid_cents"], found["owed_cents"]
+
+
+def test_cash_keeps_amount_tendered_and_change_apart(unit, desk, ticket, till):
+    with unit():
+        payment = pay(ticket, desk, tendered_cents=10000)
+    with unit():
+        row = db.session.scalar(select(Movement))
+        assert (row.amount_cents, row.tendered_cents, row.change_cents) == (8000, 10000, 2000)
+        assert (row.session_id, row.received_by, row.received_at) == (till, desk.user_id, NOW)
+        assert payment.change_cents == 2000
+        assert state(ticket, desk) == ("paid", 8000, 0)
+        fact = db.session.scalar(select(EventRow).where(EventRow.type == "billing.payment.taken.v1"))
+        assert (fact.clinic_id, fact.patient_id, fact.data["payment_id"]) == (1, 1, payment.id)
+        assert "service_day" in fact.data
+
+
+def test_a_ticket_is_paid_in_parts_by_several_methods(unit, desk, ticket, till):
+    with unit():
+        pay(ticket, desk, amount_cents=3000)
+        assert state(ticket, desk) == ("partial", 3000, 5000)
+        pay(ticket, desk, method="Yape", reference="00912")
+        assert state(ticket, desk) == ("paid", 8000, 0)
+        with pytest.raises(actions.payments.NothingOwed):
+            pay(ticket, desk, amount_cents=1)
+
+
+def test_bad_payments_are_refused_with_their_reason(unit, desk, ticket, till):
+    with unit():
+        for more, refusal in (
+            ({"amount_cents": 8001}, rules.PaysTooMuch),
+            ({"amount_cents": -1}, Invalid),
+            ({"tendered_cents": 100}, Invalid),
+            ({"method": "bitcoin"}, rules.UnknownMethod),
+            ({"method": "yape"}, Invalid),
+            ({"method": "yape", "reference": "1", "tendered_cents": 9000}, Invalid),
+        ):
+            with pytest.raises(refusal):
+                pay(ticket, desk, **more)
+        assert db.session.scalar(select(Movement)) is None
+
+
+def test_no_payment_without_an_open_till(unit, desk, ticket):
+    with unit(), pytest.raises(actions.payments.NoOpenTill) as refused:
+        pay(ticket, desk)
+    assert refused.value.details == {"next": "/till"}
+
+
+def test_no_payment_on_a_voided_ticket(unit, desk, supervisor, ticket, till):
+    with unit():
+        actions.tickets.void_ticket(ticket, reason="doble", actor=supervisor, now=NOW)
+        with pytest.raises(actions.payments.TicketVoided):
+            pay(ticket, desk)
+
+
+def test_strangers_do_not_find_the_ticket(unit, stranger, ticket, till):
+    with unit(), pytest.raises(NotFound):
+        pay(ticket, stranger)
+
+
+def test_the_own_session_takes_the_payment(unit, desk, supervisor, ticket, till):
+    with unit():
+        second = add_till()
+        own = actions.tills.open_till(second, opening_float_cents=0, actor=supervisor, now=NOW)
+        assert pay(ticket, supervisor, amount_cents=100).session_id == own
+        assert pay(ticket, desk, amount_cents=100).session_id == till
+
+
+def test_a_refund_is_a_new_line_in_the_session_open_now(unit, desk, supervisor, ticket, till):
+    with unit():
+        payment = pay(ticket, desk)
+        close(till, desk, 18000)
+        now_open = actions.tills.open_till(1, opening_float_cents=18000, actor=desk, now=NOW)
+    with unit():
+        taken_back = actions.payments.refund_payment(payment.id, reason="no vino", actor=supervisor, now=NOW)
+        assert (taken_back.session_id, taken_back.amount_cents) == (now_open, -8000)
+        assert state(ticket, desk) == ("refunded", 0, 8000)
+        with pytest.raises(actions.payments.AlreadyRefunded):
+            actions.payments.refund_payment(payment.id, reason="otra vez", actor=supervisor, now=NOW)
+        with pytest.raises(NotFound):  # a refund is not refunded
+            actions.payments.refund_payment(taken_back.id, reason="otra vez", actor=supervisor, now=NOW)
+
+
+def close(session, actor, cents):
+    actions.tills.close_till(session, counted={"efectivo": cents}, actor=actor, now=NOW)
+
+
+def test_the_desk_does_not_refund_or_void(unit, desk, ticket, till):
+    with unit():
+        payment = pay(ticket, desk)
+        with pytest.raises(Forbidden):
+            actions.payments.refund_payment(payment.id, reason="x", actor=desk, now=NOW)
+        with pytest.raises(Forbidden):
+            actions.tickets.void_ticket(ticket, reason="x", actor=desk, now=NOW)
+
+
+def test_a_ticket_with_payments_is_not_voided(unit, desk, supervisor, ticket, till):
+    with unit():
+        pay(ticket, desk, amount_cents=100)
+        with pytest.raises(actions.tickets.HasPayments):
+            actions.tickets.void_ticket(ticket, reason="x", actor=supervisor, now=NOW)
+        assert not actions.tickets.void_ticket_of(1, reason="Cancelada", actor=desk, now=NOW)
+        assert queries.tickets.has_payments(1)
+
+
+def test_what_is_owed_in_other_tickets_stands_beside(unit, desk, ticket, till):
+    with unit():
+        old = make_ticket(2, amount_cents=6000)
+        make_ticket(3, patient_id=2)
+        shown = queries.tickets.ticket(ticket, actor=desk)
+        assert [d["id"] for d in queries.tickets.other_debts(shown, actor=desk)] == [old]
+
+
+# ------------------------------------------------------------------ the database by itself
+
+
+def test_the_ledger_is_append_only(unit, desk, ticket, till):
+    with unit():
+        pay(ticket, desk)
+    for statement in (update(Movement).values(amount_cents=1), delete(Movement)):
+        with pytest.raises(DBAPIError, match="append-only"), unit():
+            db.session.execute(statement)
+
+
+def test_plain_sql_cannot_overpay_a_ticket(unit, desk, ticket, till):
+    with unit():
+        pay(ticket, desk, amount_cents=7000)
+    with pytest.raises(DBAPIError, match="paid between nothing and its amount"), unit():
+        db.session.execute(insert(Movement), _line(till, ticket, 1001))
+    with unit():
+        db.session.execute(insert(Movement), _line(till, ticket, 1000))
+
+
+def test_a_ticket_is_never_deleted(unit, ticket):
+    with pytest.raises(DBAPIError, match="never deleted"), unit():
+        db.session.execute(text("DELETE FROM ticket"))
+
+
+def _line(session, ticket, cents):
+    return {
+        "clinic_id": 1,
+        "session_id": session,
+        "kind": "payment",
+        "method_id": 1,
+        "amount_cents": cents,
+        "ticket_id": ticket,
+        "received_at": NOW,
+        "received_by": 1,
+    }

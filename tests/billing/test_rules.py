@@ -1,0 +1,142 @@
+"""Decisions about money, on values alone."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.billing import rules
+from app.kernel.errors import Invalid
+
+CENTS = st.integers(min_value=0, max_value=10_000_000)
+CASH = rules.Method(1, "efectivo", "Efectivo", is_cash=True, needs_reference=False)
+YAPE = rules.Method(2, "yape", "Yape", is_cash=False, needs_reference=True)
+
+
+def figure(method_id=1, code="efectivo", **parts):
+    return rules.MethodFigures(method_id, code, code.title(), is_cash=code == "efectivo", **parts)
+
+
+@given(amount=CENTS, extra=CENTS)
+def test_change_is_what_was_handed_over_less_the_amount(amount, extra):
+    tendered, change = rules.change_of(CASH, amount_cents=amount, tendered_cents=amount + extra)
+    assert tendered - change == amount
+    assert change == extra
+
+
+def test_nothing_named_is_exact_cash():
+    assert rules.change_of(CASH, amount_cents=8000, tendered_cents=None) == (8000, 0)
+
+
+def test_too_little_cash_and_tendered_without_cash_are_refused():
+    with pytest.raises(Invalid):
+        rules.change_of(CASH, amount_cents=8000, tendered_cents=7990)
+    with pytest.raises(Invalid):
+        rules.change_of(YAPE, amount_cents=8000, tendered_cents=10000)
+    assert rules.change_of(YAPE, amount_cents=8000, tendered_cents=None) == (None, 0)
+
+
+def test_the_amount_is_what_is_owed_or_less():
+    assert rules.check_amount(None, owed_cents=8000) == 8000
+    assert rules.check_amount(5000, owed_cents=8000) == 5000
+    with pytest.raises(rules.PaysTooMuch) as refused:
+        rules.check_amount(8001, owed_cents=8000)
+    assert refused.value.details == {"owed": "80.00"}
+    with pytest.raises(Invalid):
+        rules.check_amount(0, owed_cents=8000)
+
+
+def test_a_reference_is_asked_for_by_the_method():
+    assert rules.check_reference(CASH, "") == ""
+    assert rules.check_reference(YAPE, " 00123 ") == "00123"
+    with pytest.raises(Invalid):
+        rules.check_reference(YAPE, "  ")
+
+
+@given(CENTS, CENTS, CENTS, CENTS, CENTS)
+def test_expected_is_float_and_everything_in_less_everything_out(opening, payments, refunds, in_, out):
+    found = figure(opening_cents=opening, payments_cents=payments, refunds_cents=refunds, in_cents=in_, out_cents=out)
+    assert found.expected_cents == opening + payments - refunds + in_ - out
+    assert found.expected_cents - found.opening_cents - in_ + out == found.net_cents
+
+
+@given(st.dictionaries(st.sampled_from(rules.DENOMINATIONS), st.integers(0, 500)))
+def test_pieces_sum_to_their_value(pieces):
+    assert rules.count_cash(pieces) == sum(value * number for value, number in pieces.items())
+
+
+@pytest.mark.parametrize("pieces", [{300: 1}, {20000: -1}])
+def test_money_that_does_not_exist_is_refused(pieces):
+    with pytest.raises(Invalid):
+        rules.count_cash(pieces)
+
+
+def test_counts_stand_beside_what_was_expected():
+    figures = [figure(opening_cents=10000), figure(2, "yape", payments_cents=8000), figure(3, "plin")]
+    counts = rules.counts_of(figures, {"yape": 8000}, {5000: 2})
+    assert [(c.expected_cents, c.counted_cents) for c in counts] == [(10000, 10000), (8000, 8000), (0, 0)]
+
+
+@pytest.mark.parametrize(
+    ("counted", "pieces", "wrong"),
+    [
+        ({"yape": 8000}, None, "counted.efectivo"),
+        ({"efectivo": 0}, None, "counted.yape"),
+        ({"efectivo": 1, "yape": 0}, {100: 1}, "counted.efectivo"),
+        ({"efectivo": -1, "yape": 0}, None, "counted.efectivo"),
+        ({"efectivo": 0, "yape": 0, "bitcoin": 1}, None, "counted.bitcoin"),
+    ],
+)
+def test_a_count_with_gaps_says_where(counted, pieces, wrong):
+    with pytest.raises(Invalid) as refused:
+        rules.counts_of([figure(), figure(2, "yape", payments_cents=8000)], counted, pieces)
+    assert list(refused.value.details) == [wrong]
+
+
+def test_a_difference_needs_a_reason_and_above_the_limit_an_approval():
+    short = [rules.Count(1, 10000, 9950)]
+    assert rules.check_closing([rules.Count(1, 10000, 10000)], reason="", limit_cents=0, is_approved=False) == 0
+    with pytest.raises(rules.ReasonMissing):
+        rules.check_closing(short, reason=" ", limit_cents=50, is_approved=True)
+    assert rules.check_closing(short, reason="vuelto", limit_cents=50, is_approved=False) == -50
+    with pytest.raises(rules.ApprovalNeeded):
+        rules.check_closing(short, reason="vuelto", limit_cents=49, is_approved=False)
+    assert rules.check_closing(short, reason="vuelto", limit_cents=49, is_approved=True) == -50
+
+
+def test_a_surplus_elsewhere_does_not_hide_what_is_missing():
+    swapped = [rules.Count(1, 10000, 9000), rules.Count(2, 5000, 6000)]
+    with pytest.raises(rules.ApprovalNeeded):
+        rules.check_closing(swapped, reason="cruzado", limit_cents=50, is_approved=False)
+
+
+def test_what_stays_is_at_most_what_was_counted():
+    assert rules.left_over(None, counted_cash_cents=500) == 500
+    assert rules.left_over(200, counted_cash_cents=500) == 200
+    for wrong in (501, -1):
+        with pytest.raises(Invalid):
+            rules.left_over(wrong, counted_cash_cents=500)
+
+
+@pytest.mark.parametrize(
+    ("paid", "refunded", "status", "state"),
+    [
+        (0, 0, "open", "none"),
+        (1, 0, "open", "partial"),
+        (8000, 0, "open", "paid"),
+        (0, 8000, "open", "refunded"),
+        (3000, 5000, "open", "partial"),
+        (0, 0, "voided", "voided"),
+    ],
+)
+def test_the_state_of_a_ticket_is_computed(paid, refunded, status, state):
+    found = rules.payment_state(amount_cents=8000, paid_cents=paid, refunded_cents=refunded, status=status)
+    assert found == state
+
+
+def test_the_seal_follows_every_figure_and_no_order():
+    one = {"b": 1, "a": datetime(2026, 11, 20, 15, tzinfo=UTC)}
+    same = {"a": datetime(2026, 11, 20, 15, tzinfo=UTC), "b": 1}
+    assert rules.canonical(one) == rules.canonical(same) == '{"a":"2026-11-20T15:00:00Z","b":1}'
+    assert rules.seal(rules.canonical(one)) != rules.seal(rules.canonical({**one, "b": 2}))
