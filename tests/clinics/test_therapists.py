@@ -1,0 +1,160 @@
+"""Who treats, as admins and supervisors change it."""
+
+import re
+
+import pytest
+from flask import Flask
+from sqlalchemy import insert, select
+
+from app.clinics import queries
+from app.clinics.models import Specialty, Therapist, therapist_service, therapist_specialty
+from app.identity.models import Membership, User
+from app.kernel.db import db
+from tests.cast import Cast
+from tests.client import Client
+from tests.queries import count_queries
+
+NEW = {
+    "given_names": "Julia Rosa",
+    "surnames": "Ponce Díaz",
+    "licence_number": "CTMP 4521",
+    "specialty_ids": ["1", "2"],
+    "service_ids": ["1", "3"],
+}
+
+
+def links(app: Flask, therapist_id: int) -> tuple[set[int], set[int]]:
+    with app.app_context():
+        return (
+            set(
+                db.session.scalars(
+                    select(therapist_specialty.c.specialty_id).where(therapist_specialty.c.therapist_id == therapist_id)
+                )
+            ),
+            set(
+                db.session.scalars(
+                    select(therapist_service.c.service_id).where(therapist_service.c.therapist_id == therapist_id)
+                )
+            ),
+        )
+
+
+def test_it_works(eva: Client, app: Flask) -> None:
+    listed = eva.get("/admin/therapists").text
+    assert "Salas Rojas, Bruno" in listed
+    assert "Flores Quispe, Inés" in listed
+    assert eva.get("/admin/therapists/new").status_code == 200
+    answer = eva.post("/admin/therapists", NEW)
+    assert answer.location == "/admin/therapists/4/hours"
+    with app.app_context():
+        julia = db.session.get_one(Therapist, 4)
+    assert (julia.display_name, julia.licence_number) == ("Julia Ponce", "CTMP 4521")
+    assert links(app, 4) == ({1, 2}, {1, 3})
+    changed = {**NEW, "display_name": "Julia P.", "specialty_ids": "2", "service_ids": "1"}
+    assert eva.post("/admin/therapists/4", changed).status_code == 303
+    assert links(app, 4) == ({2}, {1})
+    assert "Julia P." in eva.get("/admin/therapists/4").text
+
+
+def test_a_supervisor_manages_the_therapists_of_the_clinic(diego: Client, app: Flask) -> None:
+    listed = diego.get("/admin/therapists").text
+    assert "Bruno" in listed
+    assert "Inés" not in listed
+    assert diego.post("/admin/therapists", {**NEW, "service_ids": "1"}).status_code == 303
+    assert diego.post("/admin/therapists", {**NEW, "service_ids": "3"}).status_code == 422  # of Arequipa
+
+
+def test_services_of_other_clinics_stay(diego: Client, app: Flask, cast: Cast) -> None:
+    with app.app_context():
+        db.session.execute(insert(therapist_service).values(therapist_id=cast.bruno, service_id=cast.massage))
+        db.session.commit()
+    form = {"given_names": "Bruno", "surnames": "Salas Rojas", "service_ids": "1"}
+    assert diego.post(f"/admin/therapists/{cast.bruno}", form).status_code == 303
+    assert links(app, cast.bruno) == (set(), {cast.reflexology, cast.massage})
+    answer = diego.post(f"/admin/therapists/{cast.bruno}/retirement")
+    assert answer.status_code == 400
+    assert "sede que usted no administra" in answer.text
+
+
+def test_they_leave_and_come_back(eva: Client, app: Flask, cast: Cast) -> None:
+    assert eva.post(f"/admin/therapists/{cast.bruno}/retirement").status_code == 303
+    with app.app_context():
+        assert [t.name for t in queries.therapists_of(1)] == ["Hugo Paredes"]
+        assert not queries.therapist(cast.bruno).is_active
+        assert not queries.offers(cast.bruno, cast.reflexology)
+    assert "Salas Rojas, Bruno" not in eva.get("/admin/therapists").text
+    assert "Salas Rojas, Bruno" in eva.get("/admin/therapists?retired=1").text
+    assert "Está retirado" in eva.get(f"/admin/therapists/{cast.bruno}").text
+    assert eva.post(f"/admin/therapists/{cast.bruno}/restoration").status_code == 303
+    with app.app_context():
+        assert queries.offers(cast.bruno, cast.reflexology)
+
+
+def test_an_account_comes_with_the_role_in_their_clinics(eva: Client, app: Flask, cast: Cast) -> None:
+    path = f"/admin/therapists/{cast.ines}/account"
+    answer = eva.post(path, {"email": "ines@example.com"})
+    assert answer.status_code == 303, answer.text
+    password = re.search(r'id="temporary-password">([^<]+)<', eva.get(answer.location).text).group(1)
+    Client(app).sign_in("ines@example.com", password)
+    with app.app_context():
+        user = db.session.scalar(select(User).where(User.email == "ines@example.com"))
+        roles = db.session.execute(select(Membership.clinic_id, Membership.role).where(Membership.user_id == user.id))
+        assert [tuple(row) for row in roles] == [(cast.arequipa, "therapist")]
+    assert user.therapist_id == cast.ines
+    assert "ines@example.com" in eva.get(f"/admin/therapists/{cast.ines}").text
+    assert eva.post(path, {"email": "otra@example.com"}).status_code == 422
+    bruno = eva.post(f"/admin/therapists/{cast.bruno}/account", {"email": ""})
+    assert bruno.status_code == 422
+
+
+@pytest.mark.parametrize("path", ["/admin/therapists", "/admin/therapists/new", "/admin/therapists/1"])
+def test_it_requires_therapist_manage(path: str, ana: Client, bruno: Client, clara: Client) -> None:
+    assert [who.get(path).status_code for who in (ana, bruno, clara)] == [403, 403, 403]
+
+
+@pytest.mark.parametrize("path", ["therapists", "therapists/1", "therapists/1/retirement", "specialties"])
+def test_writing_requires_therapist_manage(path: str, ana: Client) -> None:
+    assert ana.post(f"/admin/{path}", NEW).status_code == 403
+
+
+def test_an_account_requires_user_manage(diego: Client) -> None:
+    assert diego.post("/admin/therapists/1/account", {"email": "x@example.com"}).status_code == 403
+
+
+def test_it_hides_other_clinics(eva: Client, diego: Client, neighbours: int, cast: Cast) -> None:
+    assert "Vera" not in eva.get("/admin/therapists").text
+    for who, foreign in ((eva, neighbours), (diego, cast.ines)):
+        assert who.get(f"/admin/therapists/{foreign}").status_code == 404
+        for verb in ("", "/retirement", "/restoration"):
+            assert who.post(f"/admin/therapists/{foreign}{verb}", NEW).status_code == 404
+    assert eva.post(f"/admin/therapists/{neighbours}/account", {"email": "v@example.com"}).status_code == 404
+
+
+def test_it_rejects_bad_input(eva: Client, neighbours: int) -> None:
+    answer = eva.post("/admin/therapists", {**NEW, "given_names": "", "surnames": " "})
+    assert answer.status_code == 422
+    assert "Escriba los nombres." in answer.text
+    assert "CTMP 4521" in answer.text
+    assert eva.post("/admin/therapists", {**NEW, "service_ids": str(neighbours)}).status_code == 422
+    assert eva.post("/admin/therapists", {**NEW, "specialty_ids": str(neighbours)}).status_code == 422
+
+
+def test_specialties_are_added_once(eva: Client, app: Flask) -> None:
+    for _twice in range(2):
+        assert eva.post("/admin/specialties", {"name": "Psicología"}).status_code == 303
+    with app.app_context():
+        assert db.session.scalars(select(Specialty.name).where(Specialty.name == "Psicología")).all() == ["Psicología"]
+    assert "Psicología" in eva.get("/admin/therapists").text
+
+
+def test_fragment_equals_page_part(eva: Client) -> None:
+    part = eva.fragment("/admin/therapists?q=salas", "div#therapists").text.strip()
+    assert "Bruno" in part
+    assert "Hugo" not in part
+    assert part in eva.get("/admin/therapists?q=salas").text
+
+
+def test_the_list_takes_few_queries(eva: Client, app: Flask) -> None:
+    with count_queries(app) as sent:
+        eva.fragment("/admin/therapists", "div#therapists")
+    assert len(sent) == 5  # the actor, therapists, their specialties, their services, all specialties
