@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Select, and_, case, column, false, func, or_, select, table
+from sqlalchemy import Integer, Select, String, and_, bindparam, case, column, func, or_, select, table
 from sqlalchemy.sql.elements import ColumnElement
 
 from app.clinics.models import Organization, Ubigeo
@@ -17,6 +18,7 @@ from app.kernel.words import N_
 from app.patients import permissions, rules
 from app.patients.models import Patient
 
+PEOPLE = Patient.__table__.c
 # scheduling stands above; whose patient somebody is can be read from its table all the same
 _APPOINTMENT = table(
     "appointment", column("patient_id"), column("therapist_id"), column("status"), column("starts_at", UtcDateTime)
@@ -24,35 +26,59 @@ _APPOINTMENT = table(
 _AHEAD = ("proposed", "pending", "booked", "arrived", "checked-in")
 
 _ROW = (
-    Patient.id,
-    Patient.full_name,
-    Patient.given_names,
-    Patient.paternal_surname,
-    Patient.maternal_surname,
-    Patient.document_type,
-    Patient.document_number,
-    Patient.birth_date,
-    Patient.sex,
-    Patient.phone,
-    Patient.email,
+    PEOPLE.id,
+    PEOPLE.full_name,
+    PEOPLE.given_names,
+    PEOPLE.paternal_surname,
+    PEOPLE.maternal_surname,
+    PEOPLE.document_type,
+    PEOPLE.document_number,
+    PEOPLE.birth_date,
+    PEOPLE.sex,
+    PEOPLE.phone,
+    PEOPLE.email,
 )
 _CARD = (
-    Patient.id,
-    Patient.full_name,
-    *(getattr(Patient, name) for name in rules.FIELDS),
-    Patient.version,
-    Patient.created_at,
-    Patient.deleted_at,
+    PEOPLE.id,
+    PEOPLE.full_name,
+    *(PEOPLE[name] for name in rules.FIELDS),
+    PEOPLE.version,
+    PEOPLE.created_at,
+    PEOPLE.deleted_at,
     Ubigeo.district,
     Ubigeo.province,
     Ubigeo.region,
 )
-ORDERINGS: Mapping[str, ColumnElement[Any]] = {
-    "full_name": Patient.search_text.expression,
-    "birth_date": Patient.birth_date.expression,
-    "created_at": Patient.created_at.expression,
-    "id": Patient.id.expression,
+ORDERINGS = {
+    name: PEOPLE["search_text" if name == "full_name" else name]
+    for name in ("full_name", "birth_date", "created_at", "id")
 }
+
+_organization = PEOPLE.organization_id == bindparam("organization_id", type_=Integer)
+_themselves = PEOPLE.id == bindparam("own_patient_id", type_=Integer)
+_treated = select(_APPOINTMENT.c.patient_id).where(
+    _APPOINTMENT.c.therapist_id == bindparam("own_therapist_id", type_=Integer)
+)
+# Whom an actor may find. Statements are built once per scope and take the actor as parameters.
+_SCOPES = {
+    "organization": _organization,
+    "treated": and_(_organization, or_(_themselves, PEOPLE.id.in_(_treated))),
+    "own": and_(_organization, _themselves),
+}
+
+
+def _scope(actor: Actor) -> str:
+    if can(actor, permissions.READ_ALL):
+        return "organization"
+    return "treated" if can(actor, permissions.READ) else "own"
+
+
+def _who(actor: Actor) -> dict[str, int]:
+    return {
+        "organization_id": actor.organization_id,
+        "own_patient_id": actor.patient_id or 0,
+        "own_therapist_id": actor.therapist_id or 0,
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,25 +89,13 @@ class Found:
     count: int
 
 
-def visible_to(actor: Actor) -> ColumnElement[bool]:
-    """Whom an actor may find: the organization, their own patients, or themselves."""
-    organization = Patient.organization_id == actor.organization_id
-    if can(actor, permissions.READ_ALL):
-        return organization
-    themselves = Patient.id == (actor.patient_id or 0)
-    if not can(actor, permissions.READ):
-        return and_(organization, themselves)
-    treated = select(_APPOINTMENT.c.patient_id).where(_APPOINTMENT.c.therapist_id == (actor.therapist_id or 0))
-    return and_(organization, or_(themselves, Patient.id.in_(treated)))
-
-
 def search(text: str, *, actor: Actor, limit: int = 20) -> list[dict[str, Any]]:
     """The people whose names, document or phones begin with every word of ``text``, in any order.
 
     Accents and capitals do not matter; names that begin with the first word come first. Without text,
     everybody by name.
     """
-    return _rows(_search(text, actor, None).limit(limit))
+    return _rows(text, actor, size=limit)
 
 
 def page(text: str, *, actor: Actor, number: int = 1, size: int = 20, ordering: str | None = None) -> Found:
@@ -89,37 +103,58 @@ def page(text: str, *, actor: Actor, number: int = 1, size: int = 20, ordering: 
 
     Raises Invalid for an unknown ordering.
     """
-    offset = (number - 1) * size
-    rows = _rows(_search(text, actor, ordering).limit(size + 1).offset(offset))
+    skip = (number - 1) * size
+    rows = _rows(text, actor, size=size + 1, skip=skip, ordering=ordering)
     if len(rows) <= size and (rows or number == 1):
-        return Found(rows, offset + len(rows))
-    everybody = select(func.count()).select_from(Patient).where(*_conditions(rules.sought(text), text, actor))
-    return Found(rows[:size], db.session.scalar(everybody) or 0)
-
-
-def _rows(statement: Select[Any]) -> list[dict[str, Any]]:
-    return [dict(row) for row in db.session.execute(statement).mappings()]
-
-
-def _search(text: str, actor: Actor, ordering: str | None) -> Select[Any]:
+        return Found(rows, skip + len(rows))
     wanted = rules.sought(text)
-    statement = select(*_ROW).where(*_conditions(wanted, text, actor))
-    if ordering is not None:
-        by = ORDERINGS.get(ordering.removeprefix("-"))
-        if by is None:
-            raise Invalid({"ordering": N_("Este orden no existe.")})
-        return statement.order_by(by.desc() if ordering.startswith("-") else by.asc(), Patient.id)
-    if wanted:
-        begins = Patient.search_text.startswith(f" {wanted[0]}", autoescape=True)
-        statement = statement.order_by(case((begins, 0), else_=1))
-    return statement.order_by(Patient.search_text, Patient.id)
-
-
-def _conditions(wanted: list[str], text: str, actor: Actor) -> list[ColumnElement[bool]]:
     if text.strip() and not wanted:
-        return [false()]  # "%" is no word: it finds nobody, not everybody
-    matches = (Patient.search_text.contains(f" {word}", autoescape=True) for word in wanted)
-    return [visible_to(actor), Patient.deleted_at.is_(None), *matches]
+        return Found([], 0)
+    count = db.session.execute(_count(_scope(actor), len(wanted)), _who(actor) | _patterns(wanted)).scalar_one()
+    return Found(rows[:size], count)
+
+
+def _rows(text: str, actor: Actor, *, size: int, skip: int = 0, ordering: str | None = None) -> list[dict[str, Any]]:
+    if ordering is not None and ordering.removeprefix("-") not in ORDERINGS:
+        raise Invalid({"ordering": N_("Este orden no existe.")})
+    wanted = rules.sought(text)
+    if text.strip() and not wanted:
+        return []  # "%" is no word: it finds nobody, not everybody
+    values = _who(actor) | _patterns(wanted) | {"size": size, "skip": skip}
+    found = db.session.execute(_search(_scope(actor), len(wanted), ordering), values)
+    return [dict(row) for row in found.mappings()]
+
+
+def _patterns(wanted: list[str]) -> dict[str, str]:
+    """A word of a search is letters and digits alone (``rules.words``): no wildcard gets into LIKE."""
+    return {"begins": f" {wanted[0]}%" if wanted else "", **{f"word{n}": f"% {w}%" for n, w in enumerate(wanted)}}
+
+
+def _like(name: str) -> ColumnElement[bool]:
+    return PEOPLE.search_text.like(bindparam(name, type_=String))
+
+
+def _conditions(scope: str, words: int) -> list[ColumnElement[bool]]:
+    return [_SCOPES[scope], PEOPLE.deleted_at.is_(None), *(_like(f"word{n}") for n in range(words))]
+
+
+@lru_cache(maxsize=256)
+def _search(scope: str, words: int, ordering: str | None) -> Select[Any]:
+    statement = select(*_ROW).where(*_conditions(scope, words))
+    if ordering is not None:
+        by = ORDERINGS[ordering.removeprefix("-")]
+        statement = statement.order_by(by.desc() if ordering.startswith("-") else by.asc())
+    elif words:
+        statement = statement.order_by(case((_like("begins"), 0), else_=1), PEOPLE.search_text)
+    else:
+        statement = statement.order_by(PEOPLE.search_text)
+    size, skip = bindparam("size", type_=Integer), bindparam("skip", type_=Integer)
+    return statement.order_by(PEOPLE.id).limit(size).offset(skip)
+
+
+@lru_cache(maxsize=64)
+def _count(scope: str, words: int) -> Select[Any]:
+    return select(func.count()).select_from(Patient.__table__).where(*_conditions(scope, words))
 
 
 def get(patient_id: int, *, actor: Actor) -> dict[str, Any]:
@@ -127,11 +162,11 @@ def get(patient_id: int, *, actor: Actor) -> dict[str, Any]:
 
     Archived people are there for those who may restore them.
     """
-    conditions = [Patient.id == patient_id, visible_to(actor)]
+    conditions = [PEOPLE.id == patient_id, _SCOPES[_scope(actor)]]
     if not can(actor, permissions.ARCHIVE):
-        conditions.append(Patient.deleted_at.is_(None))
-    statement = select(*_CARD).outerjoin(Ubigeo, Ubigeo.code == Patient.ubigeo).where(*conditions)
-    row = db.session.execute(statement).mappings().first()
+        conditions.append(PEOPLE.deleted_at.is_(None))
+    statement = select(*_CARD).outerjoin(Ubigeo, Ubigeo.code == PEOPLE.ubigeo).where(*conditions)
+    row = db.session.execute(statement, _who(actor)).mappings().first()
     if row is None:
         raise NotFound
     return dict(row)
@@ -149,10 +184,10 @@ def district_of(person: Mapping[str, Any]) -> str:
 
 def by_document(kind: str, number: str, *, actor: Actor) -> dict[str, Any] | None:
     """The person with a document, archived or not; None when there is none that the actor may see."""
-    statement = select(*_ROW, Patient.deleted_at).where(
-        visible_to(actor), Patient.document_type == kind, Patient.document_number == number
+    statement = select(*_ROW, PEOPLE.deleted_at).where(
+        _SCOPES[_scope(actor)], PEOPLE.document_type == kind, PEOPLE.document_number == number
     )
-    row = db.session.execute(statement).mappings().first()
+    row = db.session.execute(statement, _who(actor)).mappings().first()
     return dict(row) if row else None
 
 

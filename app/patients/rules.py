@@ -35,6 +35,7 @@ _DOCUMENTS = {
     "RUC": (re.compile(r"(10|15|16|17|20)\d{9}"), N_("El RUC tiene 11 dígitos y empieza con 10, 15, 16, 17 o 20.")),
     "OTRO": (re.compile(r"[A-Z0-9]{3,20}"), N_("El documento tiene de 3 a 20 letras o dígitos.")),
 }
+PHONES = ("phone", "other_phone", "emergency_phone")
 LIMITS = {
     "given_names": 76,  # with the surnames and two spaces, 198 of the 200 of full_name
     "paternal_surname": 60,
@@ -292,13 +293,11 @@ _CHECKS: dict[str, Callable[[Any, Details, date], Any]] = {
     "document_number": lambda value, details, _today: document(details.document_type, value),
     "birth_date": lambda value, _details, today: birth_date(value, today=today),
     "sex": lambda value, _details, _today: one_of(SEX_LABELS, value),
-    "phone": _phone,
-    "other_phone": _phone,
     "email": lambda value, _details, _today: email(value),
     "occupation": _text("occupation"),
     "address": _text("address"),
     "ubigeo": lambda value, _details, _today: value or None,
     "emergency_name": _text("emergency_name"),
-    "emergency_phone": _phone,
+    **dict.fromkeys(PHONES, _phone),
     "admin_note": lambda value, _details, _today: lines(value, most=LIMITS["admin_note"]),
 }

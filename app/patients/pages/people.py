@@ -178,15 +178,15 @@ def _version(form: forms.PatientForm, patient_id: int) -> int:
 
 def _differences(person: Mapping[str, Any], typed: rules.Details) -> list[tuple[str, str]]:
     """Label and present value of each field that the form would change."""
-    form = forms.PatientForm(formdata=None)
-    names = [
-        name for name in rules.FIELDS if name != "ubigeo" and str(getattr(typed, name) or "") != str(person[name] or "")
-    ]
-    return [(form[name].label.text, str(person[name] or "—")) for name in names]
+    form, now = forms.PatientForm(formdata=None), _filled(queries.details(person))
+    names = [name for name in rules.FIELDS if name != "ubigeo" and (_filled(typed)[name] or "") != (now[name] or "")]
+    return [(form[name].label.text, str(now[name] or "—")) for name in names]
 
 
 def _filled(details: rules.Details) -> dict[str, Any]:
-    return {name: getattr(details, name) for name in rules.FIELDS}
+    """Details as a form shows them: phones as people write them."""
+    values = {name: getattr(details, name) for name in rules.FIELDS}
+    return values | {name: rules.show_phone(values[name]) for name in rules.PHONES}
 
 
 def _form(
