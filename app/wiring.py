@@ -107,7 +107,7 @@ MENU: tuple[navigation.Entry, ...] = (
     navigation.Entry(N_("Tickets"), "/tickets", "ticket", requires=billing_permissions.READ),
     navigation.Entry(N_("Reportes"), "/reports", "report", requires=reports_permissions.READ),
     navigation.Entry(
-        N_("Administración"),
+        N_("Ajustes"),
         "/admin",
         "settings",
         requires=clinics_permissions.MANAGE_THERAPISTS,
