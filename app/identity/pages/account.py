@@ -121,7 +121,12 @@ def change_preferences() -> Response:
     if not form.validate():
         return _account(forms.PasswordForm(formdata=None), 422)
     actions.change_preferences(locale=form.locale.data or None, theme=form.theme.data or None, actor=shell.actor())
-    return fragments.leave("/account")
+    response = fragments.leave("/account")
+    if form.theme.data:  # the script of the page header reads it before the first paint
+        response.set_cookie("theme", form.theme.data, max_age=365 * 86400, samesite="Lax")
+    else:
+        response.delete_cookie("theme")
+    return response
 
 
 @pages.post("/account/sessions/<int:session_id>/revocation", requires=permissions.OWN_ACCOUNT)
