@@ -50,6 +50,8 @@ class Ticket(Base):
         CheckConstraint("status IN ('open', 'voided')", name="status"),
         Index("ix_ticket_clinic_day", "clinic_id", "service_day"),
         Index("ix_ticket_patient", "patient_id"),
+        Index("ix_ticket_issued", "clinic_id", "issued_at"),
+        Index("ix_ticket_voided", "clinic_id", "voided_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

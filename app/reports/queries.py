@@ -1,7 +1,7 @@
 """Reads: a person's runs, one run, its file, the person a worker acts for."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from flask_babel import gettext
@@ -67,8 +67,8 @@ def _show(row: Row[Any]) -> dict[str, Any]:
 
 
 def _period(params: Mapping[str, Any]) -> str:
-    days = [params[name] for name in ("date", "start", "end") if params.get(name)]
-    return " – ".join(dict.fromkeys(days))
+    days = [date.fromisoformat(params[name]) for name in ("date", "start", "end") if params.get(name)]
+    return " – ".join(f"{day:%d/%m/%Y}" for day in dict.fromkeys(days))
 
 
 def same_run(

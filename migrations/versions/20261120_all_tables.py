@@ -546,6 +546,8 @@ def upgrade():
     )
     op.create_index("ix_ticket_clinic_day", "ticket", ["clinic_id", "service_day"], unique=False)
     op.create_index("ix_ticket_patient", "ticket", ["patient_id"], unique=False)
+    op.create_index("ix_ticket_issued", "ticket", ["clinic_id", "issued_at"], unique=False)
+    op.create_index("ix_ticket_voided", "ticket", ["clinic_id", "voided_at"], unique=False)
     op.create_table(
         "till_session",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -765,6 +767,8 @@ def downgrade():
     )
     op.drop_index("ix_till_session_day", table_name="till_session")
     op.drop_table("till_session")
+    op.drop_index("ix_ticket_voided", table_name="ticket")
+    op.drop_index("ix_ticket_issued", table_name="ticket")
     op.drop_index("ix_ticket_patient", table_name="ticket")
     op.drop_index("ix_ticket_clinic_day", table_name="ticket")
     op.drop_table("ticket")

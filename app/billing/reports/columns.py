@@ -26,17 +26,17 @@ GROUP = (
     Column("average", N_("Promedio"), "money", 12),
 )
 PAPER = (
-    Column("time", N_("Hora"), "time", 5),
-    Column("ticket", N_("Ticket"), width=10),
+    Column("time", N_("Hora"), "time", 6),
+    Column("ticket", N_("Ticket"), width=12),
     Column("patient", N_("Paciente"), width=20),
-    Column("document", N_("Doc."), width=5),
+    Column("document", N_("Doc."), width=6),
     Column("therapist", N_("Terapeuta"), width=12),
-    Column("service", N_("Servicio o concepto"), width=15),
-    Column("method", N_("Método"), width=10),
-    Column("reference", N_("Referencia"), width=10),
-    Column("amount", N_("Importe"), "money", 10, total=True),
-    Column("cashier", N_("Recibió"), width=10),
-    Column("note", N_("Nota"), width=10),
+    Column("service", N_("Servicio o concepto"), width=14),
+    Column("method", N_("Método"), width=12),
+    Column("reference", N_("Referencia"), width=11),
+    Column("amount", N_("Importe"), "money", 9, total=True),
+    Column("cashier", N_("Recibió"), width=11),
+    Column("note", N_("Nota"), width=8),
 )
 DETAIL = (
     Column("day", N_("fecha"), "date", 12),

@@ -227,7 +227,8 @@ def _paper_detail(data: ledger.DailyCash) -> Table:
             "reference": row.reference,
             "amount": row.amount_cents,
             "cashier": row.cashier,
-            "note": row.note or ("" if row.kind == "payment" else _(TYPES[ledger.line_type(row)])),
+            "note": row.note
+            or ("" if row.kind == "payment" else _(TYPES[ledger.line_type(row.kind, row.ticket_status)])),
             "is_void": row.ticket_status == "voided",
         }
         for row in data.payments
@@ -245,7 +246,7 @@ def _detail(data: ledger.DailyCash) -> Table:
             "session": sessions[row.session_id],
             "ticket": rules.ticket_code(row.number),
             "series": SERIES,
-            "type": _(TYPES[ledger.line_type(row)]),
+            "type": _(TYPES[ledger.line_type(row.kind, row.ticket_status)]),
             "patient": row.patient,
             "document": row.document_number or "",
             "therapist": row.therapist or "",

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 CHILD = Path(__file__).with_name("pdf_child.py")
 AT_ONCE = threading.BoundedSemaphore(2)
 LONGEST_SECONDS = 300
-ROWS_ON_A_PAGE = 42
+ROWS_ON_A_PAGE = 30
 FONTS = {"inter-latin": "vendor/inter-latin.woff2", "inter-latin-ext": "vendor/inter-latin-ext.woff2"}
 
 
@@ -84,15 +84,14 @@ def _print(html: str, page: Callable[[int], None]) -> bytes:
 
 def _in_child(order: bytes, page: Callable[[int], None], errors: IO[bytes]) -> bytes | None:
     command = [sys.executable, "-I", str(CHILD)]
-    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors)
-    timer = threading.Timer(LONGEST_SECONDS, child.kill)
-    timer.start()
-    try:
-        return _talk(child, order, page)
-    finally:
-        timer.cancel()
-        child.kill()  # it has ended by itself, unless something went wrong here
-        child.wait()
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors) as child:
+        timer = threading.Timer(LONGEST_SECONDS, child.kill)
+        timer.start()
+        try:
+            return _talk(child, order, page)
+        finally:
+            timer.cancel()
+            child.kill()  # it has done its work, or something went wrong here
 
 
 def _talk(child: subprocess.Popen[bytes], order: bytes, page: Callable[[int], None]) -> bytes | None:

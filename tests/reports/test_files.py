@@ -1,0 +1,173 @@
+"""The four dresses, read back by other people's libraries."""
+
+import csv
+import io
+from datetime import date, datetime
+
+import orjson
+import pytest
+from flask import Flask
+from openpyxl import load_workbook
+from pypdf import PdfReader
+
+from app.reports.renderers import pdf
+from app.reports.renderers.plain import safe_cell
+from tests.client import Client
+from tests.reports import ledger
+from tests.reports.ledger import CASH
+
+EXPORT = "/api/exports/{}/caja-chica-mejorada/?date=2026-11-20"
+FORMULA = '=HYPERLINK("http://evil.example","Clara")'
+
+
+def _text(content: bytes) -> str:
+    return "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(content)).pages)
+
+
+def test_the_pdf_says_it_all(diego: Client, full_day: int) -> None:
+    answer = diego.api("GET", EXPORT.format("pdf"))
+    assert answer.mimetype == "application/pdf"
+    assert "caja-chica-mejorada-2026-11-20.pdf" in answer.headers["Content-Disposition"]
+    assert "sandbox" in answer.headers["Content-Security-Policy"]
+    text = _text(answer.data)
+    for wanted in ("Centro Miraflores", "RUC 20512345671", "20/11/2026", "PARCIAL", "CJ-2026-000001", "234.50"):
+        assert wanted in text
+    assert "Importes en S/; fechas por hora de cobro (America/Lima)" in text
+    pages = len(PdfReader(io.BytesIO(answer.data)).pages)
+    assert f"Página 1 de {pages}" in text
+    assert "Observaciones" in text
+
+
+def test_the_pdf_carries_nothing_that_acts(app: Flask, diego: Client, full_day: int) -> None:
+    with app.app_context():
+        ledger.rename_clara('<a href="http://evil.example">x</a><img src="file:///etc/passwd">')
+    reader = PdfReader(io.BytesIO(diego.api("GET", EXPORT.format("pdf")).data))
+    assert not reader.attachments
+    assert all("/Annots" not in page for page in reader.pages)
+    assert "/OpenAction" not in reader.root_object
+    assert set(reader.root_object.get("/Names", {})) <= {"/Dests"}  # no embedded files, no JavaScript
+    assert "evil.example" in "".join(page.extract_text() for page in reader.pages)  # as text
+
+
+def test_the_pdf_fetches_nothing(app: Flask) -> None:
+    """Even HTML that should never get here reads no file and reaches no host."""
+    html = '<link rel="stylesheet" href="http://127.0.0.1:9/x.css"><p>hola</p>'
+    with app.app_context(), pytest.raises(pdf.NoPaper):
+        pdf._print(html, lambda _page: None)
+
+
+def test_a_long_pdf_repeats_its_head_and_says_where_it_is(app: Flask, diego: Client) -> None:
+    with app.app_context():
+        ledger.many_payments(80)
+    text = _text(diego.api("GET", EXPORT.format("pdf")).data)
+    assert text.count("Paciente") >= 3
+    assert "TKT-000080" in text
+
+
+def test_the_workbook_has_real_numbers_and_live_sums(app: Flask, diego: Client, full_day: int) -> None:
+    with app.app_context():
+        ledger.rename_clara(FORMULA)
+        ledger.close_session(full_day, {CASH: (26950, 26950)})
+    content = diego.api("GET", EXPORT.format("excel")).data
+    live, cached = (load_workbook(io.BytesIO(content), data_only=seen) for seen in (False, True))
+    assert live.sheetnames == [
+        "Resumen",
+        "Detalle",
+        "Movimientos",
+        "Denominaciones",
+        "PorTerapeuta",
+        "Anulados",
+        "Meta",
+    ]
+    detail = live["Detalle"]
+    head = [cell.value for cell in detail[1]]
+    assert head == [
+        "fecha",
+        "hora",
+        "sesion",
+        "ticket",
+        "serie",
+        "tipo",
+        "paciente",
+        "documento",
+        "terapeuta",
+        "servicio",
+        "metodo",
+        "referencia",
+        "bruto",
+        "descuento",
+        "neto",
+        "recibido",
+        "vuelto",
+        "cajero",
+        "sede",
+        "cita_id",
+        "observación",
+    ]
+    first = dict(zip(head, detail[2], strict=True))
+    assert first["fecha"].value == datetime(2026, 11, 20)  # noqa: DTZ001 - workbooks have no zones
+    assert (first["bruto"].value, first["bruto"].number_format) == (80, '"S/" #,##0.00')
+    assert first["paciente"].data_type == "s"
+    assert first["paciente"].value == f"'{FORMULA}"
+    assert first["neto"].value == "=M2-N2"
+    assert detail["O7"].value == "=SUM(O2:O6)"
+    assert cached["Detalle"]["O7"].value == 234.5
+    assert detail.freeze_panes == "A2"
+    assert detail.auto_filter.ref == "A1:U6"
+    assert detail.print_area
+    assert not detail.merged_cells.ranges
+    assert live["Denominaciones"]["C2"].value == "=A2*B2"
+
+
+def test_the_check_cells_are_zero(diego: Client, full_day: int) -> None:
+    content = diego.api("GET", EXPORT.format("excel")).data
+    live, cached = (load_workbook(io.BytesIO(content), data_only=seen)["Resumen"] for seen in (False, True))
+    checks = [row[0].row for row in live.iter_rows() if row[0].value and "debe ser 0" in str(row[0].value)]
+    assert len(checks) == 2
+    for row in checks:
+        assert live.cell(row, 5).value.startswith("=ROUND(SUM('Resumen'!")
+        assert cached.cell(row, 5).value == 0
+
+
+def test_a_workbook_of_an_empty_day_opens(diego: Client) -> None:
+    book = load_workbook(io.BytesIO(diego.api("GET", EXPORT.format("excel")).data), data_only=True)
+    assert book["Detalle"]["O3"].value == 0
+
+
+def test_meta_says_where_it_comes_from(diego: Client, full_day: int) -> None:
+    content = diego.api("GET", EXPORT.format("excel") + "&payment_methods=yape").data
+    meta = {row[0].value: row[1].value for row in load_workbook(io.BytesIO(content))["Meta"].iter_rows()}
+    assert meta["Generado por"] == "Diego Rivas"
+    assert meta["Zona horaria"] == "America/Lima"
+    assert "yape" in meta["Filtros"]
+    assert len(meta["Huella SHA-256"]) == 64
+
+
+def test_the_csv_is_guarded_and_plain(app: Flask, diego: Client, full_day: int) -> None:
+    with app.app_context():
+        ledger.rename_clara(FORMULA)
+    content = diego.api("GET", EXPORT.format("csv")).data
+    assert content.startswith(b"\xef\xbb\xbf")
+    rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"))))
+    assert rows[0]["paciente"] == f"'{FORMULA}"
+    assert [row["neto"] for row in rows] == ["80.00", "60.00", "80.00", "34.50", "-20.00"]
+    assert (rows[0]["fecha"], rows[0]["hora"]) == ("2026-11-20", "10:00")
+
+
+def test_the_json_file_is_the_answer(diego: Client, full_day: int) -> None:
+    file = orjson.loads(diego.api("GET", EXPORT.format("json")).data)
+    assert file == diego.api("GET", "/api/reports/improved-daily-cash/?date=2026-11-20").get_json()
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
+def test_text_never_begins_a_formula(text: str) -> None:
+    assert safe_cell(text) == f"'{text}"
+    assert safe_cell("Quispe-Mamani") == "Quispe-Mamani"
+
+
+@pytest.mark.parametrize("name", ["resumen-caja", "tickets-pagados", "daily-cash"])
+@pytest.mark.parametrize("format_", ["pdf", "excel", "csv", "json"])
+def test_every_report_wears_every_dress(diego: Client, full_day: int, name: str, format_: str) -> None:
+    answer = diego.api("GET", f"/api/exports/{format_}/{name}/?date=2026-11-20")
+    assert answer.status_code == 200
+    assert date(2026, 11, 20).isoformat() in answer.headers["Content-Disposition"]

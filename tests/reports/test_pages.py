@@ -1,0 +1,103 @@
+"""Reports on screen and the files a person asked for."""
+
+import pytest
+from flask import Flask
+
+from app.kernel import clock
+from app.kernel.db import db
+from app.reports import jobs, live, queries
+from tests.client import Client
+from tests.queries import count_queries
+
+CASH = "/reports/improved-daily-cash?date=2026-11-20"
+FORM = {"report": "improved-daily-cash", "format": "csv", "clinic_id": "1", "date": "2026-11-20", "submission_id": "a"}
+
+
+def _requested(app: Flask, diego: Client) -> int:
+    assert diego.post("/reports/runs", FORM).status_code == 303
+    with app.app_context():
+        return int(queries.own_runs(actor=queries.actor_of(6))[0]["id"])
+
+
+def test_it_works(diego: Client, full_day: int) -> None:
+    page = diego.get(CASH)
+    assert page.status_code == 200
+    for wanted in ("234.50", "TKT-000004", "Botica Luz", "PARCIAL", "269.50", "Sin terapeuta"):
+        assert wanted in page.text
+    assert "date=2026-11-19" in page.text
+    assert "date=2026-11-21" in page.text
+
+
+@pytest.mark.parametrize("path", ["/reports", CASH, "/reports/daily-cash", "/reports/daily-paid-tickets"])
+def test_every_page_opens(diego: Client, path: str) -> None:
+    assert diego.get(path).status_code == 200
+
+
+@pytest.mark.parametrize("person", ["ana", "bruno", "clara", "fabio"])
+def test_it_requires_report_read(request: pytest.FixtureRequest, person: str) -> None:
+    someone = request.getfixturevalue(person)
+    for path in ("/reports", CASH, "/reports/runs/1", "/reports/runs/1/file"):
+        assert someone.get(path).status_code == 403
+    assert someone.post("/reports/runs", FORM).status_code == 403
+
+
+def test_it_hides_other_clinics(diego: Client, eva: Client, app: Flask, full_day: int) -> None:
+    assert diego.get(CASH + "&clinic_id=2").status_code == 404
+    assert diego.post("/reports/runs", {**FORM, "clinic_id": "2"}).status_code == 404
+    run = _requested(app, diego)
+    assert eva.get(f"/reports/runs/{run}").status_code == 404
+    assert eva.get(f"/reports/runs/{run}/file").status_code == 404
+
+
+def test_it_rejects_bad_input(diego: Client) -> None:
+    answer = diego.get("/reports/improved-daily-cash?date=ayer")
+    assert answer.status_code == 422
+    assert "Escriba una fecha" in answer.text
+    assert diego.post("/reports/runs", {**FORM, "format": "docx"}).status_code == 404
+    assert diego.post("/reports/runs", {**FORM, "date": "ayer", "submission_id": "b"}).status_code == 400
+
+
+def test_fragment_equals_page_part(app: Flask, diego: Client, full_day: int) -> None:
+    run = _requested(app, diego)
+    row = diego.fragment(f"/reports/runs/{run}", f"li#report-run-{run}").text.strip()
+    assert f'data-live="report:{run}"' in row
+    assert row in diego.get("/reports").text
+    assert row in diego.get(CASH).text
+
+
+def test_a_click_asks_for_a_file_and_the_list_shows_it(app: Flask, diego: Client, full_day: int) -> None:
+    diego.get(CASH)
+    answer = diego.post_fragment("/reports/runs", FORM, "section#report-files")
+    assert answer.status_code == 200
+    assert "En cola" in answer.text
+    assert diego.post_fragment("/reports/runs", FORM, "section#report-files").text == answer.text  # a double click
+    with app.app_context():
+        runs = queries.own_runs(actor=queries.actor_of(6))
+        assert len(runs) == 1
+        db.session.remove()
+        jobs.build_report(run_id=runs[0]["id"], now=clock.now())
+    row = diego.fragment(f"/reports/runs/{runs[0]['id']}", f"li#report-run-{runs[0]['id']}").text
+    assert "Descargar" in row
+    assert "data-live" not in row
+    file = diego.get(f"/reports/runs/{runs[0]['id']}/file")
+    assert file.headers["Content-Security-Policy"].startswith("sandbox")
+    assert file.data.startswith(b"\xef\xbb\xbf")
+
+
+def test_only_the_owner_hears_of_a_run(app: Flask, diego: Client) -> None:
+    run = _requested(app, diego)
+    with app.app_context():
+        assert live._may_listen(queries.actor_of(6), str(run))
+        assert not live._may_listen(queries.actor_of(7), str(run))
+
+
+def test_without_files_the_list_says_how_to_get_one(diego: Client) -> None:
+    assert "Todavía no hay archivos" in diego.get("/reports").text
+
+
+def test_the_number_of_queries(app: Flask, diego: Client, full_day: int) -> None:
+    diego.get("/reports")
+    with count_queries(app) as sent:
+        diego.get(CASH)
+    # the ledger's eight, the actor, what the page asks (clinic, methods), the runs, the frame
+    assert len(sent) <= 15, len(sent)
