@@ -1,5 +1,12 @@
 """The web application for gunicorn and for the `flask` command."""
 
+import sys
+
+import config
 from app import create_app
 
-app = create_app()
+try:
+    app = create_app()
+except config.BadSetting as error:
+    sys.stderr.write(f"{error}\n")
+    sys.exit(2)

@@ -25,7 +25,7 @@ import psutil
 import pytest
 
 from script import supervisor
-from tests import conftest
+from tests import services
 from tests.cast import PASSWORD
 
 READY_WITHIN = 60.0
@@ -191,14 +191,14 @@ def served(database_url: str) -> Iterator[Served]:
 @pytest.fixture(scope="session")
 def served_demo() -> Iterator[Served]:
     """Everything running on the demo clinic, as ``script/server`` would; shared by all tests that ask."""
-    name = f"t_{uuid.uuid4().hex}"
-    url = conftest._create_database(name) if conftest.SERVER else ""
+    server, name = os.environ.get("TEST_DATABASE_URL", ""), f"t_{uuid.uuid4().hex}"
+    url = services.new_database(server, name) if server else ""
     try:
         with _folder() as folder, serve(folder, url, env="demo") as running:
             yield running
     finally:
-        if conftest.SERVER:
-            conftest._drop_database(name)
+        if server:
+            services.drop_database(server, name)
 
 
 @contextmanager

@@ -1,0 +1,62 @@
+"""The database as a whole: whether there is anything in it, and taking all of it away."""
+
+from flask import current_app
+from flask_migrate import upgrade
+from sqlalchemy import MetaData, inspect, text
+
+from app.kernel.db import db, on_postgresql
+
+
+def has_data() -> bool:
+    """Whether an organization has been made here; false also without any tables."""
+    if not inspect(db.engine).has_table("organization"):
+        return False
+    with db.engine.connect() as connection:
+        return connection.execute(text("SELECT 1 FROM organization LIMIT 1")).first() is not None
+
+
+def let_go() -> None:
+    """Close every connection of this process: somebody else is about to replace what is behind them."""
+    db.session.remove()
+    db.engine.dispose()
+
+
+def start_over() -> None:
+    """Drop every table with its guards and migrate again. The rows could not be deleted: many may not be."""
+    db.session.remove()
+    if on_postgresql():
+        _drop_postgresql()
+    else:
+        _drop_sqlite()
+    upgrade(directory=current_app.extensions["migrate"].directory)
+    db.session.remove()
+
+
+def _drop_postgresql() -> None:
+    with db.engine.begin() as connection:
+        found = MetaData()
+        found.reflect(connection)
+        for table in found.tables:
+            connection.execute(text(f'DROP TABLE "{table}" CASCADE'))
+        guards = connection.scalars(
+            text(
+                "SELECT p.oid::regprocedure::text FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace"
+                " WHERE n.nspname = current_schema() AND p.prorettype = 'trigger'::regtype"
+            )
+        ).all()
+        for guard in guards:
+            connection.execute(text(f"DROP FUNCTION {guard}"))
+
+
+def _drop_sqlite() -> None:
+    connection = db.engine.raw_connection()
+    try:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA foreign_keys=OFF")  # takes effect only outside a transaction
+        cursor.execute("BEGIN IMMEDIATE")
+        cursor.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+        for (name,) in cursor.fetchall():
+            cursor.execute(f'DROP TABLE "{name}"')
+        cursor.execute("COMMIT")
+    finally:
+        connection.invalidate()  # it must not go back to the pool with foreign keys off
