@@ -156,6 +156,10 @@ def register_once() -> None:
     frame.provide("clinics", clinics_queries.names_of)
     frame.provide("unread_count", lambda actor: notifications_queries.unread_count(actor=actor))
     frame.provide("inbox_topic", lambda actor: notifications_queries.topic_of(actor.user_id))
+    patients_pages.add_slot(N_("Citas"), "/patients/{id}/appointments", scheduling_permissions.READ)
+    patients_pages.add_link(
+        N_("Reservar"), "/appointments/new?patient_id={id}", "calendar-plus", scheduling_permissions.BOOK
+    )
     queue.add_job(notifications_jobs.send_delivery, timeout=notifications_jobs.TIMEOUT, transaction=False)
     queue.every(10, notifications_jobs.sweep_deliveries)
     queue.every(60, scheduling_jobs.remind_due)

@@ -77,6 +77,12 @@ CANCEL_REASONS = {
 }
 
 
+def reasons_to_cancel(status: str) -> list[str]:
+    """The keys of ``CANCEL_REASONS`` that a person may give for a visit in this state."""
+    is_here = status in {Status.ARRIVED, Status.CHECKED_IN}
+    return [code for code in CANCEL_REASONS if code != "expired" and (is_here or code != "left-without-being-seen")]
+
+
 class InvalidTransition(Conflict):
     """``details['allowed']`` lists where the appointment may go from here."""
 
@@ -313,6 +319,17 @@ def may_undo(state: str, *, since: datetime, now: datetime, may_correct: bool) -
     return bool(limits) and (may_correct or now - since <= max(limits))
 
 
+def card_steps(state: str, *, days_from_today: int, may_be_noshow: bool, can_undo: bool) -> list[str]:
+    """What the card of a visit offers, the most likely step first: those of the desk that are of the visit
+    itself, and erasing it."""
+    first = desk_step(state, days_from_today=days_from_today, owes=False)
+    others = desk_menu(
+        state, days_from_today=days_from_today, owes=False, may_be_noshow=may_be_noshow, can_undo=can_undo
+    )
+    erase = () if state == "entered-in-error" else ("error",)
+    return [step for step in (first, *others, *erase) if step not in {"", "next", "patient"}]
+
+
 # ------------------------------------------------------------------ weekly hours
 
 
@@ -363,7 +380,5 @@ def _wrong_with(shift: WeekShift) -> str:
 
 def _overlap(one: WeekShift, other: WeekShift) -> bool:
     return (
-        one.weekday == other.weekday
-        and one.starts_minute < other.ends_minute
-        and other.starts_minute < one.ends_minute
+        one.weekday == other.weekday and one.starts_minute < other.ends_minute and other.starts_minute < one.ends_minute
     )

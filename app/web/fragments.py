@@ -26,6 +26,24 @@ def page(template: str, *, parts: dict[str, str] | None = None, status: int = 20
     return make_response(render_template(template, **{**frame.values(), **context}), status)
 
 
+def dialog(
+    body: str, *, title: str, parts: dict[str, str] | None = None, status: int = 200, **context: Any
+) -> Response:
+    """The partial ``body`` in the page's dialog, or without script as a page of its own.
+
+    ``body`` finds ``in_dialog`` in its context: only there its form answers to htmx. ``parts`` are
+    further partials inside it, as in ``page``.
+    """
+    return page(
+        "shared/dialog_page.html",
+        parts={"dialog-body": "shared/_dialog.html", **(parts or {})},
+        status=status,
+        body=body,
+        page_title=title,
+        **context,
+    )
+
+
 def part(template: str, **context: Any) -> str:
     """A partial rendered alone (for ``answer``)."""
     return render_template(template, **context)

@@ -32,11 +32,14 @@ const closePanel = () => {
   giveFocusBack("panel");
 };
 
+// Everything outside a modal dialog is inert, toasts too: while it is open they live inside it.
+const showDialog = (dialog) => { dialog.showModal(); dialog.append($("#toasts")); };
+
 export const openDialog = (opener = document.activeElement) => {
   const dialog = $("#dialog");
   if (!dialog || dialog.open) return;
   remember("dialog", opener);
-  dialog.showModal();
+  showDialog(dialog);
 };
 
 on("htmx:before:request", (event) => {
@@ -52,7 +55,7 @@ on("htmx:after:settle", (event) => {
   const target = event.target;
   if (target.id === "dialog-body" && target.childElementCount) {
     const dialog = $("#dialog");
-    if (!dialog.open) dialog.showModal();
+    if (!dialog.open) showDialog(dialog);
     ($("[autofocus]", target) ?? $("input:not([type=hidden]), select, textarea", target))?.focus();
   }
   if (target.id === "panel") {
@@ -74,6 +77,7 @@ on("panel:close", closePanel);
 on("close", (event) => {
   if (event.target.id !== "dialog") return;
   $("#dialog-body").replaceChildren();
+  document.body.append($("#toasts"));
   giveFocusBack("dialog");
 }, true);
 

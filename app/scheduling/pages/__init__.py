@@ -1,10 +1,12 @@
 """Pages of this domain, a module and a blueprint per screen."""
 
-from app.scheduling.pages import agenda, desk, hours, my_day, portal, visits
+from app.scheduling.pages import agenda, appointments, booking, desk, hours, my_day, portal, visits
 
 BLUEPRINTS = (
     desk.pages,
     agenda.pages,
+    booking.pages,
+    appointments.pages,
     hours.pages,
     my_day.pages,
     portal.pages,

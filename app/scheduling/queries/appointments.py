@@ -9,6 +9,7 @@ from sqlalchemy.orm import aliased
 
 from app.billing.queries import tickets
 from app.clinics.models import Clinic, Room, Service, Therapist, therapist_service
+from app.identity.models import User
 from app.kernel import money
 from app.kernel.access import Actor, can
 from app.kernel.db import db
@@ -37,6 +38,10 @@ def seen_by(actor: Actor) -> dict[str, Any]:
         "seen_therapist": actor.therapist_id if assigned else NOBODY,
         "seen_patient": actor.patient_id if own else NOBODY,
     }
+
+
+ERASED = ("entered-in-error",)
+PAST_VISITS = 20
 
 
 def visible(actor: Actor) -> ColumnElement[bool]:
@@ -247,11 +252,22 @@ def history(appointment_id: int) -> list[Row[Any]]:
                 event.old_starts_at,
                 event.new_starts_at,
                 event.by_user_id,
+                User.full_name.label("by_name"),
             )
+            .outerjoin(User, User.id == event.by_user_id)
             .where(event.appointment_id == appointment_id)
             .order_by(event.at, event.id)
         )
     )
+
+
+def of_patient(patient_id: int, *, actor: Actor, now: datetime) -> tuple[list[Row[Any]], list[Row[Any]]]:
+    """The visits of a person that the actor may see: those to come, the next first, and the latest past ones."""
+    mine = rows().where(Appointment.patient_id == patient_id, visible(actor), Appointment.status.not_in(ERASED))
+    ahead = and_(Appointment.starts_at >= now, Appointment.status.in_(OCCUPYING))
+    coming = db.session.execute(mine.where(ahead).order_by(Appointment.starts_at))
+    past = db.session.execute(mine.where(~ahead).order_by(Appointment.starts_at.desc()).limit(PAST_VISITS))
+    return list(coming), list(past)
 
 
 def as_json(row: Mapping[str, Any], ticket: Any) -> dict[str, Any]:

@@ -1,0 +1,77 @@
+"""Booking, moving and cancelling at the desk."""
+
+from typing import Any
+
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _l
+from werkzeug.datastructures import MultiDict
+from wtforms import IntegerField, RadioField, SelectField, StringField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import InputRequired, Length
+from wtforms.widgets import HiddenInput
+
+from app.clinics.queries import ServiceFacts, TherapistFacts
+from app.kernel import money
+from app.scheduling import rules
+from app.web.fields import Form, LocalDateTimeField
+
+_REASON = Length(max=200, message=_l("Escriba 200 letras como máximo."))
+
+
+class BookingForm(Form):
+    """A new visit. The picker of patients stands beside the form and fills ``patient_id``."""
+
+    patient_id = IntegerField(widget=HiddenInput(), validators=[InputRequired(_l("Elija un paciente de la lista."))])
+    therapist_id = SelectField(_l("Terapeuta"), coerce=int)
+    service_id = SelectField(_l("Servicio"), coerce=int)
+    starts_at = LocalDateTimeField(_l("Día y hora"))
+    reason = StringField(_l("Motivo de la visita"), [_REASON])
+    override_reason = StringField(_l("Motivo para reservar fuera del horario"), [_REASON])
+
+    def offer(self, people: list[TherapistFacts], services: list[ServiceFacts], currency: str) -> None:
+        """What may be chosen; a service says its length and price."""
+        self.therapist_id.choices = [SelectChoice(person.id, person.name) for person in people]
+        self.service_id.choices = [SelectChoice(s.id, _described(s, currency)) for s in services]
+
+
+class MoveForm(Form):
+    """Another time or therapist. ``read`` also understands the button of a free time."""
+
+    version = IntegerField(widget=HiddenInput(), validators=[InputRequired()])
+    therapist_id = SelectField(_l("Terapeuta"), coerce=int)
+    starts_at = LocalDateTimeField(_l("Día y hora"))
+    override_reason = StringField(_l("Motivo para reservar fuera del horario"), [_REASON])
+
+    @classmethod
+    def read(cls, said: "MultiDict[str, str]") -> "MoveForm":
+        """From the posted form; the buttons say therapist and time at once: ``slot=7@2026-11-24T10:30``."""
+        values = said.copy()
+        if values.get("slot"):
+            values["therapist_id"], _, values["starts_at"] = values["slot"].partition("@")
+        return cls(values)
+
+    def offer(self, people: list[TherapistFacts]) -> None:
+        self.therapist_id.choices = [SelectChoice(person.id, person.name) for person in people]
+
+
+class CancelForm(Form):
+    reason = RadioField(_l("Motivo"), validators=[InputRequired(_l("Elija el motivo."))])
+
+    def offer(self, status: str) -> None:
+        reasons = rules.reasons_to_cancel(status)
+        self.reason.choices = [SelectChoice(code, gettext(rules.CANCEL_REASONS[code])) for code in reasons]
+
+
+class ErrorForm(Form):
+    """Entered in error: why, in words."""
+
+    reason = StringField(_l("Motivo"), [InputRequired(_l("Indique el motivo.")), _REASON])
+
+
+def _described(service: ServiceFacts, currency: str) -> Any:
+    return gettext(
+        "%(name)s · %(minutes)s min · %(price)s",
+        name=service.name,
+        minutes=service.duration_minutes,
+        price=money.show(service.price_cents, currency),
+    )

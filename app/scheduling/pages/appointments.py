@@ -1,0 +1,150 @@
+"""One visit: its card, cancelling, erasing; and the visits of a person."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from flask import Response, request
+from flask_babel import gettext as _
+
+from app.clinics import queries as clinics
+from app.kernel import clock
+from app.kernel.access import can, require
+from app.kernel.words import N_
+from app.patients import permissions as patient_permissions
+from app.patients import queries as patients
+from app.patients import rules as patient_rules
+from app.scheduling import permissions, rules
+from app.scheduling.actions import appointments, visits
+from app.scheduling.forms import booking as forms
+from app.scheduling.pages.visits import changed
+from app.scheduling.queries import appointments as reads
+from app.web import fragments, shell
+from app.web.shell import Pages
+
+pages = Pages("appointment", __name__)
+
+NEEDED = {
+    "confirmation": permissions.BOOK,
+    "arrival": permissions.RECEIVE,
+    "check-in": permissions.RECEIVE,
+    "session": permissions.ATTEND,
+    "session/end": permissions.ATTEND,
+    "noshow": permissions.RECEIVE,
+    "schedule": permissions.BOOK,
+    "cancellation": permissions.BOOK,
+    "undo": permissions.ATTEND,
+    "error": permissions.CORRECT,
+}
+
+
+@pages.get("/appointments/<int:appointment_id>", requires=permissions.READ)
+def show(appointment_id: int) -> Response:
+    """Everything of a visit and the steps that this person may take."""
+    visit = reads.get(appointment_id, actor=shell.actor())
+    return fragments.dialog(
+        "scheduling/_appointment.html",
+        title=visit["patient_name"],
+        visit=visit,
+        phone=patient_rules.show_phone(visit["phone"]),
+        history=reads.history(appointment_id),
+        labels=rules.LABELS,
+        steps=_steps(visit),
+        reasons=rules.CANCEL_REASONS,
+        today=clock.local_day(shell.now(), visit["timezone"]),
+        may_see_patient=can(shell.actor(), patient_permissions.READ),
+    )
+
+
+def _steps(visit: Mapping[str, Any]) -> list[str]:
+    actor, now, zone = shell.actor(), shell.now(), visit["timezone"]
+    grace = timedelta(minutes=clinics.clinic(visit["clinic_id"]).noshow_grace_minutes)
+    days = clock.local_day(visit["starts_at"], zone) - clock.local_day(now, zone)
+    possible = rules.card_steps(
+        visit["state"],
+        days_from_today=days.days,
+        may_be_noshow=now >= visit["starts_at"] + grace,
+        can_undo=rules.may_undo(
+            visit["state"],
+            since=visit["status_since"],
+            now=now,
+            may_correct=can(actor, permissions.CORRECT, visit["clinic_id"]),
+        ),
+    )
+    return [step for step in possible if can(actor, NEEDED[step], visit["clinic_id"])]
+
+
+@pages.get("/appointments/<int:appointment_id>/cancellation", requires=permissions.BOOK)
+def cancellation(appointment_id: int) -> Response:
+    visit = _visit(appointment_id)
+    return _cancelling(visit, forms.CancelForm(formdata=None))
+
+
+@pages.post("/appointments/<int:appointment_id>/cancellation", requires=permissions.BOOK)
+def cancel(appointment_id: int) -> Response:
+    visit, form = _visit(appointment_id), forms.CancelForm()
+    form.offer(visit["status"])
+    if not form.validate():
+        return _cancelling(visit, form, 422)
+    appointments.cancel_appointment(appointment_id, reason=form.reason.data, actor=shell.actor(), now=shell.now())
+    return changed(appointment_id, N_("Cancelada: %(name)s"), may_undo=True)
+
+
+def _cancelling(visit: Mapping[str, Any], form: forms.CancelForm, status: int = 200) -> Response:
+    form.offer(visit["status"])
+    return _asking(visit, form, _("Cancelar la cita"), "cancellation", status)
+
+
+@pages.get("/appointments/<int:appointment_id>/error", requires=permissions.CORRECT)
+def error(appointment_id: int) -> Response:
+    return _erasing(_visit(appointment_id), forms.ErrorForm(formdata=None))
+
+
+@pages.post("/appointments/<int:appointment_id>/error", requires=permissions.CORRECT)
+def enter_in_error(appointment_id: int) -> Response:
+    form = forms.ErrorForm()
+    if not form.validate():
+        return _erasing(_visit(appointment_id), form, 422)
+    visits.enter_in_error(appointment_id, reason=form.reason.data or "", actor=shell.actor(), now=shell.now())
+    return changed(appointment_id, N_("Anulada: %(name)s"))
+
+
+def _erasing(visit: Mapping[str, Any], form: forms.ErrorForm, status: int = 200) -> Response:
+    return _asking(visit, form, _("Anular la cita"), "error", status)
+
+
+def _visit(appointment_id: int) -> Mapping[str, Any]:
+    """The visit with the right to change it. Raises NotFound, Forbidden."""
+    visit = reads.get(appointment_id, actor=shell.actor())
+    require(shell.actor(), permissions.BOOK, visit["clinic_id"])
+    return visit
+
+
+def _asking(visit: Mapping[str, Any], form: Any, title: str, noun: str, status: int) -> Response:
+    """The question before a step that needs a reason."""
+    return fragments.dialog(
+        "scheduling/_appointment_reason.html",
+        title=title,
+        status=status,
+        visit=visit,
+        form=form.fresh(),
+        path=f"/appointments/{visit['id']}/{noun}",
+        today=clock.local_day(shell.now(), visit["timezone"]),
+        next=fragments.local_path(request.args.get("next", "")),
+    )
+
+
+@pages.get("/patients/<int:patient_id>/appointments", requires=permissions.READ)
+def of_patient(patient_id: int) -> Response:
+    """The part of a patient's page that this domain adds: visits to come and past ones."""
+    patient = patients.get(patient_id, actor=shell.actor())
+    coming, past = reads.of_patient(patient_id, actor=shell.actor(), now=shell.now())
+    return fragments.page(
+        "scheduling/patient_appointments.html",
+        parts={"patient-appointments": "scheduling/_patient_appointments.html"},
+        patient=patient,
+        lists=[(_("Próximas citas"), coming), (_("Citas anteriores"), past)],
+        labels=rules.LABELS,
+        label_of=rules.label_of,
+        now=shell.now(),
+    )
