@@ -308,3 +308,15 @@ def test_the_card_costs_two_queries_beside_the_frame(app: Flask, ana: Client) ->
     with count_queries(app) as sent:
         ana.get("/patients/1")
     assert sum("patient" in statement and "user_session" not in statement for statement in sent) == 1, sent
+
+
+def test_upper_domains_add_their_parts_by_address(app: Flask, ana: Client, diego: Client) -> None:
+    book(app, patient=1, therapist=1)
+    slot = '<div id="patient-appointments" hx-get="/patients/1/appointments"'
+    assert slot in ana.get("/patients/1").text
+    assert 'href="/appointments/new?patient_id=1"' in ana.get("/patients/1").text
+    part = ana.fragment("/patients/1/appointments", "div#patient-appointments")
+    assert part.status_code == 200
+    assert 'id="patient-appointments"' in part.text
+    diego.post("/patients/2/archiving")
+    assert 'href="/appointments/new' not in diego.get("/patients/2").text

@@ -43,7 +43,7 @@ _links: list[Slot] = []
 
 
 def add_slot(label: str, path: str, requires: Permission) -> None:
-    """Load the fragment at ``path`` into every patient's page. Called by ``wiring``."""
+    """Load the fragment ``patient-<last word of path>`` into every patient's page. Called by ``wiring``."""
     _slots.append(Slot(label, path, requires))
 
 
@@ -54,7 +54,12 @@ def add_link(label: str, path: str, icon: str, requires: Permission) -> None:
 
 def _open_to(actor: Actor, parts: list[Slot], patient_id: int) -> list[dict[str, str]]:
     return [
-        {"label": _(part.label), "href": part.path.format(id=patient_id), "icon": part.icon}
+        {
+            "id": f"patient-{part.path.rpartition('/')[2]}",
+            "label": _(part.label),
+            "href": part.path.format(id=patient_id),
+            "icon": part.icon,
+        }
         for part in parts
         if can(actor, part.requires)
     ]
