@@ -131,6 +131,7 @@ def test_nobody_is_in_two_places_at_once(eva: Client, app: Flask, cast: Cast) ->
     answer = eva.post(f"/admin/therapists/{cast.bruno}/hours", form)
     assert answer.status_code == 422
     assert answer.text.count("ya atiende en otro turno o en otra sede") == 1
+    assert "Revise los días marcados" in answer.text
     assert shifts(app, cast.bruno, cast.arequipa) == []
     fitting = week(d1=("18:00", "20:00")) | {"clinic_id": str(cast.arequipa)}
     assert eva.post(f"/admin/therapists/{cast.bruno}/hours", fitting).status_code == 303
@@ -230,7 +231,11 @@ def test_visits_in_the_way_are_shown_before_anything_is_saved(diego: Client, app
     assert 'value="Congreso"' in warned.text
     with app.app_context():
         assert db.session.scalar(select(TimeOff.id)) is None
-    assert diego.post(path, absence(3, confirmed="1")).status_code == 303
+    seen = absence(3)
+    period = f"{seen['starts_at']}/{seen['ends_at']}"
+    assert f'name="confirmed" value="{period}"' in warned.text
+    assert diego.post(path, absence(4, confirmed=period)).status_code == 422  # other hours, other visits
+    assert diego.post(path, absence(3, confirmed=period)).status_code == 303
     with app.app_context():
         assert db.session.scalar(select(TimeOff.id)) is not None
         statuses = set(db.session.scalars(select(Appointment.status)))

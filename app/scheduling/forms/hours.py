@@ -75,6 +75,7 @@ class HoursForm(Form):
                 self.days[int(weekday)].form.ends_minute.errors = [gettext(line) for line in lines]
             else:
                 self.form_errors.extend(gettext(line) for line in lines)
+        self.days.errors = [entry.form.errors for entry in self.days]
 
 
 class TimeOffForm(Form):
@@ -86,3 +87,8 @@ class TimeOffForm(Form):
     starts_at = LocalDateTimeField(_l("Desde"), [DataRequired(_l("Escriba cuándo empieza."))])
     ends_at = LocalDateTimeField(_l("Hasta"), [DataRequired(_l("Escriba cuándo termina."))])
     reason = StringField(_l("Motivo"), [Length(max=120)], description=_l("Lo ve el personal, no los pacientes."))
+
+    @property
+    def period(self) -> str:
+        """What a confirmation is good for: these hours and no others."""
+        return f"{self.starts_at.data}/{self.ends_at.data}"

@@ -103,14 +103,14 @@ def set_hours(therapist_id: int) -> Response:
 
 @pages.post("/admin/therapists/<int:therapist_id>/time-off", requires=MANAGE)
 def add_time_off(therapist_id: int) -> Response:
-    """An absence over visits is shown with them first; ``confirmed`` saves it all the same."""
+    """An absence over visits is shown with them first; ``confirmed`` with the same hours saves it all the same."""
     actor, therapist = shell.actor(), _therapist(therapist_id)
     clinic = clinics.clinic(shell.clinic_id(MANAGE))
     form = TimeOffForm()
     if not form.validate():
         return _page(therapist, absence=form, status=422)
     period = form.starts_at.instant(clinic.timezone), form.ends_at.instant(clinic.timezone)
-    if form.kind.data == "off" and not request.form.get("confirmed"):
+    if form.kind.data == "off" and request.form.get("confirmed") != form.period:
         visits = queries.in_the_way(therapist_id, *period, actor=actor)
         if visits:
             return _page(therapist, absence=form, in_the_way=visits, status=422)
