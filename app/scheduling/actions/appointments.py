@@ -2,7 +2,7 @@
 the database refuses an overlap whatever the code does."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import insert
@@ -14,41 +14,18 @@ from app.clinics.queries import ClinicFacts
 from app.kernel import clock, ids, outbox
 from app.kernel.access import Actor, can, require
 from app.kernel.db import db, lock
-from app.kernel.errors import Conflict, Forbidden, RuleBroken
+from app.kernel.errors import Conflict, Forbidden
 from app.kernel.words import N_
 from app.scheduling import events, permissions, rules
-from app.scheduling.models import Appointment, AppointmentEvent
+from app.scheduling.actions import checks, history
+from app.scheduling.models import Appointment
 from app.scheduling.queries import appointments as reads
-from app.scheduling.queries import slots
 from app.scheduling.rules import Status
-
-DESK_LATENESS = timedelta(minutes=30)  # the desk may still book a visit that began a moment ago
-LONGEST = timedelta(hours=8)
-
-
-class SlotTaken(Conflict):
-    """Somebody else was faster; ``details['alternatives']`` are the nearest free slots."""
-
-    code = "SLOT_TAKEN"
-    message = N_("Esa hora se acaba de ocupar. Estas están libres: %(times)s.")
-
-
-class NothingFree(SlotTaken):
-    message = N_("Esa hora se acaba de ocupar y no hay otra libre en las próximas dos semanas.")
-
-
-class PatientBusy(Conflict):
-    code = "PATIENT_BUSY"
-    message = N_("El paciente ya tiene una cita a esa hora.")
 
 
 class StaleVersion(Conflict):
     code = "STALE_VERSION"
     message = N_("Otra persona cambió esta cita hace un momento. Revise cómo quedó y vuelva a intentar.")
-
-
-class BadDuration(RuleBroken):
-    message = N_("La duración debe ser de 5 minutos o más, en pasos de 5, y de 8 horas como máximo.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +67,15 @@ def book_appointment(
     if by_patient and not facts.is_online:
         raise Forbidden
     clinic = clinics.clinic(clinic_id)
-    ends_at = starts_at + _length(duration_minutes if duration_minutes and not by_patient else facts.duration_minutes)
+    ends_at = starts_at + checks.length_of(
+        duration_minutes if duration_minutes and not by_patient else facts.duration_minutes
+    )
     lock("bookings", facts.organization_id)
-    _check_time(clinic, starts_at, now=now, by_patient=by_patient)
-    room_id = _check_schedule(clinic, therapist_id, starts_at, ends_at, override_reason=override_reason, actor=actor)
-    check_free(clinic, starts_at, ends_at, therapist_id, patient_id, room_id, now=now)
+    checks.check_time(clinic, starts_at, now=now, by_patient=by_patient)
+    room_id = checks.check_schedule(
+        clinic, therapist_id, starts_at, ends_at, override_reason=override_reason, actor=actor
+    )
+    checks.check_free(clinic, starts_at, ends_at, therapist_id, patient_id, room_id, now=now)
     status = _first_status(is_here=is_here, needs_confirmation=by_patient and not clinic.auto_confirm)
     appointment_id = _insert(
         organization_id=facts.organization_id,
@@ -163,91 +144,6 @@ def _who_books(clinic_id: int, patient_id: int, actor: Actor) -> bool:
     raise Forbidden
 
 
-def _length(minutes: int) -> timedelta:
-    length = timedelta(minutes=minutes)
-    if minutes < 5 or minutes % 5 or length > LONGEST:
-        raise BadDuration
-    return length
-
-
-def _check_time(clinic: ClinicFacts, starts_at: datetime, *, now: datetime, by_patient: bool) -> None:
-    if starts_at < (now if by_patient else now - DESK_LATENESS):
-        raise rules.InThePast
-    if by_patient:
-        rules.check_patient_notice(
-            starts_at,
-            now=now,
-            today=clock.local_day(now, clinic.timezone),
-            day=clock.local_day(starts_at, clinic.timezone),
-            notice_minutes=clinic.notice_minutes,
-            horizon_days=clinic.horizon_days,
-        )
-
-
-def _check_schedule(
-    clinic: ClinicFacts,
-    therapist_id: int,
-    starts_at: datetime,
-    ends_at: datetime,
-    *,
-    override_reason: str,
-    actor: Actor,
-) -> int | None:
-    """The room of the shift that holds the period; OutsideSchedule without one, unless overridden."""
-    day = clock.local_day(starts_at, clinic.timezone)
-    shift = rules.covers(
-        slots.shifts(clinic, [therapist_id], day, day).get((therapist_id, day), []), starts_at, ends_at
-    )
-    if shift is not None:
-        return shift.room_id
-    if override_reason and can(actor, permissions.OVERRIDE, clinic.id):
-        return None
-    raise rules.OutsideSchedule
-
-
-def check_free(
-    clinic: ClinicFacts,
-    starts_at: datetime,
-    ends_at: datetime,
-    therapist_id: int,
-    patient_id: int,
-    room_id: int | None,
-    *,
-    now: datetime,
-    except_id: int | None = None,
-) -> None:
-    taken = reads.clash(
-        starts_at=starts_at,
-        ends_at=ends_at,
-        therapist_id=therapist_id,
-        patient_id=patient_id,
-        room_id=room_id,
-        except_id=except_id,
-    )
-    if taken is None:
-        return
-    if taken.therapist_id != therapist_id and taken.patient_id == patient_id:
-        raise PatientBusy
-    minutes = int((ends_at - starts_at).total_seconds() // 60)
-    near = slots.nearest(clinic, therapist_id, starts_at, duration_minutes=minutes, now=now)
-    raise slot_taken(near, clinic.timezone)
-
-
-def slot_taken(near: list[slots.Slot], zone: str) -> SlotTaken:
-    """The refusal with the nearest free slots, in words and for programs."""
-    if not near:
-        return NothingFree(details={"alternatives": []})
-    one_day = len({clock.local_day(s.starts_at, zone) for s in near}) == 1
-    form = "%H:%M" if one_day else "%d/%m %H:%M"
-    times = ", ".join(clock.local(s.starts_at, zone).strftime(form) for s in near)
-    alternatives = [{**s.as_json(), "starts_at": _z(s.starts_at), "ends_at": _z(s.ends_at)} for s in near]
-    return SlotTaken(times=times, details={"alternatives": alternatives})
-
-
-def _z(instant: datetime) -> str:
-    return instant.isoformat().replace("+00:00", "Z")
-
-
 def _insert(*, status: str, actor: Actor | None, now: datetime, **values: Any) -> int:
     """Write the visit and its first event. The guards of the database are the last word."""
     arrived = {"arrived_at": now} if status == Status.ARRIVED else {}
@@ -265,8 +161,8 @@ def _insert(*, status: str, actor: Actor | None, now: datetime, **values: Any) -
             },
         ).scalar_one()
     except IntegrityError as error:
-        raise NothingFree(details={"alternatives": []}) from error
-    log(
+        raise checks.JustTaken from error
+    history.log(
         appointment_id,
         None,
         status,
@@ -277,21 +173,6 @@ def _insert(*, status: str, actor: Actor | None, now: datetime, **values: Any) -
         new_ends_at=values["ends_at"],
     )
     return int(appointment_id)
-
-
-def log(
-    appointment_id: int, from_status: str | None, to_status: str, *, actor: Actor | None, now: datetime, **values: Any
-) -> None:
-    """One row of the visit's history."""
-    row = {
-        "appointment_id": appointment_id,
-        "from_status": from_status,
-        "to_status": to_status,
-        "at": now,
-        "by_user_id": actor.user_id if actor else None,
-        **values,
-    }
-    db.session.execute(insert(AppointmentEvent), row)
 
 
 def move_appointment(
@@ -322,15 +203,15 @@ def move_appointment(
         raise rules.NoticeTooShort(hours=clinic.change_notice_hours)
     therapist = therapist_id or row.therapist_id
     minutes = duration_minutes if duration_minutes and not by_patient else _minutes(row)
-    ends_at = starts_at + _length(minutes)
+    ends_at = starts_at + checks.length_of(minutes)
     if (starts_at, ends_at, therapist) == (row.starts_at, row.ends_at, row.therapist_id):
         return
     if therapist != row.therapist_id and not clinics.offers(therapist, row.service_id):
         raise rules.OutsideSchedule
     lock("bookings", row.organization_id)
-    _check_time(clinic, starts_at, now=now, by_patient=by_patient)
-    room_id = _check_schedule(clinic, therapist, starts_at, ends_at, override_reason=override_reason, actor=actor)
-    check_free(clinic, starts_at, ends_at, therapist, row.patient_id, room_id, now=now, except_id=row.id)
+    checks.check_time(clinic, starts_at, now=now, by_patient=by_patient)
+    room_id = checks.check_schedule(clinic, therapist, starts_at, ends_at, override_reason=override_reason, actor=actor)
+    checks.check_free(clinic, starts_at, ends_at, therapist, row.patient_id, room_id, now=now, except_id=row.id)
     _move(row, starts_at, ends_at, therapist, room_id, clinic=clinic, source=source, actor=actor, now=now)
 
 
@@ -352,8 +233,8 @@ def _move(
     row.version += 1
     row.reschedule_count += 1
     row.confirmation = "needs-action"
-    flush_or_taken()
-    log(
+    checks.flush_or_taken()
+    history.log(
         row.id,
         row.status,
         row.status,
@@ -387,14 +268,6 @@ def _move(
     )
 
 
-def flush_or_taken() -> None:
-    """Write what changed now, so that the database's guards against overlaps speak here. Raises SlotTaken."""
-    try:
-        db.session.flush()
-    except IntegrityError as error:
-        raise NothingFree(details={"alternatives": []}) from error
-
-
 def cancel_appointment(appointment_id: int, *, reason: str, source: str = "desk", actor: Actor, now: datetime) -> None:
     """Free the time; the row stays. ``reason`` is a key of ``rules.CANCEL_REASONS``.
 
@@ -418,7 +291,7 @@ def cancel_appointment(appointment_id: int, *, reason: str, source: str = "desk"
     row.sequence += 1
     row.version += 1
     db.session.flush()  # before the ticket and the event read it
-    log(row.id, old, row.status, actor=actor, now=now, source=source, reason=reason)
+    history.log(row.id, old, row.status, actor=actor, now=now, source=source, reason=reason)
     tickets.void_ticket_of(row.id, reason=N_("Cita cancelada"), actor=actor, now=now)
     outbox.record(
         events.AppointmentCancelled(

@@ -16,7 +16,7 @@ from app.kernel.db import db, lock
 from app.kernel.errors import Forbidden
 from app.kernel.words import N_
 from app.scheduling import events, permissions, rules
-from app.scheduling.actions import appointments
+from app.scheduling.actions import appointments, checks, history
 from app.scheduling.models import Appointment, AppointmentEvent, Encounter
 from app.scheduling.queries import appointments as reads
 from app.scheduling.rules import Status
@@ -86,7 +86,7 @@ def finish_session(appointment_id: int, *, actor: Actor, now: datetime) -> None:
         return
     encounter.status, encounter.finished_at = "finished", now
     row.status_since, row.version = now, row.version + 1
-    appointments.log(row.id, row.status, row.status, actor=actor, now=now, reason="finished")
+    history.log(row.id, row.status, row.status, actor=actor, now=now, reason="finished")
     _tell(row, row.status, "finished", actor=actor, now=now)
 
 
@@ -209,8 +209,8 @@ def _set(
 ) -> None:
     old, row.status, row.status_since = row.status, str(goal), now
     row.version += 1
-    appointments.flush_or_taken()
-    appointments.log(
+    checks.flush_or_taken()
+    history.log(
         row.id,
         old,
         row.status,
@@ -265,13 +265,13 @@ def _reopen_session(row: Appointment, encounter: Encounter, *, actor: Actor, now
         raise rules.TooLateToUndo
     encounter.status, encounter.finished_at = "in-progress", None
     row.status_since, row.version = encounter.started_at, row.version + 1
-    appointments.log(row.id, row.status, row.status, actor=actor, now=now, reason="reopened", is_undo=True)
+    history.log(row.id, row.status, row.status, actor=actor, now=now, reason="reopened", is_undo=True)
     _tell(row, "finished", row.status, actor=actor, now=now, is_undo=True)
 
 
 def _check_still_free(row: Appointment, *, now: datetime) -> None:
     lock("bookings", row.organization_id)
-    appointments.check_free(
+    checks.check_free(
         clinics.clinic(row.clinic_id),
         row.starts_at,
         row.ends_at,
