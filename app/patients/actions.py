@@ -12,7 +12,7 @@ from app.clinics.queries import ubigeo
 from app.identity import actions as identity
 from app.identity.rules import check_password
 from app.kernel import outbox
-from app.kernel.access import Actor, require
+from app.kernel.access import Actor, can, require
 from app.kernel.db import changed, db, insert, lock
 from app.kernel.errors import Conflict, Invalid, RuleBroken
 from app.kernel.outbox import Event
@@ -176,7 +176,8 @@ def _exists(clean: rules.Details, actor: Actor) -> PatientExists:
         return PatientExists()
     if person["deleted_at"] is not None:
         archived = N_("Este documento es de una ficha archivada. Quien supervisa puede restaurarla.")
-        return PatientExists(archived, details={"patient_id": person["id"], "archived": True})
+        may_see = can(actor, permissions.ARCHIVE)
+        return PatientExists(archived, details={"patient_id": person["id"]} if may_see else {})
     return PatientExists(details={"patient_id": person["id"], "full_name": person["full_name"]})
 
 

@@ -232,7 +232,10 @@ def test_archived_and_restored(app: Flask, ana: Client, diego: Client) -> None:
     assert ana.get("/patients/2").status_code == 404
     card = diego.get("/patients/2")
     assert "Ficha archivada" in card.text
-    assert ana.post("/patients", {**ROSA, "document_number": "41234567"}).status_code == 409
+    taken = ana.post("/patients", {**ROSA, "document_number": "41234567"})
+    assert taken.status_code == 409
+    assert "ficha archivada" in taken.text
+    assert 'href="/patients/2"' not in taken.text  # she could not open it
     diego.post("/patients/2/archiving")
     assert diego.post("/patients/2/restoration").status_code == 303
     assert ana.get("/patients/2").status_code == 200
