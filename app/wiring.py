@@ -48,6 +48,7 @@ from app.scheduling import jobs as scheduling_jobs
 from app.scheduling import live as scheduling_live
 from app.scheduling import pages as scheduling_pages
 from app.scheduling import permissions as scheduling_permissions
+from app.scheduling import reports as scheduling_reports
 from app.scheduling import subscribers as scheduling_subscribers
 from app.web import cards, frame, navigation
 
@@ -128,7 +129,7 @@ SUBSCRIBERS: tuple[tuple[type[outbox.Event], outbox.Subscriber], ...] = (
     (scheduling_events.StatusChanged, scheduling_subscribers.on_status_changed),
     (reports_events.ReportReady, reports_subscribers.on_run_finished),
 )
-REPORTS: tuple[reports_registry.Report, ...] = (*billing_reports.REPORTS,)
+REPORTS: tuple[reports_registry.Report, ...] = (*billing_reports.REPORTS, *scheduling_reports.REPORTS)
 
 
 def register(app: Flask) -> None:

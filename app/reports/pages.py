@@ -35,14 +35,14 @@ def report(code: str) -> Response:
     """One report on screen; the same query as its files."""
     chosen, clinic = registry.find(code), shell.clinic_id(permissions.READ)
     questions = chosen.ask(clinic_id=clinic, now=shell.now())
-    values = forms.given(request.args)
     try:
-        params = forms.parameters(chosen, values)
+        params = forms.parameters(chosen, forms.given(request.args))
     except Invalid as error:
         return _report(chosen, clinic, questions, {**questions.initial}, error=error)
     data = chosen.load(clinic_id=clinic, params=params, actor=shell.actor(), now=shell.now())
     doc = chosen.document(data)
-    return _report(chosen, clinic, questions, {**questions.initial, **values}, doc=doc, **doc.context)
+    asked = params.model_dump(mode="json", exclude_defaults=True)
+    return _report(chosen, clinic, questions, {**questions.initial, **asked}, doc=doc, **doc.context)
 
 
 def _report(
@@ -65,7 +65,7 @@ def _report(
         doc=doc,
         heading=doc.heading if doc else None,
         problem=" ".join(_(line) for lines in error.details.values() for line in lines) if error else "",
-        steps=_steps(values) if "date" in values and not error else None,
+        steps=_steps(values) if "date" in values and doc else None,
         **_files(chosen, {"clinic_id": clinic, **values}),
         **context,
     )

@@ -108,6 +108,7 @@ class Heading:
     period: tuple[date, date]
     state: str = ""
     facts: tuple[tuple[str, str], ...] = ()
+    has_money: bool = True
 
 
 @dataclass(frozen=True, slots=True)

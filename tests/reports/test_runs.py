@@ -177,12 +177,14 @@ def test_rights_lost_meanwhile_are_lost(app: Flask, diego: Client, run_id: int) 
 def test_the_heart_beats_inside_a_long_step(app: Flask, run_id: int, monkeypatch: pytest.MonkeyPatch) -> None:
     import threading
 
-    beaten = threading.Event()
+    beaten, beats = threading.Event(), []
     keep = actions.beat
 
     def beat(*args: Any, **more: Any) -> None:
+        if beats:
+            beaten.set()  # the first one is committed by now
         keep(*args, **more)
-        beaten.set()
+        beats.append(args)
 
     monkeypatch.setattr(actions, "beat", beat)
     monkeypatch.setattr(rules, "BEAT_EVERY", timedelta(milliseconds=20))

@@ -10,186 +10,17 @@ from datetime import date
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Row, bindparam, case, func, or_, select
+from sqlalchemy import Row
 
 from app.billing import rules
-from app.billing.models import Movement, PaymentMethod, Ticket, Till, TillCount, TillSession
+from app.billing.queries import ledger
 from app.clinics import queries as clinics
-from app.clinics.models import Service, Therapist
-from app.identity.models import User
 from app.kernel import access, clock
 from app.kernel.access import Actor
 from app.kernel.db import db
 from app.kernel.errors import Invalid, NotFound
 from app.kernel.words import N_
-from app.patients.models import Patient
 from app.reports import permissions
-
-# Core tables and statements that are built once: a day of a thousand payments is read in a few milliseconds.
-movement, ticket, method = Movement.__table__, Ticket.__table__, PaymentMethod.__table__
-session, till, count = TillSession.__table__, Till.__table__, TillCount.__table__
-patient, therapist, service = Patient.__table__, Therapist.__table__, Service.__table__
-user = User.__table__
-authoriser, opener, closer, approver = (user.alias(name) for name in ("authoriser", "opener", "closer", "approver"))
-CLINIC, DAY, START, END = bindparam("clinic"), bindparam("day"), bindparam("start"), bindparam("end")
-
-# The ledger of a day with everything its papers name. Signed: refunds are negative.
-_LEDGER = (
-    select(
-        movement.c.id,
-        movement.c.kind,
-        movement.c.amount_cents,
-        movement.c.method_id,
-        movement.c.session_id,
-        movement.c.received_at,
-        movement.c.reference,
-        movement.c.ticket_id,
-        ticket.c.number,
-        ticket.c.status.label("ticket_status"),
-        ticket.c.therapist_id,
-        ticket.c.service_id,
-        ticket.c.concept.label("ticket_concept"),
-        ticket.c.service_day,
-        ticket.c.appointment_id,
-        patient.c.full_name.label("patient"),
-        patient.c.document_number,
-        therapist.c.display_name.label("therapist"),
-        service.c.name.label("service"),
-        user.c.full_name.label("cashier"),
-        authoriser.c.full_name.label("authoriser"),
-        movement.c.tendered_cents,
-        movement.c.change_cents,
-        movement.c.concept,
-        movement.c.beneficiary,
-        movement.c.voucher_number,
-        movement.c.note,
-    )
-    .select_from(movement)
-    .join(user, user.c.id == movement.c.received_by)
-    .outerjoin(ticket, ticket.c.id == movement.c.ticket_id)
-    .outerjoin(patient, patient.c.id == ticket.c.patient_id)
-    .outerjoin(therapist, therapist.c.id == ticket.c.therapist_id)
-    .outerjoin(service, service.c.id == ticket.c.service_id)
-    .outerjoin(authoriser, authoriser.c.id == movement.c.authorised_by)
-    .where(movement.c.clinic_id == CLINIC, movement.c.received_at >= START, movement.c.received_at < END)
-    .order_by(movement.c.received_at, movement.c.id)
-)
-_CATALOGUE = (
-    select(method.c.id, method.c.code, method.c.name, method.c.is_cash, method.c.is_active)
-    .where(method.c.clinic_id == CLINIC)
-    .order_by(method.c.position, method.c.id)
-)
-_SESSIONS = (
-    select(
-        session.c.id,
-        session.c.number,
-        session.c.status,
-        session.c.business_day,
-        session.c.opened_at,
-        session.c.closed_at,
-        session.c.opening_float_cents,
-        session.c.difference_cents,
-        session.c.difference_number,
-        session.c.difference_reason,
-        session.c.left_for_tomorrow_cents,
-        session.c.denominations,
-        session.c.snapshot_sha256,
-        till.c.name.label("till"),
-        till.c.kind,
-        opener.c.full_name.label("opener"),
-        closer.c.full_name.label("closer"),
-        approver.c.full_name.label("approver"),
-    )
-    .select_from(session)
-    .join(till, till.c.id == session.c.till_id)
-    .join(opener, opener.c.id == session.c.opened_by)
-    .outerjoin(closer, closer.c.id == session.c.closed_by)
-    .outerjoin(approver, approver.c.id == session.c.approved_by)
-    .where(
-        session.c.clinic_id == CLINIC,
-        or_(session.c.business_day == DAY, session.c.id.in_(bindparam("used", expanding=True))),
-    )
-    .order_by(session.c.opened_at, session.c.id)
-)
-_COUNTS = (
-    select(count.c.method_id, func.sum(count.c.expected_cents), func.sum(count.c.counted_cents))
-    .where(count.c.session_id.in_(bindparam("sessions", expanding=True)))
-    .group_by(count.c.method_id)
-)
-_CASH_SUMS = (
-    select(movement.c.kind, func.sum(movement.c.amount_cents), func.sum(movement.c.change_cents))
-    .where(
-        movement.c.session_id.in_(bindparam("sessions", expanding=True)),
-        movement.c.method_id.in_(bindparam("methods", expanding=True)),
-    )
-    .group_by(movement.c.kind)
-)
-_ISSUED = select(
-    func.min(ticket.c.number),
-    func.max(ticket.c.number),
-    func.count(),
-    func.count(case((ticket.c.amount_cents == 0, 1))),
-).where(ticket.c.clinic_id == CLINIC, ticket.c.issued_at >= START, ticket.c.issued_at < END)
-_VOIDED = (
-    select(
-        ticket.c.number,
-        ticket.c.voided_at,
-        ticket.c.void_reason,
-        ticket.c.amount_cents,
-        ticket.c.concept,
-        patient.c.full_name.label("patient"),
-        user.c.full_name.label("voider"),
-    )
-    .select_from(ticket)
-    .join(patient, patient.c.id == ticket.c.patient_id)
-    .outerjoin(user, user.c.id == ticket.c.voided_by)
-    .where(ticket.c.clinic_id == CLINIC, ticket.c.voided_at >= START, ticket.c.voided_at < END)
-    .order_by(ticket.c.number)
-)
-_PAID_UNTIL_THEN = (
-    select(func.coalesce(func.sum(movement.c.amount_cents), 0))
-    .where(movement.c.ticket_id == ticket.c.id, movement.c.received_at < END)
-    .scalar_subquery()
-)
-_OWED = (
-    select((ticket.c.amount_cents - _PAID_UNTIL_THEN).label("cents"))
-    .where(ticket.c.clinic_id == CLINIC, ticket.c.service_day == DAY, ticket.c.status == "open")
-    .subquery()
-)
-_DEBTS = select(func.count(), func.sum(_OWED.c.cents)).where(_OWED.c.cents > 0)
-_OF_DAY = (
-    select(
-        movement.c.ticket_id,
-        func.sum(movement.c.amount_cents).label("paid_today"),
-        func.max(movement.c.received_at).label("paid_at"),
-    )
-    .where(movement.c.clinic_id == CLINIC, movement.c.received_at >= START, movement.c.received_at < END)
-    .where(movement.c.ticket_id.is_not(None))
-    .group_by(movement.c.ticket_id)
-    .subquery()
-)
-_PAID_TICKETS = (
-    select(
-        ticket.c.id,
-        ticket.c.number,
-        ticket.c.concept,
-        ticket.c.amount_cents,
-        ticket.c.service_day,
-        patient.c.full_name.label("patient"),
-        patient.c.document_number,
-        therapist.c.display_name.label("therapist"),
-        service.c.name.label("service"),
-        _OF_DAY.c.paid_today,
-        _OF_DAY.c.paid_at,
-    )
-    .select_from(ticket)
-    .join(_OF_DAY, _OF_DAY.c.ticket_id == ticket.c.id)
-    .join(patient, patient.c.id == ticket.c.patient_id)
-    .outerjoin(therapist, therapist.c.id == ticket.c.therapist_id)
-    .outerjoin(service, service.c.id == ticket.c.service_id)
-    .where(ticket.c.status == "open", _OF_DAY.c.paid_today > 0, ticket.c.amount_cents <= _PAID_UNTIL_THEN)
-    .order_by(ticket.c.number)
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,14 +136,14 @@ def daily_cash(*, clinic_id: int, day: date, actor: Actor, methods: Iterable[str
     clinic = readable_clinic(clinic_id, actor)
     start, end = clock.day_bounds(day, clinic.timezone)
     period = {"clinic": clinic_id, "start": start, "end": end}
-    catalogue = db.session.execute(_CATALOGUE, {"clinic": clinic_id}).all()
+    catalogue = db.session.execute(ledger.CATALOGUE, {"clinic": clinic_id}).all()
     wanted = _chosen(catalogue, methods)
     narrowed = len(wanted) < len(catalogue)
-    ledger = _LEDGER.where(movement.c.method_id.in_([m.id for m in wanted])) if narrowed else _LEDGER
-    rows = db.session.execute(ledger, period).all()
+    statement = ledger.of_methods([m.id for m in wanted]) if narrowed else ledger.LEDGER
+    rows = db.session.execute(statement, period).all()
     payments = [row for row, ticket_id in zip(rows, columns(rows, "ticket_id"), strict=True) if ticket_id is not None]
     used = set(columns(rows, "session_id"))
-    sessions = db.session.execute(_SESSIONS, {"clinic": clinic_id, "day": day, "used": list(used)}).all()
+    sessions = db.session.execute(ledger.SESSIONS, {"clinic": clinic_id, "day": day, "used": list(used)}).all()
     own = [s for s in sessions if s.business_day == day and s.kind == "recaudadora"]
     counts = _counts(own)
     return DailyCash(
@@ -351,7 +182,7 @@ def readable_clinic(clinic_id: int, actor: Actor) -> clinics.ClinicFacts:
 
 def method_choices(clinic_id: int) -> list[tuple[str, str]]:
     """``(code, name)`` of a clinic's methods, for the filter of a page."""
-    rows = db.session.execute(_CATALOGUE, {"clinic": clinic_id})
+    rows = db.session.execute(ledger.CATALOGUE, {"clinic": clinic_id})
     return [(m.code, m.name) for m in rows if m.is_active]
 
 
@@ -368,7 +199,7 @@ def _counts(sessions: Sequence[Row[Any]]) -> dict[int, tuple[int, int]]:
     """``method_id: (expected, counted)`` of the closings; nothing while one of the sessions is open."""
     if not sessions or any(s.status == "open" for s in sessions):
         return {}
-    rows = db.session.execute(_COUNTS, {"sessions": [s.id for s in sessions]})
+    rows = db.session.execute(ledger.COUNTS, {"sessions": [s.id for s in sessions]})
     return {method_id: (int(expected), int(counted)) for method_id, expected, counted in rows}
 
 
@@ -432,14 +263,14 @@ def _cash_sums(session_ids: list[int], cash: list[int]) -> dict[str, int]:
     """Cents by kind over the cash lines of these sessions; ``change`` is what was handed back."""
     if not session_ids:
         return {}
-    rows = db.session.execute(_CASH_SUMS, {"sessions": session_ids, "methods": cash}).all()
+    rows = db.session.execute(ledger.CASH_SUMS, {"sessions": session_ids, "methods": cash}).all()
     return {"change": sum(int(change) for _, _, change in rows), **{kind: int(cents) for kind, cents, _ in rows}}
 
 
 def _control(of_day: dict[str, Any], payments: Sequence[Row[Any]]) -> Control:
     day = of_day["day"]
-    first, last, issued, courtesies = db.session.execute(_ISSUED, of_day).one()
-    debts, debts_cents = db.session.execute(_DEBTS, of_day).one()
+    first, last, issued, courtesies = db.session.execute(ledger.ISSUED, of_day).one()
+    debts, debts_cents = db.session.execute(ledger.DEBTS, of_day).one()
     paid = columns(payments, "service_day", "ticket_id", "amount_cents")
     earlier = [(ticket_id, amount) for service_day, ticket_id, amount in paid if service_day < day]
     return Control(
@@ -447,7 +278,7 @@ def _control(of_day: dict[str, Any], payments: Sequence[Row[Any]]) -> Control:
         last=last,
         issued=issued,
         courtesies=courtesies,
-        voided=db.session.execute(_VOIDED, of_day).all(),
+        voided=db.session.execute(ledger.VOIDED, of_day).all(),
         debts=int(debts),
         debts_cents=int(debts_cents or 0),
         recovered=len({ticket_id for ticket_id, _ in earlier}),
@@ -469,7 +300,7 @@ def paid_tickets(*, clinic_id: int, day: date, actor: Actor) -> PaidTickets:
     """
     clinic = readable_clinic(clinic_id, actor)
     start, end = clock.day_bounds(day, clinic.timezone)
-    rows = db.session.execute(_PAID_TICKETS, {"clinic": clinic_id, "start": start, "end": end}).all()
+    rows = db.session.execute(ledger.PAID_TICKETS, {"clinic": clinic_id, "start": start, "end": end}).all()
     return PaidTickets(clinic, day, rows)
 
 

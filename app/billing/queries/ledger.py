@@ -1,0 +1,185 @@
+"""The statements of the cash reports over Core tables, built once: a day of a thousand payments is read in
+a few milliseconds. Parameters: clinic, day, and the half-open UTC period ``[start, end)`` of that day.
+"""
+
+from typing import Any
+
+from sqlalchemy import BindParameter, Select, bindparam, case, func, or_, select
+
+from app.billing.models import Movement, PaymentMethod, Ticket, Till, TillCount, TillSession
+from app.clinics.models import Service, Therapist
+from app.identity.models import User
+from app.patients.models import Patient
+
+movement, ticket, method = Movement.__table__, Ticket.__table__, PaymentMethod.__table__
+session, till, count = TillSession.__table__, Till.__table__, TillCount.__table__
+patient, therapist, service = Patient.__table__, Therapist.__table__, Service.__table__
+user = User.__table__
+authoriser, opener, closer, approver = (user.alias(name) for name in ("authoriser", "opener", "closer", "approver"))
+CLINIC: BindParameter[Any] = bindparam("clinic")
+DAY: BindParameter[Any] = bindparam("day")
+START: BindParameter[Any] = bindparam("start")
+END: BindParameter[Any] = bindparam("end")
+
+# The ledger of a day with everything its papers name. Signed: refunds are negative.
+LEDGER = (
+    select(
+        movement.c.id,
+        movement.c.kind,
+        movement.c.amount_cents,
+        movement.c.method_id,
+        movement.c.session_id,
+        movement.c.received_at,
+        movement.c.reference,
+        movement.c.ticket_id,
+        ticket.c.number,
+        ticket.c.status.label("ticket_status"),
+        ticket.c.therapist_id,
+        ticket.c.service_id,
+        ticket.c.concept.label("ticket_concept"),
+        ticket.c.service_day,
+        ticket.c.appointment_id,
+        patient.c.full_name.label("patient"),
+        patient.c.document_number,
+        therapist.c.display_name.label("therapist"),
+        service.c.name.label("service"),
+        user.c.full_name.label("cashier"),
+        authoriser.c.full_name.label("authoriser"),
+        movement.c.tendered_cents,
+        movement.c.change_cents,
+        movement.c.concept,
+        movement.c.beneficiary,
+        movement.c.voucher_number,
+        movement.c.note,
+    )
+    .select_from(movement)
+    .join(user, user.c.id == movement.c.received_by)
+    .outerjoin(ticket, ticket.c.id == movement.c.ticket_id)
+    .outerjoin(patient, patient.c.id == ticket.c.patient_id)
+    .outerjoin(therapist, therapist.c.id == ticket.c.therapist_id)
+    .outerjoin(service, service.c.id == ticket.c.service_id)
+    .outerjoin(authoriser, authoriser.c.id == movement.c.authorised_by)
+    .where(movement.c.clinic_id == CLINIC, movement.c.received_at >= START, movement.c.received_at < END)
+    .order_by(movement.c.received_at, movement.c.id)
+)
+CATALOGUE = (
+    select(method.c.id, method.c.code, method.c.name, method.c.is_cash, method.c.is_active)
+    .where(method.c.clinic_id == CLINIC)
+    .order_by(method.c.position, method.c.id)
+)
+SESSIONS = (
+    select(
+        session.c.id,
+        session.c.number,
+        session.c.status,
+        session.c.business_day,
+        session.c.opened_at,
+        session.c.closed_at,
+        session.c.opening_float_cents,
+        session.c.difference_cents,
+        session.c.difference_number,
+        session.c.difference_reason,
+        session.c.left_for_tomorrow_cents,
+        session.c.denominations,
+        session.c.snapshot_sha256,
+        till.c.name.label("till"),
+        till.c.kind,
+        opener.c.full_name.label("opener"),
+        closer.c.full_name.label("closer"),
+        approver.c.full_name.label("approver"),
+    )
+    .select_from(session)
+    .join(till, till.c.id == session.c.till_id)
+    .join(opener, opener.c.id == session.c.opened_by)
+    .outerjoin(closer, closer.c.id == session.c.closed_by)
+    .outerjoin(approver, approver.c.id == session.c.approved_by)
+    .where(
+        session.c.clinic_id == CLINIC,
+        or_(session.c.business_day == DAY, session.c.id.in_(bindparam("used", expanding=True))),
+    )
+    .order_by(session.c.opened_at, session.c.id)
+)
+COUNTS = (
+    select(count.c.method_id, func.sum(count.c.expected_cents), func.sum(count.c.counted_cents))
+    .where(count.c.session_id.in_(bindparam("sessions", expanding=True)))
+    .group_by(count.c.method_id)
+)
+CASH_SUMS = (
+    select(movement.c.kind, func.sum(movement.c.amount_cents), func.sum(movement.c.change_cents))
+    .where(
+        movement.c.session_id.in_(bindparam("sessions", expanding=True)),
+        movement.c.method_id.in_(bindparam("methods", expanding=True)),
+    )
+    .group_by(movement.c.kind)
+)
+ISSUED = select(
+    func.min(ticket.c.number),
+    func.max(ticket.c.number),
+    func.count(),
+    func.count(case((ticket.c.amount_cents == 0, 1))),
+).where(ticket.c.clinic_id == CLINIC, ticket.c.issued_at >= START, ticket.c.issued_at < END)
+VOIDED = (
+    select(
+        ticket.c.number,
+        ticket.c.voided_at,
+        ticket.c.void_reason,
+        ticket.c.amount_cents,
+        ticket.c.concept,
+        patient.c.full_name.label("patient"),
+        user.c.full_name.label("voider"),
+    )
+    .select_from(ticket)
+    .join(patient, patient.c.id == ticket.c.patient_id)
+    .outerjoin(user, user.c.id == ticket.c.voided_by)
+    .where(ticket.c.clinic_id == CLINIC, ticket.c.voided_at >= START, ticket.c.voided_at < END)
+    .order_by(ticket.c.number)
+)
+_PAID_UNTIL_THEN = (
+    select(func.coalesce(func.sum(movement.c.amount_cents), 0))
+    .where(movement.c.ticket_id == ticket.c.id, movement.c.received_at < END)
+    .scalar_subquery()
+)
+_OWED = (
+    select((ticket.c.amount_cents - _PAID_UNTIL_THEN).label("cents"))
+    .where(ticket.c.clinic_id == CLINIC, ticket.c.service_day == DAY, ticket.c.status == "open")
+    .subquery()
+)
+DEBTS = select(func.count(), func.sum(_OWED.c.cents)).where(_OWED.c.cents > 0)
+_OF_DAY = (
+    select(
+        movement.c.ticket_id,
+        func.sum(movement.c.amount_cents).label("paid_today"),
+        func.max(movement.c.received_at).label("paid_at"),
+    )
+    .where(movement.c.clinic_id == CLINIC, movement.c.received_at >= START, movement.c.received_at < END)
+    .where(movement.c.ticket_id.is_not(None))
+    .group_by(movement.c.ticket_id)
+    .subquery()
+)
+PAID_TICKETS = (
+    select(
+        ticket.c.id,
+        ticket.c.number,
+        ticket.c.concept,
+        ticket.c.amount_cents,
+        ticket.c.service_day,
+        patient.c.full_name.label("patient"),
+        patient.c.document_number,
+        therapist.c.display_name.label("therapist"),
+        service.c.name.label("service"),
+        _OF_DAY.c.paid_today,
+        _OF_DAY.c.paid_at,
+    )
+    .select_from(ticket)
+    .join(_OF_DAY, _OF_DAY.c.ticket_id == ticket.c.id)
+    .join(patient, patient.c.id == ticket.c.patient_id)
+    .outerjoin(therapist, therapist.c.id == ticket.c.therapist_id)
+    .outerjoin(service, service.c.id == ticket.c.service_id)
+    .where(ticket.c.status == "open", _OF_DAY.c.paid_today > 0, ticket.c.amount_cents <= _PAID_UNTIL_THEN)
+    .order_by(ticket.c.number)
+)
+
+
+def of_methods(method_ids: list[int]) -> Select[Any]:
+    """The ledger of these methods alone."""
+    return LEDGER.where(movement.c.method_id.in_(method_ids))
