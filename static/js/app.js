@@ -16,7 +16,7 @@ const giveFocusBack = (which) => {
   const opener = openers[which];
   openers[which] = null;
   if (!opener) return;
-  const target = opener.element.isConnected ? opener.element : opener.id && document.getElementById(opener.id);
+  const target = opener.element.isConnected ? opener.element : document.getElementById(opener.id || "-");
   target?.focus({ preventScroll: true });
 };
 

@@ -21,7 +21,7 @@ const show = (cents) => {
 
 const write = (output, cents) => {
   if (!output) return;
-  output.textContent = show(cents);
+  output.textContent = cents === null ? "" : show(cents);
   output.classList.toggle("money-neg", cents < 0);
 };
 
@@ -45,10 +45,10 @@ const recount = (event) => {
     counted += cents;
     if (row.dataset.expected === undefined) continue;
     difference += cents - Number(row.dataset.expected);
-    write(one("[data-difference]", row), cents - Number(row.dataset.expected));
+    write(one("[data-difference]", row), input.value.trim() ? cents - Number(row.dataset.expected) : null);
   }
   write(one("[data-counted-total]"), counted);
-  write(one("[data-difference-total]"), difference);
+  write(one("[data-difference-total]"), all("[data-counted]").some((input) => input.value.trim()) ? difference : null);
 };
 
 form.addEventListener("input", recount);

@@ -145,6 +145,13 @@ def test_it_rejects_bad_payments_and_keeps_what_was_typed(unit, ana, shop, form,
         assert db.session.scalar(select(Movement)) is None
 
 
+def test_what_was_handed_over_is_forgotten_when_the_method_changes(ana, shop):
+    form = {"method": "yape", "amount": "80", "tendered": "100", "reference": "4411"}
+    answer = ana.post_fragment("/tickets/1/payments", form, "aside#panel")
+    assert answer.status_code == 200
+    assert "Vuelto" not in answer.text
+
+
 def test_without_a_till_the_panel_says_where_to_open_one(ana, ticket):
     assert 'href="/till"' in ana.fragment("/tickets/1/payment", "aside#panel").text
     answer = ana.post_fragment("/tickets/1/payments", {"method": "efectivo", "amount": "80"}, "aside#panel")
@@ -297,7 +304,7 @@ def test_a_supervisor_approves_a_difference_from_their_own_page(ana, diego, shop
     assert (refused.status_code, "supervisión" in refused.text) == (409, True)
     assert ana.post("/till-sessions/1/approval").status_code == 403
     assert "Autorizar cierre" in diego.get("/till").text
-    assert diego.post("/till-sessions/1/approval").location == "/till-sessions/1"
+    assert diego.post("/till-sessions/1/approval").location == "/till"
     assert ana.post("/till-sessions/1/closing", form).location == "/till-sessions/1"
     report = ana.get("/till-sessions/1").text
     assert "Diego Rivas" in report

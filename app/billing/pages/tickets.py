@@ -79,7 +79,7 @@ def take_payment(ticket_id: int) -> Response:
             ticket_id,
             method=form.method.data or "",
             amount_cents=form.amount.data,
-            tendered_cents=form.tendered.data,
+            tendered_cents=_tendered(ticket_id, form),
             reference=form.reference.data or "",
             note=form.note.data or "",
             actor=shell.actor(),
@@ -90,6 +90,13 @@ def take_payment(ticket_id: int) -> Response:
     except DomainError as error:
         return _collect(ticket_id, form, forms.show_error(form, error))
     return _taken(payment)
+
+
+def _tendered(ticket_id: int, form: forms.PaymentForm) -> int | None:
+    """What was handed over; the field hides with other methods than cash, but keeps what was typed before."""
+    clinic_id = queries.tickets.clinic_of(ticket_id, actor=shell.actor())
+    is_cash = any(m.is_cash and m.code == form.method.data for m in queries.tills.methods(clinic_id))
+    return form.tendered.data if is_cash else None
 
 
 def _collect(ticket_id: int, form: forms.PaymentForm | None, status: int = 200) -> Response:

@@ -125,7 +125,6 @@ def session(session_id: int) -> Response:
         head=head,
         report=report,
         sees_expected=sees,
-        can_approve=is_open and can(actor, permissions.APPROVE, head["clinic_id"]) and not head["approved_by"],
         labels=rules.MOVEMENT_LABELS,
     )
 
@@ -171,7 +170,7 @@ def _movement(session_id: int, form: forms.MovementForm, status: int = 200) -> R
 @pages.post("/till-sessions/<int:session_id>/approval", requires=permissions.APPROVE)
 def approve(session_id: int) -> Response:
     actions.tills.approve_closing(session_id, actor=shell.actor(), now=shell.now())
-    return _changed(f"/till-sessions/{session_id}", _("Cierre con diferencia autorizado."))
+    return _changed("/till", _("Cierre con diferencia autorizado."))
 
 
 # ------------------------------------------------------------------ the closing
