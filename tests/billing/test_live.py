@@ -1,0 +1,24 @@
+"""Who hears of tills and tickets, and of what."""
+
+from sqlalchemy import select
+
+from app.billing import actions, live
+from app.kernel import clock
+from app.kernel.db import db
+from app.kernel.outbox import EventRow
+from app.realtime import regions
+
+
+def test_a_payment_touches_its_till_and_its_ticket(unit, desk, ticket, till):
+    with unit():
+        actions.payments.take_payment(ticket, method="efectivo", actor=desk, now=clock.now())
+    with unit():
+        rows = db.session.scalars(select(EventRow).where(EventRow.type == "billing.payment.taken.v1")).all()
+        assert {"till:1", f"ticket:1:{ticket}"} <= set(regions.topics_of(rows))
+
+
+def test_only_the_clinic_listens(app, desk, supervisor, stranger):
+    for region, rest in ((live.TILL, ("1",)), (live.TICKET, ("1", "7"))):
+        assert region.may_listen(desk, *rest)
+        assert region.may_listen(supervisor, *rest)
+        assert not region.may_listen(stranger, *rest)
