@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, case, func, or_, select
 from sqlalchemy.orm import aliased
 
 from app.billing import events, permissions, rules
@@ -60,12 +60,28 @@ def state_of(row: Row[Any]) -> str:
     )
 
 
+# Built once: the agenda and the front desk ask them all day long.
+_OF_APPOINTMENTS = with_money(
+    Ticket.id, Ticket.appointment_id, Ticket.number, Ticket.amount_cents, Ticket.status
+).where(Ticket.appointment_id.in_(bindparam("ids", expanding=True)))
+_OWED = (
+    with_money(Ticket.patient_id, Ticket.amount_cents)
+    .where(
+        Ticket.patient_id.in_(bindparam("ids", expanding=True)),
+        Ticket.status == "open",
+        Ticket.service_day < bindparam("before_day"),
+    )
+    .subquery()
+)
+_DEBT = func.sum(_OWED.c.amount_cents - _OWED.c.paid_cents)
+_DEBTS = select(_OWED.c.patient_id, _DEBT).group_by(_OWED.c.patient_id).having(_DEBT > 0)
+
+
 def of_appointments(appointment_ids: Collection[int]) -> dict[int, TicketState]:
     """The ticket of each of these appointments, in one query. The caller may see the appointments."""
     if not appointment_ids:
         return {}
-    columns = (Ticket.id, Ticket.appointment_id, Ticket.number, Ticket.amount_cents, Ticket.status)
-    rows = db.session.execute(with_money(*columns).where(Ticket.appointment_id.in_(appointment_ids)))
+    rows = db.session.execute(_OF_APPOINTMENTS, {"ids": list(appointment_ids)})
     return {
         row.appointment_id: TicketState(
             ticket_id=row.id,
@@ -98,13 +114,7 @@ def debts_of_patients(patient_ids: Collection[int], *, before_day: date) -> dict
     """Cents that patients owe on open tickets of days before ``before_day``; who owes nothing is left out."""
     if not patient_ids:
         return {}
-    owed = (
-        with_money(Ticket.patient_id, Ticket.amount_cents)
-        .where(Ticket.patient_id.in_(patient_ids), Ticket.status == "open", Ticket.service_day < before_day)
-        .subquery()
-    )
-    total = func.sum(owed.c.amount_cents - owed.c.paid_cents)
-    rows = db.session.execute(select(owed.c.patient_id, total).group_by(owed.c.patient_id).having(total > 0))
+    rows = db.session.execute(_DEBTS, {"ids": list(patient_ids), "before_day": before_day})
     return {patient_id: int(cents) for patient_id, cents in rows}
 
 

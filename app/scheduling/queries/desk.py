@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import bindparam, or_, select
 
-from app.billing.queries import tickets, tills
+from app.billing import rules as till_rules
+from app.billing.models import Till, TillSession
+from app.billing.queries import tickets
 from app.clinics import queries as clinics
 from app.clinics.queries import ClinicFacts, ServiceFacts
 from app.kernel import clock, money
@@ -227,9 +229,20 @@ def closing(clinic: ClinicFacts, day: date, *, actor: Actor, now: datetime) -> C
     )
 
 
+# one's own first, as billing takes a payment
+_OPEN_TILL = (
+    select(TillSession.business_day, TillSession.number)
+    .join(Till, Till.id == TillSession.till_id)
+    .where(TillSession.clinic_id == bindparam("clinic_id"), TillSession.status == "open")
+    .order_by(TillSession.opened_by != bindparam("user_id"), Till.kind != "recaudadora", TillSession.opened_at)
+    .limit(1)
+)
+
+
 def till_code(clinic_id: int, *, actor: Actor) -> str:
     """The code of the till session that would take a payment now; empty when every till is closed."""
-    return next((session["code"] for session in tills.open_sessions(clinic_id, actor=actor)), "")
+    row = db.session.execute(_OPEN_TILL, {"clinic_id": clinic_id, "user_id": actor.user_id}).first()
+    return till_rules.till_code(row.business_day, row.number) if row else ""
 
 
 # ------------------------------------------------------------------ walk-ins
