@@ -10,8 +10,8 @@ from pydantic import AliasChoices, Field
 from app.api import tokens
 from app.api.resources import Body
 from app.api.shell import Api
-from app.identity import actions
-from app.kernel.access import Actor
+from app.identity import actions, permissions, queries
+from app.kernel.access import Actor, codes_of, require
 from app.web import shell
 from app.web.failures import problem
 
@@ -98,8 +98,8 @@ def user() -> dict[str, Any]:
     return user_json(shell.actor())
 
 
-@api.get("/api/auth/permissions/", signed_in=True)
-def permissions() -> dict[str, Any]:
+@api.get("/api/auth/permissions/", signed_in=True, endpoint="permissions")
+def own_permissions() -> dict[str, Any]:
     return {"permissions": permissions_of(shell.actor())}
 
 
@@ -107,3 +107,17 @@ def permissions() -> dict[str, Any]:
 def verify() -> dict[str, Any]:
     actor = shell.actor()
     return {"user_info": user_json(actor), "permissions": permissions_of(actor)}
+
+
+@api.get("/api/permissions/user/<int:user_id>/", signed_in=True)
+def permissions_of_user(user_id: int) -> dict[str, Any]:
+    """What somebody may do: one's own, or for an admin those of their staff; per clinic and role."""
+    actor = shell.actor()
+    if user_id == actor.user_id:
+        roles = [(clinic_id, role) for clinic_id, role in actor.roles if clinic_id is not None]
+        own = sorted(actor.own)
+    else:
+        require(actor, permissions.MANAGE_USERS)
+        roles, own = queries.staff_member(user_id, actor=actor)["roles"], []
+    granted = [{"clinic_id": c, "role": role, "permissions": sorted(codes_of(role))} for c, role in roles]
+    return {"user_id": user_id, "own": own, "results": granted, "count": len(granted)}

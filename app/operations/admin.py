@@ -9,6 +9,7 @@ from app.clinics import rules as clinic_rules
 from app.clinics.actions import clinics
 from app.clinics.models import Clinic, Organization
 from app.identity import actions as identity
+from app.identity.actions import staff
 from app.kernel.access import Actor, codes_of
 from app.kernel.db import db
 
@@ -43,7 +44,7 @@ def create_admin(
     everywhere = select(Clinic.id, Clinic.name).where(Clinic.organization_id == organization_id).order_by(Clinic.id)
     found = db.session.execute(everywhere).all()
     if found:
-        identity.set_roles(user_id, [(row.id, "admin") for row in found], actor=None, now=now)
+        staff.set_roles(user_id, [(row.id, "admin") for row in found], actor=None, now=now)
     else:
         # nobody is admin of anything yet: this account may open its first clinic
         actor = Actor(user_id, 0, organization_id, full_name, email, grants={0: codes_of("admin")})

@@ -150,3 +150,15 @@ def test_a_temporary_password_replaces_the_old_one(eva: Client, ana: Client, app
     fresh.get("/login")
     assert fresh.post("/login", {"email": "ana@example.com", "password": cast.password}).status_code == 422
     Client(app).sign_in("ana@example.com", password)
+
+
+def test_permissions_are_told_to_oneself_and_to_the_admin(
+    eva: Client, ana: Client, one_clinic_admin: Client, cast: Cast
+) -> None:
+    path = f"/api/permissions/user/{cast.ana_user}/"
+    own = ana.api("GET", path).get_json()
+    assert [(row["clinic_id"], row["role"]) for row in own["results"]] == [(1, "receptionist")]
+    assert "clinic.read" in own["results"][0]["permissions"]
+    assert eva.api("GET", path).get_json()["results"] == own["results"]
+    assert ana.api("GET", f"/api/permissions/user/{cast.eva_user}/").status_code == 403
+    assert one_clinic_admin.api("GET", f"/api/permissions/user/{cast.fabio_user}/").status_code == 404

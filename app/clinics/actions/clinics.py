@@ -6,7 +6,7 @@ from sqlalchemy import delete, select
 
 from app.clinics import events, permissions, rules
 from app.clinics.models import Clinic, Closure, Room
-from app.identity import actions as identity
+from app.identity.actions import staff
 from app.kernel import outbox
 from app.kernel.access import Actor, require
 from app.kernel.db import db, insert, lock
@@ -26,7 +26,7 @@ def create_clinic(settings: rules.ClinicSettings, *, actor: Actor, now: datetime
         setattr(clinic, name, new)
     db.session.add(clinic)
     db.session.flush()  # the role and the fact name its id
-    identity.add_role(actor.user_id, clinic.id, "admin", actor=actor, now=now)
+    staff.add_role(actor.user_id, clinic.id, "admin", actor=actor, now=now)
     fact = events.ClinicCreated(clinic_id=clinic.id)
     outbox.record(fact, actor=actor, now=now, clinic_id=clinic.id, subject_id=clinic.id)
     return clinic.id

@@ -7,8 +7,8 @@ from sqlalchemy import Table, delete, insert, select
 
 from app.clinics import events, permissions, queries, rules
 from app.clinics.models import Service, Specialty, Therapist, therapist_service, therapist_specialty
-from app.identity import actions as identity
 from app.identity import permissions as identity_permissions
+from app.identity.actions import staff
 from app.kernel import outbox
 from app.kernel.access import Actor, require
 from app.kernel.db import db, lock
@@ -95,7 +95,7 @@ def open_account(therapist_id: int, email: str, *, actor: Actor, now: datetime) 
     if not clinics:
         raise Invalid({"email": N_("Elija primero los servicios que atiende; de ellos salen sus sedes.")})
     name = f"{therapist.given_names} {therapist.surnames}"
-    return identity.create_staff(
+    return staff.create_staff(
         email=email,
         full_name=name,
         roles=[(clinic_id, "therapist") for clinic_id in clinics],

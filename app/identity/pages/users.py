@@ -5,7 +5,8 @@ from typing import Any
 from flask import Response, request, session
 from flask_babel import gettext as _
 
-from app.identity import actions, forms, permissions, queries, rules
+from app.identity import forms, permissions, queries, rules
+from app.identity.actions import staff
 from app.kernel.access import Actor
 from app.kernel.errors import Invalid
 from app.kernel.words import N_, fold
@@ -79,7 +80,7 @@ def create_user() -> Response:
     if not form.validate():
         return _form(form, status=422)
     try:
-        user_id, password = actions.create_staff(
+        user_id, password = staff.create_staff(
             email=form.email.data or "",
             full_name=form.full_name.data or "",
             roles=form.chosen_roles(),
@@ -110,11 +111,11 @@ def change_user(user_id: int) -> Response:
     if not form.validate():
         return _form(form, person, 422)
     try:
-        actions.update_person(
+        staff.update_person(
             user_id, full_name=form.full_name.data or "", email=form.email.data or "", actor=actor, now=now
         )
         if set(form.chosen_roles()) != set(person["roles"]):
-            actions.change_roles(user_id, form.chosen_roles(), actor=actor, now=now)
+            staff.change_roles(user_id, form.chosen_roles(), actor=actor, now=now)
     except Invalid as error:
         form.refuse(error)
         return _form(form, person, 422)
@@ -143,7 +144,7 @@ def show_once(user_id: int, password: str) -> None:
 
 @pages.post("/admin/users/<int:user_id>/temporary-password", requires=permissions.MANAGE_USERS)
 def reset_password(user_id: int) -> Response:
-    show_once(user_id, actions.reset_password(user_id, actor=shell.actor(), now=shell.now()))
+    show_once(user_id, staff.reset_password(user_id, actor=shell.actor(), now=shell.now()))
     return fragments.answer(
         go=f"/admin/users/{user_id}", toast=_("Contraseña temporal creada. Sus sesiones terminaron.")
     )
@@ -151,11 +152,11 @@ def reset_password(user_id: int) -> Response:
 
 @pages.post("/admin/users/<int:user_id>/closing", requires=permissions.MANAGE_USERS)
 def close_account(user_id: int) -> Response:
-    actions.set_active(user_id, False, actor=shell.actor(), now=shell.now())
+    staff.set_active(user_id, False, actor=shell.actor(), now=shell.now())
     return fragments.answer(go="/admin/users?closed=1", toast=_("Cuenta cerrada. Sus sesiones terminaron."))
 
 
 @pages.post("/admin/users/<int:user_id>/reopening", requires=permissions.MANAGE_USERS)
 def reopen_account(user_id: int) -> Response:
-    actions.set_active(user_id, True, actor=shell.actor(), now=shell.now())
+    staff.set_active(user_id, True, actor=shell.actor(), now=shell.now())
     return fragments.answer(go=f"/admin/users/{user_id}", toast=_("Cuenta abierta de nuevo."))
