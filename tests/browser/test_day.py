@@ -6,10 +6,10 @@ from datetime import date
 
 import openpyxl
 import pypdf
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Person
-from tests.browser.windows import Keys, Windows, choose_patient, listening, toast, visit_card
+from tests.browser.windows import Keys, Windows, choose_patient, column, listening, toast, visit_card
 from tests.served import Served
 
 CLARA, ROSA = "Clara Inés Núñez Quispe", "Rosa Ñahui Ccori"
@@ -53,7 +53,8 @@ def book_who_is_known(ana: Page) -> None:
     """By a click on a free slot; the name is typed without accents, surname first."""
     ana.goto("/agenda")
     ana.get_by_role("link", name="Reservar 11:15 con Bruno Salas").click()
-    choose_patient(ana, "nunez cla", CLARA)
+    choose_patient(ana, "nunez cla", "Núñez Quispe")
+    ana.get_by_label("Servicio").select_option(label="Reflexología podal · 45 min · S/ 80.00")
     ana.get_by_role("dialog").get_by_role("button", name="Reservar").click()
     expect(toast(ana, CLARA)).to_be_visible()
     expect(agenda_card(ana, "Bruno Salas", CLARA)).to_contain_text("11:15")
@@ -64,17 +65,19 @@ def book_who_is_new(ana: Page) -> None:
     ana.get_by_role("link", name="Reservar 11:30 con Hugo Paredes").click()
     ana.get_by_role("combobox", name="Paciente").press_sequentially("Rosa Nahui")
     ana.get_by_role("option", name="Registrar paciente nuevo").click()
-    ana.get_by_label("Nombres").fill("Rosa")
-    ana.get_by_label("Apellido paterno").fill("Ñahui")
-    ana.get_by_label("Apellido materno").fill("Ccori")
-    ana.get_by_label("Número de documento").fill("70112233")
-    ana.get_by_role("button", name="Registrar y elegir").click()
-    expect(ana.get_by_role("combobox", name="Paciente")).to_have_value(re.compile(ROSA))
+    form = ana.get_by_role("form", name="Paciente nuevo")
+    form.get_by_label("Número").fill("70112233")
+    form.get_by_label("Nombres").fill("Rosa")
+    form.get_by_label("Apellido paterno").fill("Ñahui")
+    form.get_by_label("Apellido materno").fill("Ccori")
+    form.get_by_role("button", name="Registrar y elegir").click()
+    expect(ana.get_by_role("combobox", name="Paciente")).to_have_value(re.compile("Ñahui Ccori, Rosa"))
+    ana.get_by_label("Servicio").select_option(label="Reflexología podal · 45 min · S/ 80.00")
     ana.get_by_role("dialog").get_by_role("button", name="Reservar").click()
     expect(agenda_card(ana, "Hugo Paredes", ROSA)).to_contain_text("11:30")
 
 
-def agenda_card(page: Page, therapist: str, patient: str):
+def agenda_card(page: Page, therapist: str, patient: str) -> Locator:
     return page.get_by_role("region", name=therapist).get_by_role("listitem").filter(has_text=patient)
 
 
@@ -92,10 +95,6 @@ def attend_clara(ana: Page, bruno: Page) -> None:
     expect(column(ana, "En consulta")).to_contain_text(CLARA)
     bruno.get_by_role("button", name="Terminar").click()
     expect(column(ana, "Atendidas")).to_contain_text(CLARA)
-
-
-def column(page: Page, title: str):
-    return page.get_by_role("region", name=title)
 
 
 def attend_rosa_by_keys(ana: Page) -> None:

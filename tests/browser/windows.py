@@ -110,9 +110,7 @@ def make_it_ten_in_the_morning(database_url: str) -> None:
     engine = create_engine(database_url)
     with engine.begin() as connection:
         connection.execute(text("UPDATE clinic SET timezone = :zone, closed_weekdays = '[]'"), {"zone": zone})
-        columns = (
-            "therapist_id, clinic_id, room_id, starts_minute, ends_minute, break_starts_minute, break_ends_minute"
-        )
+        columns = "therapist_id, clinic_id, room_id, starts_minute, ends_minute, break_starts_minute, break_ends_minute"
         connection.execute(
             text(
                 f"INSERT INTO working_hours (weekday, {columns}) "
@@ -136,13 +134,19 @@ def visit_card(page: Page, name: str) -> Locator:
     return page.locator("[data-card]", has=page.get_by_role("link", name=name))
 
 
-def choose_patient(page: Page, typed: str, name: str) -> None:
+def column(page: Page, title: str) -> Locator:
+    """A column of the board."""
+    return page.get_by_role("region", name=title)
+
+
+def choose_patient(page: Page, typed: str, surnames: str) -> None:
     """Search in the dialog's list and choose with the keyboard."""
-    page.get_by_role("combobox", name="Paciente").press_sequentially(typed)
-    expect(page.get_by_role("option").filter(has_text=name)).to_be_visible()
+    search = page.get_by_role("combobox", name="Paciente")
+    search.press_sequentially(typed)
+    expect(page.get_by_role("option", name=surnames)).to_be_visible()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("combobox", name="Paciente")).to_have_value(re.compile(name))
+    expect(search).to_have_value(re.compile(surnames))
 
 
 def toast(page: Page, words: str) -> Locator:
