@@ -18,6 +18,7 @@ from typing import IO
 import segno
 from flask import current_app, render_template
 from flask_babel import gettext as _
+from markupsafe import Markup
 
 from app.kernel import money
 from app.kernel.errors import DomainError
@@ -49,7 +50,16 @@ def document(report: Report, doc: Document, stamp: Stamp, rows: int, progress: C
         words = _("Generando PDF: %(done)s de %(rows)s filas", done=done, rows=rows)
         progress(min(94, 10 + 84 * number // (expected + 1)), words)
 
-    return _print(html, page)
+    return _print(html, page, column_widths(doc))
+
+
+def column_widths(doc: Document) -> str:
+    """The given widths that a fixed table layout needs: half the time of an automatic one."""
+    return "".join(
+        f".report-{table.name} col:nth-child({number}) {{ width: {share}% }}\n"
+        for table in doc.blocks
+        for number, share in enumerate(table.shares, start=1)
+    )
 
 
 def paper_html(report: Report, doc: Document, stamp: Stamp) -> str:
@@ -63,15 +73,15 @@ def paper_html(report: Report, doc: Document, stamp: Stamp) -> str:
         heading=heading,
         stamp=stamp,
         symbol=money.SYMBOLS.get(heading.currency, heading.currency),
-        seal=segno.make(seal, error="m").svg_inline(scale=1.4, border=0),
+        seal=Markup(segno.make(seal, error="m").svg_inline(scale=1.4, border=0)),  # noqa: S704 - our own SVG
         paper=True,
         **doc.context,
     )
 
 
-def _print(html: str, page: Callable[[int], None]) -> bytes:
+def _print(html: str, page: Callable[[int], None], widths: str = "") -> bytes:
     static = Path(str(current_app.static_folder))
-    css = (static / "css/paper.css").read_text()
+    css = (static / "css/paper.css").read_text() + widths
     order = {"html": html, "css": css, "fonts": {name: str(static / path) for name, path in FONTS.items()}}
     with AT_ONCE, tempfile.TemporaryFile() as errors:
         content = _in_child(json.dumps(order).encode(), page, errors)
