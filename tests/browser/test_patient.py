@@ -21,7 +21,7 @@ def test_booking_in_three_steps(person: Person) -> None:
     expect(clara.get_by_role("heading", name="Confirmar la cita")).to_be_visible()
     clara.go_back()
     expect(clara.get_by_role("heading", name="Elegir día y hora")).to_be_visible()
-    clara.go_back()
+    clara.get_by_role("link", name="Servicio").click()
     clara.get_by_role("link", name="Fisioterapia").click()
     hour = choose_a_time(clara)
     expect(clara.locator(".summary-box")).to_contain_text("Fisioterapia")
@@ -34,12 +34,17 @@ def test_booking_in_three_steps(person: Person) -> None:
 
 def choose_a_time(clara: Page) -> str:
     """The first hour of the day after tomorrow."""
-    clara.locator(".day-link").nth(2).click()
-    expect(clara.locator(".day-link").nth(2)).to_have_attribute("aria-current", "date")
+    choose_day(clara, 2)
     hour = clara.locator(".time-button").first
     words = hour.inner_text()
     hour.click()
     return words
+
+
+def choose_day(clara: Page, ahead: int) -> None:
+    day = clara.locator(".day-link").nth(ahead)
+    day.click()
+    expect(day).to_have_attribute("aria-current", "date")
 
 
 def next_visit(clara: Page) -> Locator:
@@ -48,6 +53,7 @@ def next_visit(clara: Page) -> Locator:
 
 def change(clara: Page) -> None:
     next_visit(clara).get_by_role("link", name="Cambiar").click()
+    choose_day(clara, 3)
     other = clara.get_by_role("button", name=re.compile(r"^\d\d:\d\d$")).last
     hour = other.inner_text()
     other.click()
