@@ -99,7 +99,7 @@ def _visit(therapist_id: int, patient_id: int, starts_at: object, ends_at: objec
             "patient_id": patient_id,
             "therapist_id": therapist_id,
             "service_id": 1,
-            "number": appointment_id,
+            "number": 100_000 + appointment_id,  # far from the series
             "concept": "Reflexología podal",
             "amount_cents": 8000,
             "currency": "PEN",

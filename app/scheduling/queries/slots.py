@@ -78,7 +78,9 @@ def shifts(
     """The open periods of each therapist and day ``[from_day, to_day]``: weekly hours without breaks and
     absences, with extra shifts, and none on closed days. Three queries, whatever the range."""
     closed = clinics.closures(clinic.id, from_day, to_day + timedelta(days=1))
-    weekly = db.session.execute(_WEEKLY, {"clinic_id": clinic.id, "therapist_ids": list(therapist_ids)}).all()
+    weekly: dict[int, list[Row[Any]]] = {}
+    for row in db.session.execute(_WEEKLY, {"clinic_id": clinic.id, "therapist_ids": list(therapist_ids)}):
+        weekly.setdefault(row.therapist_id, []).append(row)
     start, _ = clock.day_bounds(from_day, clinic.timezone)
     _, end = clock.day_bounds(to_day, clinic.timezone)
     period = {"therapist_ids": list(therapist_ids), "starts_at": start, "ends_at": end}
@@ -96,7 +98,9 @@ def shifts(
                 if e.kind == "extra" and e.clinic_id == clinic.id and opened <= e.starts_at < ended
             ]
             regular = (
-                [] if is_closed else [s for row in weekly for s in _pieces(row, therapist_id, day, clinic.timezone)]
+                []
+                if is_closed
+                else [s for row in weekly.get(therapist_id, ()) for s in _pieces(row, day, clinic.timezone)]
             )
             absences = [(e.starts_at, e.ends_at) for e in mine if e.kind == "off"]
             pieces = sorted(rules.subtract([*regular, *extra], absences), key=lambda s: s.starts_at)
@@ -105,8 +109,8 @@ def shifts(
     return found
 
 
-def _pieces(row: Any, therapist_id: int, day: date, zone: str) -> Iterable[Shift]:
-    if row.therapist_id != therapist_id or row.weekday != day.weekday():
+def _pieces(row: Any, day: date, zone: str) -> Iterable[Shift]:
+    if row.weekday != day.weekday():
         return
     if (row.valid_from and day < row.valid_from) or (row.valid_until and day >= row.valid_until):
         return
