@@ -165,13 +165,13 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
 
 def _wait_until_ready(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
     deadline = time.monotonic() + READY_WITHIN
-    while not _is_healthy(port):
+    while not is_healthy(port):
         if process.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError(f"The server did not start (status {process.poll()}):\n{log.read_text()[-4000:]}")
         time.sleep(0.05)
 
 
-def _is_healthy(port: int) -> bool:
+def is_healthy(port: int) -> bool:
     program = Program(port)
     try:
         return program.call("GET", "/healthz").status == 200

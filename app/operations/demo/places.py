@@ -97,12 +97,12 @@ def write(moment: Moment) -> None:
     put(clinics.Room, numbered([{"clinic_id": c, "name": n, "is_active": True} for c, n in ROOMS]))
     put(clinics.Specialty, numbered([{"organization_id": 1, "name": name} for name in SPECIALTIES]))
     put(clinics.Service, numbered([_service(n, *row) for n, row in enumerate(SERVICES)]))
-    put(clinics.Therapist, [_therapist(person) for person in THERAPISTS])
+    put(clinics.Therapist, [therapist_row(person) for person in THERAPISTS])
     pairs = [(person.id, service_id) for person in THERAPISTS for service_id in person.services]
     put(clinics.therapist_service, [{"therapist_id": t, "service_id": s} for t, s in pairs])
     skills = sorted({(t, SERVICES[s - 1][1]) for t, s in pairs})
     put(clinics.therapist_specialty, [{"therapist_id": t, "specialty_id": s} for t, s in skills])
-    put(scheduling.WorkingHours, numbered([row for person in THERAPISTS for row in _hours(person, moment)]))
+    put(scheduling.WorkingHours, numbered([row for person in THERAPISTS for row in hours_rows(person, moment)]))
     put(scheduling.TimeOff, [_time_off(moment)])
     put(billing.PaymentMethod, numbered([_method(c, n) for c in (1, 2) for n in range(len(METHODS))]))
     put(billing.Till, numbered([_till(1, "Caja principal"), _till(1, "Caja 2"), _till(2, "Caja principal")]))
@@ -158,7 +158,7 @@ def _service(
     }
 
 
-def _therapist(person: Worker) -> dict[str, Any]:
+def therapist_row(person: Worker) -> dict[str, Any]:
     first = person.given_names
     return {
         "id": person.id,
@@ -173,7 +173,7 @@ def _therapist(person: Worker) -> dict[str, Any]:
     }
 
 
-def _hours(person: Worker, moment: Moment) -> list[dict[str, Any]]:
+def hours_rows(person: Worker, moment: Moment) -> list[dict[str, Any]]:
     return [
         {
             "therapist_id": person.id,

@@ -1,0 +1,109 @@
+"""The measured operations: which requests make one, for whom, and how often there is material for them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import product
+from uuid import uuid4
+
+import orjson
+
+from app.kernel import clock
+from app.operations.demo.context import ZONE
+from app.operations.demo.places import MIRAFLORES
+from bench.clinic import PASSWORD, Clinic
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes | None = None
+    expect: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """``requests(n)`` is the n-th time; ``most`` is how often the generated clinic can do it."""
+
+    name: str
+    ceiling_ms: float | None
+    requests: Callable[[int], list[Request]]
+    most: int = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Who asks: bearer tokens of the JSON clients, cookie and CSRF token of the browser at the desk."""
+
+    desk_token: str
+    supervisor_token: str
+    cookie: str
+    csrf: str
+
+    def json(self, token: str = "") -> dict[str, str]:
+        return {"Authorization": f"Bearer {token or self.desk_token}", "Content-Type": "application/json"}
+
+    def browser(self, target: str = "") -> dict[str, str]:
+        htmx = {"HX-Request": "true", "HX-Request-Type": "partial", "HX-Target": target} if target else {}
+        return {"Cookie": self.cookie, "X-CSRFToken": self.csrf, **htmx}
+
+
+HELLO = Operation("hello", None, lambda _: [Request("GET", "/bench/hello", {})])
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+def operations(clinic: Clinic, who: People) -> list[Operation]:
+    """In the order of the table; what changes the day comes after what reads it."""
+    therapist = clinic.therapists[-1]
+    free = _free_times(clinic)
+    day = f"/api/appointments/day/?date={clinic.today}&clinic_id={MIRAFLORES}"
+    slots = f"/api/appointments/available-slots/?doctor={therapist.id}&date={clinic.today}&service_id=1"
+    agenda = f"/agenda?clinic_id={MIRAFLORES}&day={clinic.today}"
+    cash = f"/api/reports/improved-daily-cash/?date={clinic.today}&clinic_id={MIRAFLORES}"
+    login = orjson.dumps({"email": "ana@example.com", "password": PASSWORD})
+    json = who.json()
+
+    def get(path: str, headers: dict[str, str]) -> Callable[[int], list[Request]]:
+        return lambda _: [Request("GET", path, headers)]
+
+    def book(n: int) -> list[Request]:
+        return [Request("POST", "/api/appointments/", json, orjson.dumps(free[n]), 201)]
+
+    def arrive(n: int) -> list[Request]:
+        visit = clinic.expected[n]
+        headers = {**who.browser(f"li#visit-{visit}"), **FORM}
+        board = f"/front-desk?clinic_id={MIRAFLORES}"
+        return [
+            Request("POST", f"/appointments/{visit}/arrival", headers, f"submission_id={uuid4()}".encode()),
+            Request("GET", board, who.browser("div#desk")),
+        ]
+
+    return [
+        Operation("slots_day", 2.5, get(slots, json)),
+        Operation("day_json", 5, get(day, json)),
+        Operation("agenda_page", 10, get(agenda, who.browser())),
+        Operation("patient_search", 2, get("/api/patients/?search=qui&page_size=20", json)),
+        Operation(
+            "login", 45, lambda _: [Request("POST", "/api/auth/login/", {"Content-Type": "application/json"}, login)]
+        ),
+        Operation("cash_1000", 12, get(cash, who.json(who.supervisor_token))),
+        Operation("book", 4, book, len(free)),
+        Operation("desk_action", 6, arrive, len(clinic.expected)),
+    ]
+
+
+def _free_times(clinic: Clinic) -> list[dict[str, object]]:
+    """Bodies of bookings that all succeed: another hour, therapist or day each time, patients in turn."""
+    hired = [therapist for therapist in clinic.therapists if 1 in therapist.services][1:]
+    minutes = [start for shift in hired[0].shifts for start in range(shift[0], shift[1] - 44, 45)]
+    places = product(clinic.free_days, minutes, hired)
+    return [
+        {
+            "patient_id": 10 + number % 1900,
+            "therapist_id": therapist.id,
+            "service_id": 1,
+            "starts_at": clock.at(day, minute, ZONE).isoformat(),
+        }
+        for number, (day, minute, therapist) in enumerate(places)
+    ]
