@@ -93,7 +93,10 @@ def _handler(
                 arguments["query"] = parse(query, request.args.to_dict())
             if body is not None:
                 arguments["body"] = parse(body, _json(raw))
-            return _answer_once(view, arguments, raw, status) if writes else to_response(view(**arguments), status)
+            response = _answer_once(view, arguments, raw, status) if writes else to_response(view(**arguments), status)
+            if not is_public and response.status_code >= 400:
+                db.db.session.rollback()  # an answer that refuses has changed nothing
+            return response
 
     return handler
 
@@ -109,6 +112,8 @@ def _answer_once(view: Callable[..., Any], arguments: dict[str, Any], raw: bytes
     if first is not None:
         return Response(first.body, first.status, first.headers)
     response = to_response(view(**arguments), status)
+    if response.status_code >= 400:
+        return response
     once.finish(
         owner,
         key,

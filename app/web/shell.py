@@ -73,7 +73,10 @@ def _handler(view: Callable[..., Any], requires: Permission | None, public: str 
                 if g.actor is None:
                     raise Unauthenticated
                 access.require(g.actor, requires)
-            return _answer_once(view, arguments) if writes else make_response(view(**arguments))
+            response = _answer_once(view, arguments) if writes else make_response(view(**arguments))
+            if requires is not None and response.status_code >= 400:
+                db.db.session.rollback()  # an answer that refuses has changed nothing (public tries are counted)
+            return response
 
     return declared(handler, requires, public)
 
@@ -89,8 +92,7 @@ def _answer_once(view: Callable[..., Any], arguments: dict[str, Any]) -> Respons
         return Response(first.body, first.status, first.headers)
     response = make_response(view(**arguments))
     if response.status_code >= 400:
-        db.db.session.rollback()  # nothing was done, so the token stays free for the corrected form
-        return response
+        return response  # rolled back with its claim: the token stays free for the corrected form
     headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
     once.finish(owner, token, once.Answer(response.status_code, headers, response.get_data()))
     return response
