@@ -20,7 +20,7 @@ from app.identity import pages as identity_pages
 from app.identity import permissions as identity_permissions
 from app.identity import queries as identity_queries
 from app.identity import rules as identity_rules
-from app.kernel import access, once, outbox, queue
+from app.kernel import access, outbox, queue
 from app.kernel.words import N_
 from app.notifications import api as notifications_api
 from app.notifications import jobs as notifications_jobs
@@ -30,6 +30,7 @@ from app.notifications import permissions as notifications_permissions
 from app.notifications import queries as notifications_queries
 from app.notifications import sockets as notifications_sockets
 from app.operations import api as operations_api
+from app.operations import maintenance
 from app.patients import api as patients_api
 from app.patients import pages as patients_pages
 from app.patients import permissions as patients_permissions
@@ -168,4 +169,4 @@ def register_once() -> None:
     queue.every(15, reports_jobs.sweep_runs)
     queue.every(3600, reports_jobs.forget_old_runs)
     queue.every(15, queue.sweep_tasks)
-    queue.every(3600, once.forget_old)
+    queue.every(3600, maintenance.run_clean_up)

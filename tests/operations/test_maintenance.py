@@ -1,0 +1,46 @@
+"""Forgetting: what nobody will ask for again goes, what counts stays."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from flask import Flask
+from sqlalchemy import func, insert, select
+
+from app.identity.models import LoginAttempt, UserSession
+from app.kernel.db import db, unit_of_work
+from app.kernel.once import Submission
+from app.operations import maintenance
+
+NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
+
+
+def test_the_clock_commits_what_it_forgets(app: Flask) -> None:
+    with app.app_context(), unit_of_work(write=True):
+        old, young = NOW - timedelta(days=100), NOW - timedelta(hours=1)
+        session = {"user_id": 1, "kind": "browser", "created_at": old, "last_seen_at": old}
+        for name, at in (("old", old), ("young", young)):
+            db.session.execute(insert(UserSession), {**session, "token_hash": name, "expires_at": at})
+            attempt = {"account_hash": name, "address_hash": "x", "at": at, "succeeded": True}
+            db.session.execute(insert(LoginAttempt), attempt)
+            submission = {"owner": "1", "token": name, "fingerprint": "x", "created_at": at}
+            db.session.execute(insert(Submission), submission)
+
+    with app.app_context():
+        maintenance.run_clean_up(now=NOW)
+
+    with app.app_context(), unit_of_work(write=False):
+        left = [db.session.scalar(select(func.count()).select_from(t)) for t in (UserSession, LoginAttempt, Submission)]
+    assert left == [1, 1, 1]
+
+
+def test_only_old_files_without_a_row_are_removed(app: Flask, tmp_path: Path) -> None:
+    leftover = tmp_path / "ab" / "cd.pdf"
+    leftover.parent.mkdir()
+    leftover.write_bytes(b"%PDF")
+
+    with app.app_context(), unit_of_work(write=False):
+        now = datetime.now(UTC)
+        assert maintenance.remove_orphans(tmp_path, now=now) == 0
+        assert maintenance.remove_orphans(tmp_path, now=now + timedelta(days=2)) == 1
+
+    assert not leftover.exists()
