@@ -144,7 +144,7 @@ def test_pages_fit_and_can_be_used_by_everybody(
     windows.expected.append("404: GET .*/nowhere")
     page = windows.sign_in(served_demo, email) if email else windows.open(served_demo)
     wrong = [line for path in PAGES[email] for line in problems(page, path.format(**names))]
-    assert wrong == []
+    assert not wrong, "\n".join(wrong)
 
 
 def problems(page: Page, path: str) -> Iterator[str]:

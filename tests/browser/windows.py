@@ -166,11 +166,10 @@ class Keys:
 
 
 def grave_violations(page: Page) -> list[str]:
-    """What axe-core finds serious or critical, one line each."""
+    """What axe-core finds serious or critical, a line for each rule with its first place."""
     found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
-    return [
-        f"{v['id']} ({v['impact']}): {node['target']} {node['html'][:160]} {node.get('failureSummary', '')[:200]}"
-        for v in found
-        if v["impact"] in GRAVE
-        for node in v["nodes"]
-    ]
+    return [_told(rule["id"], rule["nodes"]) for rule in found if rule["impact"] in GRAVE]
+
+
+def _told(rule: str, places: list[dict[str, str]]) -> str:
+    return f"{rule}, {len(places)} times: {places[0]['html'][:160]} {places[0]['failureSummary']}"
