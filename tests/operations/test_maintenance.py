@@ -33,14 +33,14 @@ def test_the_clock_commits_what_it_forgets(app: Flask) -> None:
     assert left == [1, 1, 1]
 
 
-def test_only_old_files_without_a_row_are_removed(app: Flask, tmp_path: Path) -> None:
-    leftover = tmp_path / "ab" / "cd.pdf"
-    leftover.parent.mkdir()
+def test_only_old_files_without_a_row_are_removed(app: Flask, files: Path) -> None:
+    leftover = files / "ab" / "cd.pdf"
+    leftover.parent.mkdir(parents=True)
     leftover.write_bytes(b"%PDF")
 
     with app.app_context(), unit_of_work(write=False):
         now = datetime.now(UTC)
-        assert maintenance.remove_orphans(tmp_path, now=now) == 0
-        assert maintenance.remove_orphans(tmp_path, now=now + timedelta(days=2)) == 1
+        assert maintenance.remove_orphans(files, now=now) == 0
+        assert maintenance.remove_orphans(files, now=now + timedelta(days=2)) == 1
 
     assert not leftover.exists()
