@@ -76,7 +76,7 @@ APIS = (
     identity_api.api,
     operations_api.api,
     clinics_api.api,
-    billing_api.api,
+    *billing_api.APIS,
     scheduling_api.api,
     notifications_api.api,
     patients_api.api,

@@ -30,4 +30,6 @@ for _event in events.CHANGES:
     DESK.on(_event, _clinic_topics("desk"))
     MY_VISITS.on(_event, lambda row: [f"visits:{row.patient_id}"] if row.patient_id else [])
 for _paid in billing.OF_TICKETS:  # a payment or a voided ticket changes what the card of its visit says
+    AGENDA.on(_paid, lambda row: [f"agenda:{row.clinic_id}:{row.data['service_day']}"])
     DESK.on(_paid, lambda row: [f"desk:{row.clinic_id}:{row.data['service_day']}"])
+    MY_VISITS.on(_paid, lambda row: [f"visits:{row.patient_id}"] if row.patient_id else [])

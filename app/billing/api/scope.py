@@ -1,0 +1,15 @@
+"""What both nouns say alike: the clinic a request names, and an amount on the wire."""
+
+from app.kernel.access import Permission
+from app.kernel.errors import NotFound
+from app.web import shell
+
+Amount = str | int  # "80.00"; a JSON float is no amount of money
+
+
+def clinic_of(named: int | None, permission: Permission) -> int:
+    """The clinic a request names, or the actor's first. Raises NotFound for a foreign one."""
+    scope = shell.actor().clinics_with(permission)
+    if not scope or (named is not None and named not in scope):
+        raise NotFound
+    return min(scope) if named is None else named

@@ -1,0 +1,218 @@
+"""JSON of tickets, payments and payment methods."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from pydantic import Field
+from sqlalchemy import Row
+
+from app.api.resources import Body, ListQuery, Query, envelope, listing
+from app.api.shell import Api
+from app.billing import actions, permissions, queries
+from app.billing.api.scope import Amount, clinic_of
+from app.billing.models import Ticket
+from app.kernel.errors import Invalid
+from app.kernel.money import decimal_text, parse_cents
+from app.kernel.words import N_
+from app.web import shell
+
+api = Api("billing_api", __name__)
+
+
+class TicketQuery(ListQuery):
+    clinic_id: int | None = None
+    patient_id: int | None = None
+    therapist_id: int | None = None
+    appointment_id: int | None = None
+    number: str | None = Field(None, max_length=20)
+    search: str | None = Field(None, max_length=80)
+    date: str | None = Field(None, max_length=10)
+    date_from: str | None = Field(None, max_length=10)
+    date_to: str | None = Field(None, max_length=10)
+    status: str | None = Field(None, pattern="^(open|voided)$")
+    owed: bool = False
+
+
+@api.get("/api/tickets/", requires=(permissions.READ, permissions.READ_OWN), query=TicketQuery)
+def ticket_list(query: TicketQuery) -> dict[str, Any]:
+    """Tickets by number, patient or day; ``owed=true`` leaves those with a debt."""
+    statement = queries.tickets.listing_statement(actor=shell.actor()).where(*_conditions(query))
+    if query.search:
+        statement = statement.where(queries.tickets.matches(query.search))
+    if query.owed:
+        statement = statement.having(queries.tickets.owes())
+    orderings = {"service_day": Ticket.service_day, "number": Ticket.number, "id": Ticket.id}
+    return listing(statement, query, show=_ticket_row, orderings=orderings, default="-id")
+
+
+def _conditions(query: TicketQuery) -> list[Any]:
+    equal = {
+        Ticket.clinic_id: query.clinic_id,
+        Ticket.patient_id: query.patient_id,
+        Ticket.therapist_id: query.therapist_id,
+        Ticket.appointment_id: query.appointment_id,
+        Ticket.number: _number(query.number),
+        Ticket.service_day: _day("date", query.date),
+        Ticket.status: query.status,
+    }
+    found: list[Any] = [column == value for column, value in equal.items() if value is not None]
+    if first := _day("date_from", query.date_from):
+        found.append(Ticket.service_day >= first)
+    if last := _day("date_to", query.date_to):
+        found.append(Ticket.service_day <= last)
+    return found
+
+
+def _number(text: str | None) -> int | None:
+    if text is None:
+        return None
+    digits = text.strip().upper().removeprefix("TKT-")
+    if not digits.isdecimal() or len(digits) > 9:
+        raise Invalid({"number": N_("Escriba un número como TKT-000412.")})
+    return int(digits)
+
+
+def _day(name: str, text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise Invalid({name: N_("Escriba una fecha como 2026-11-24.")}) from error
+
+
+def _ticket_row(row: Row[Any]) -> dict[str, Any]:
+    return ticket_json(queries.tickets.show(row))
+
+
+def ticket_json(ticket: Mapping[str, Any]) -> dict[str, Any]:
+    """A ticket as the API shows it."""
+    return {
+        "id": ticket["id"],
+        "number": ticket["code"],
+        "clinic_id": ticket["clinic_id"],
+        "appointment_id": ticket["appointment_id"],
+        "patient": {"id": ticket["patient_id"], "full_name": ticket["patient"]},
+        "therapist": _named(ticket["therapist_id"], ticket["therapist"]),
+        "service": _named(ticket["service_id"], ticket["service"]),
+        "concept": ticket["concept"],
+        "service_day": ticket["service_day"],
+        "amount": decimal_text(ticket["amount_cents"]),
+        "paid": decimal_text(ticket["paid_cents"]),
+        "owed": decimal_text(ticket["owed_cents"]),
+        "currency": ticket["currency"],
+        "status": ticket["status"],
+        "payment_state": ticket["state"],
+        "issued_at": ticket["issued_at"],
+        "voided_at": ticket["voided_at"],
+        "void_reason": ticket["void_reason"],
+    }
+
+
+def _named(id_: int | None, name: str | None) -> dict[str, Any] | None:
+    return {"id": id_, "name": name} if id_ is not None else None
+
+
+@api.get("/api/tickets/<int:ticket_id>/", requires=(permissions.READ, permissions.READ_OWN))
+def ticket(ticket_id: int) -> dict[str, Any]:
+    """One ticket with its payments and refunds."""
+    found = queries.tickets.ticket(ticket_id, actor=shell.actor())
+    lines = queries.tickets.payments(ticket_id)
+    return ticket_json(found) | {"payments": [_payment_line(line, found["currency"]) for line in lines]}
+
+
+def _payment_line(line: Mapping[str, Any], currency: str) -> dict[str, Any]:
+    return {
+        "id": line["id"],
+        "kind": line["kind"],
+        "method": line["method"],
+        "amount": decimal_text(line["amount_cents"]),
+        "tendered": None if line["tendered_cents"] is None else decimal_text(line["tendered_cents"]),
+        "change": decimal_text(line["change_cents"]),
+        "currency": currency,
+        "reference": line["reference"],
+        "received_at": line["received_at"],
+        "received_by": line["received_by"],
+        "reverses_id": line["reverses_id"],
+        "refunded_by_id": line["refund_id"],
+    }
+
+
+class Reason(Body):
+    reason: str = Field(min_length=1, max_length=200)
+
+
+@api.post("/api/tickets/<int:ticket_id>/void/", requires=permissions.VOID, body=Reason)
+def void_ticket(ticket_id: int, body: Reason) -> dict[str, Any]:
+    """Void a ticket without payments; its number stays taken."""
+    actions.tickets.void_ticket(ticket_id, reason=body.reason, actor=shell.actor(), now=shell.now())
+    return ticket_json(queries.tickets.ticket(ticket_id, actor=shell.actor()))
+
+
+# ------------------------------------------------------------------ payments
+
+
+class NewPayment(Body):
+    method: str = Field(min_length=1, max_length=20)
+    amount: Amount
+    tendered: Amount | None = None
+    reference: str = Field("", max_length=60)
+    note: str = Field("", max_length=200)
+
+
+@api.post("/api/tickets/<int:ticket_id>/payments/", requires=permissions.TAKE_PAYMENT, body=NewPayment, status=201)
+def take_payment(ticket_id: int, body: NewPayment) -> dict[str, Any]:
+    """Take a payment into the open till of the clinic; ``change`` goes back to the patient."""
+    payment = actions.payments.take_payment(
+        ticket_id,
+        method=body.method,
+        amount_cents=parse_cents(body.amount),
+        tendered_cents=None if body.tendered is None else parse_cents(body.tendered),
+        reference=body.reference,
+        note=body.note,
+        actor=shell.actor(),
+        now=shell.now(),
+    )
+    return _written(payment)
+
+
+@api.post("/api/payments/<int:payment_id>/refund/", requires=permissions.REFUND, body=Reason, status=201)
+def refund_payment(payment_id: int, body: Reason) -> dict[str, Any]:
+    """Give a payment back out of the till that is open now."""
+    taken_back = actions.payments.refund_payment(payment_id, reason=body.reason, actor=shell.actor(), now=shell.now())
+    return _written(taken_back) | {"reverses_id": payment_id}
+
+
+def _written(payment: actions.payments.Payment) -> dict[str, Any]:
+    found = queries.tickets.ticket(payment.ticket_id, actor=shell.actor())
+    return {
+        "id": payment.id,
+        "till_session_id": payment.session_id,
+        "method": payment.method,
+        "amount": decimal_text(payment.amount_cents),
+        "tendered": None if payment.tendered_cents is None else decimal_text(payment.tendered_cents),
+        "change": decimal_text(payment.change_cents),
+        "currency": found["currency"],
+        "reference": payment.reference,
+        "received_at": payment.received_at,
+        "ticket": ticket_json(found),
+    }
+
+
+class ClinicQuery(Query):
+    clinic_id: int | None = None
+
+
+@api.get("/api/payment-methods/", requires=permissions.READ, query=ClinicQuery)
+def payment_methods(query: ClinicQuery) -> dict[str, Any]:
+    """The active methods of a clinic: what ``method`` of a payment may be."""
+    methods = queries.tills.methods(clinic_of(query.clinic_id, permissions.READ))
+    rows = [
+        {
+            "code": m.code,
+            "name": m.name,
+            "is_cash": m.is_cash,
+            "needs_reference": m.needs_reference,
+        }
+        for m in methods
+    ]
+    return envelope(rows, len(rows))

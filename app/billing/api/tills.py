@@ -1,0 +1,200 @@
+"""JSON of till sessions: opening, movements, approval, closing."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import Field
+from sqlalchemy import Row
+
+from app.api.resources import Body, ListQuery, listing
+from app.api.shell import Api
+from app.billing import actions, permissions, queries
+from app.billing.api.scope import Amount, clinic_of
+from app.billing.models import TillSession
+from app.clinics import queries as clinics
+from app.kernel.money import decimal_text, parse_cents
+from app.web import shell
+
+api = Api("tills_api", __name__)
+
+
+class SessionQuery(ListQuery):
+    clinic_id: int | None = None
+    status: str | None = Field(None, pattern="^(open|closed)$")
+
+
+@api.get("/api/till-sessions/", requires=permissions.OPERATE_TILL, query=SessionQuery)
+def session_list(query: SessionQuery) -> dict[str, Any]:
+    """The till sessions one may see, the newest first."""
+    statement = queries.tills.sessions_statement(actor=shell.actor())
+    if query.clinic_id is not None:
+        statement = statement.where(TillSession.clinic_id == query.clinic_id)
+    if query.status is not None:
+        statement = statement.where(TillSession.status == query.status)
+    orderings = {"opened_at": TillSession.opened_at, "number": TillSession.number}
+    return listing(statement, query, show=_session_row, orderings=orderings, default="-opened_at")
+
+
+def _session_row(row: Row[Any]) -> dict[str, Any]:
+    return _head_json(queries.tills.head_of(row))
+
+
+def _head_json(head: Mapping[str, Any]) -> dict[str, Any]:
+    cents = lambda name: None if head[name] is None else decimal_text(head[name])  # noqa: E731
+    return {
+        "id": head["id"],
+        "number": head["code"],
+        "clinic_id": head["clinic_id"],
+        "till": {"id": head["till_id"], "name": head["till"], "kind": head["kind"]},
+        "status": head["status"],
+        "business_day": head["business_day"],
+        "opened_at": head["opened_at"],
+        "opened_by": head["opened_by"],
+        "opening_float": cents("opening_float_cents"),
+        "closed_at": head["closed_at"],
+        "closed_by": head["closed_by"],
+        "approved_by": head["approved_by"],
+        "difference": cents("difference_cents"),
+        "difference_number": head["difference_number"],
+        "difference_reason": head["difference_reason"],
+        "left_for_tomorrow": cents("left_for_tomorrow_cents"),
+        "sha256": head["snapshot_sha256"],
+        "currency": head["currency"],
+    }
+
+
+@api.get("/api/till-sessions/<int:session_id>/", requires=permissions.OPERATE_TILL)
+def session(session_id: int) -> dict[str, Any]:
+    """One session with its movements; the figures per method where the reader does not count blind."""
+    return _session_json(session_id)
+
+
+def _session_json(session_id: int) -> dict[str, Any]:
+    head = queries.tills.session(session_id, actor=shell.actor())
+    lines = queries.tills.movements(session_id)
+    methods = _methods(head)
+    return _head_json(head) | {
+        "methods": methods,
+        "movements": [_movement_line(line, head["currency"]) for line in lines],
+    }
+
+
+def _methods(head: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+    clinic = clinics.clinic(head["clinic_id"])
+    if head["status"] == "open":
+        if not queries.tills.sees_expected(shell.actor(), clinic.id, blind_close=clinic.blind_close):
+            return None
+        found = queries.tills.figures(head["id"], clinic_id=clinic.id, opening_float_cents=head["opening_float_cents"])
+        return [{"method": f.code, "expected": decimal_text(f.expected_cents)} for f in found]
+    return [_count_json(**row) for row in queries.tills.counts(head["id"])]
+
+
+def _count_json(method: str, expected_cents: int, counted_cents: int) -> dict[str, Any]:
+    return {
+        "method": method,
+        "expected": decimal_text(expected_cents),
+        "counted": decimal_text(counted_cents),
+        "difference": decimal_text(counted_cents - expected_cents),
+    }
+
+
+def _movement_line(line: Mapping[str, Any], currency: str) -> dict[str, Any]:
+    return {
+        "id": line["id"],
+        "kind": line["kind"],
+        "method": line["method"],
+        "amount": decimal_text(line["amount_cents"]),
+        "currency": currency,
+        "ticket": {"id": line["ticket_id"], "number": line["ticket_code"]} if line["ticket_id"] else None,
+        "reference": line["reference"],
+        "concept": line["concept"],
+        "beneficiary": line["beneficiary"],
+        "voucher_number": line["voucher_number"],
+        "reverses_id": line["reverses_id"],
+        "received_at": line["received_at"],
+        "received_by": line["received_by"],
+    }
+
+
+class NewSession(Body):
+    clinic_id: int | None = None
+    till_id: int | None = None
+    opening_float: Amount = "0.00"
+    note: str = Field("", max_length=200)
+
+
+@api.post("/api/till-sessions/", requires=permissions.OPERATE_TILL, body=NewSession, status=201)
+def open_till(body: NewSession) -> dict[str, Any]:
+    """Open a till; without ``till_id`` the first one of the clinic that is not open."""
+    till_id = body.till_id
+    if till_id is None:
+        idle = queries.tills.idle_tills(clinic_of(body.clinic_id, permissions.OPERATE_TILL))
+        if not idle:
+            raise actions.tills.TillAlreadyOpen
+        till_id = idle[0]["id"]
+    session_id = actions.tills.open_till(
+        till_id,
+        opening_float_cents=parse_cents(body.opening_float),
+        note=body.note,
+        actor=shell.actor(),
+        now=shell.now(),
+    )
+    return _head_json(queries.tills.session(session_id, actor=shell.actor()))
+
+
+class NewMovement(Body):
+    kind: str = Field(max_length=10)
+    amount: Amount
+    concept: str = Field(max_length=160)
+    beneficiary: str = Field("", max_length=120)
+    voucher_number: str = Field("", max_length=40)
+
+
+@api.post(
+    "/api/till-sessions/<int:session_id>/movements/", requires=permissions.OPERATE_TILL, body=NewMovement, status=201
+)
+def record_movement(session_id: int, body: NewMovement) -> dict[str, Any]:
+    """Cash in or out that is no payment: ``cash_in``, ``cash_out``, ``expense``, ``deposit``."""
+    movement_id = actions.tills.record_movement(
+        session_id,
+        kind=body.kind,
+        amount_cents=parse_cents(body.amount),
+        concept=body.concept,
+        beneficiary=body.beneficiary,
+        voucher_number=body.voucher_number,
+        actor=shell.actor(),
+        now=shell.now(),
+    )
+    head = queries.tills.session(session_id, actor=shell.actor())
+    line = next(line for line in queries.tills.movements(session_id) if line["id"] == movement_id)
+    return _movement_line(line, head["currency"])
+
+
+@api.post("/api/till-sessions/<int:session_id>/approval/", requires=permissions.APPROVE)
+def approve_closing(session_id: int) -> dict[str, Any]:
+    """Allow a closing with a difference above the limit of the clinic."""
+    actions.tills.approve_closing(session_id, actor=shell.actor(), now=shell.now())
+    return _head_json(queries.tills.session(session_id, actor=shell.actor()))
+
+
+class Count(Body):
+    counted: dict[str, Amount] = Field(default_factory=dict)
+    denominations: dict[str, int] | None = None
+    reason: str = Field("", max_length=200)
+    left_for_tomorrow: Amount | None = None
+
+
+@api.post("/api/till-sessions/<int:session_id>/closing/", requires=permissions.OPERATE_TILL, body=Count)
+def close_till(session_id: int, body: Count) -> dict[str, Any]:
+    """Close a session with what was counted per method; answers expected, counted and difference."""
+    pieces = body.denominations
+    actions.tills.close_till(
+        session_id,
+        counted={code: parse_cents(amount) for code, amount in body.counted.items()},
+        denominations=None if pieces is None else {parse_cents(value): number for value, number in pieces.items()},
+        reason=body.reason,
+        left_for_tomorrow_cents=None if body.left_for_tomorrow is None else parse_cents(body.left_for_tomorrow),
+        actor=shell.actor(),
+        now=shell.now(),
+    )
+    return _session_json(session_id)
