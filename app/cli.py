@@ -29,7 +29,7 @@ backup_group = AppGroup("backup", help="Database and files in one archive.")
 
 
 def register(app: Flask) -> None:
-    for command in (config_group, demo_group, admin_group, backup_group, verify_data, clean_up):
+    for command in (config_group, demo_group, admin_group, backup_group, prepare, verify_data, clean_up):
         app.cli.add_command(command)
 
 
@@ -67,6 +67,20 @@ def check() -> None:
         click.echo(f"{name:20} {value}")
 
 
+@click.command("prepare")
+@with_appcontext
+@_says_what_is_wrong
+def prepare() -> None:
+    """Migrate, and in a demo fill an empty database: what script/server runs before it serves, in one process."""
+    from app.operations import demo, schema
+
+    schema.migrate()
+    if _settings().env == "demo" and not schema.has_data():
+        with unit_of_work(write=True):
+            summary = demo.load(password=_settings().demo_password, now=clock.now())
+        click.echo(summary)
+
+
 # ------------------------------------------------------------------ demo
 
 
@@ -85,7 +99,7 @@ def load_demo(if_empty: bool) -> None:
         if if_empty:
             return
         _refuse("There is a clinic in this database already: flask demo reset replaces all of it.")
-    click.echo(f"Demo clinic: {summary.patients} patients, {summary.appointments} appointments.")
+    click.echo(summary)
 
 
 @demo_group.command("reset")
@@ -101,7 +115,7 @@ def reset_demo(yes: bool) -> None:
     schema.start_over()
     with unit_of_work(write=True):
         summary = demo.load(password=_settings().demo_password, now=clock.now())
-    click.echo(f"Demo clinic: {summary.patients} patients, {summary.appointments} appointments.")
+    click.echo(summary)
 
 
 def _refuse_in_production() -> None:

@@ -253,9 +253,7 @@ class Supervisor:
             self.redis.start()
             self.await_ready(lambda: redis_answers(self.settings.redis_socket), REDIS_READY_WITHIN, "Redis")
         self.run([sys.executable, "script/check_services.py"], "The check of database and Redis")
-        self.run_flask("db", "upgrade")
-        if self.settings.env == "demo":
-            self.run_flask("demo", "load", "--if-empty")
+        self.run_flask("prepare")
         self.web.start()
         self.worker.start()
         self.await_ready(lambda: web_answers(self.settings), READY_WITHIN, "The web server")

@@ -28,6 +28,11 @@ def start_over() -> None:
         _drop_postgresql()
     else:
         _drop_sqlite()
+    migrate()
+
+
+def migrate() -> None:
+    """Bring the database to the current schema; nothing to do is quick."""
     upgrade(directory=current_app.extensions["migrate"].directory)
     db.session.remove()
 

@@ -43,6 +43,10 @@ def test_production_refuses_demo_data(production: Flask, command: tuple[str, ...
     assert "production" in said
 
 
+def test_prepare_leaves_a_clinic_alone(app: Flask) -> None:
+    assert run(app, "prepare") == (0, "")
+
+
 def test_reset_replaces_everything(app: Flask) -> None:
     status, said = run(app, "demo", "reset", "--yes")
 

@@ -25,6 +25,9 @@ class Summary:
     patients: int
     appointments: int
 
+    def __str__(self) -> str:
+        return f"Demo clinic: {self.patients} patients, {self.appointments} appointments."
+
 
 def is_empty() -> bool:
     return db.session.scalar(select(Organization.id).limit(1)) is None
