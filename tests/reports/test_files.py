@@ -53,7 +53,7 @@ def test_the_pdf_fetches_nothing(app: Flask) -> None:
     """Even HTML that should never get here reads no file and reaches no host."""
     html = '<link rel="stylesheet" href="http://127.0.0.1:9/x.css"><p>hola</p>'
     with app.app_context(), pytest.raises(pdf.NoPaper):
-        pdf._print(html, lambda _page: None)
+        pdf._print(html, {})
 
 
 def test_a_long_pdf_repeats_its_head_and_says_where_it_is(app: Flask, diego: Client) -> None:

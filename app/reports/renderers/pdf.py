@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO
 
@@ -32,6 +32,7 @@ AT_ONCE = threading.BoundedSemaphore(2)
 LONGEST_SECONDS = 300
 ROWS_ON_A_PAGE = 30
 FONTS = {"inter-latin": "vendor/inter-latin.woff2", "inter-latin-ext": "vendor/inter-latin-ext.woff2"}
+Hear = Mapping[bytes, Callable[[int], None]]
 
 
 class NoPaper(DomainError):
@@ -48,9 +49,13 @@ def document(report: Report, doc: Document, stamp: Stamp, rows: int, progress: C
     def page(number: int) -> None:
         done = min(rows, rows * number // expected)
         words = _("Generando PDF: %(done)s de %(rows)s filas", done=done, rows=rows)
-        progress(min(94, 10 + 84 * number // (expected + 1)), words)
+        progress(min(80, 10 + 70 * number // (expected + 1)), words)
 
-    return _print(html, page, column_widths(doc))
+    def drawn(_number: int) -> None:
+        progress(85, _("Armando el archivo PDF"))
+
+    progress(8, _("Preparando el PDF de %(rows)s filas", rows=rows))
+    return _print(html, {b"page": page, b"drawn": drawn}, column_widths(doc))
 
 
 def column_widths(doc: Document) -> str:
@@ -79,12 +84,12 @@ def paper_html(report: Report, doc: Document, stamp: Stamp) -> str:
     )
 
 
-def _print(html: str, page: Callable[[int], None], widths: str = "") -> bytes:
+def _print(html: str, hear: Hear, widths: str = "") -> bytes:
     static = Path(str(current_app.static_folder))
     css = (static / "css/paper.css").read_text() + widths
     order = {"html": html, "css": css, "fonts": {name: str(static / path) for name, path in FONTS.items()}}
     with AT_ONCE, tempfile.TemporaryFile() as errors:
-        content = _in_child(json.dumps(order).encode(), page, errors)
+        content = _in_child(json.dumps(order).encode(), hear, errors)
         if content is None:
             errors.seek(0)
             log.error("no PDF: %s", errors.read()[-2000:].decode(errors="replace"))
@@ -92,20 +97,20 @@ def _print(html: str, page: Callable[[int], None], widths: str = "") -> bytes:
     return content
 
 
-def _in_child(order: bytes, page: Callable[[int], None], errors: IO[bytes]) -> bytes | None:
+def _in_child(order: bytes, hear: Hear, errors: IO[bytes]) -> bytes | None:
     command = [sys.executable, "-I", str(CHILD)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors) as child:
         timer = threading.Timer(LONGEST_SECONDS, child.kill)
         timer.start()
         try:
-            return _talk(child, order, page)
+            return _talk(child, order, hear)
         finally:
             timer.cancel()
             child.kill()  # it has done its work, or something went wrong here
 
 
-def _talk(child: subprocess.Popen[bytes], order: bytes, page: Callable[[int], None]) -> bytes | None:
-    """Give the order; hear ``page 3`` lines and at last ``pdf <bytes>`` with the document."""
+def _talk(child: subprocess.Popen[bytes], order: bytes, hear: Hear) -> bytes | None:
+    """Give the order; hear ``page 3`` and ``drawn 0`` lines, and at last ``pdf <bytes>`` with the document."""
     if child.stdin is None or child.stdout is None:
         return None
     try:
@@ -115,8 +120,8 @@ def _talk(child: subprocess.Popen[bytes], order: bytes, page: Callable[[int], No
         return None
     for line in child.stdout:
         word, _space, number = line.partition(b" ")
-        if word == b"page":
-            page(int(number))
+        if word in hear:
+            hear[word](int(number))
         elif word == b"pdf":
             content = child.stdout.read(int(number))
             return content if len(content) == int(number) else None

@@ -32,7 +32,7 @@ def limit_self() -> None:
 
 
 class Pages(logging.Handler):
-    """Tells the parent each page that WeasyPrint begins."""
+    """Tells the parent each page that WeasyPrint begins, and when the last one is laid out."""
 
     def __init__(self, out: BinaryIO) -> None:
         super().__init__()
@@ -45,6 +45,9 @@ class Pages(logging.Handler):
                 self.last = number
                 self.out.write(b"page %d\n" % number)
                 self.out.flush()
+        elif str(record.msg).startswith("Step 6"):
+            self.out.write(b"drawn 0\n")
+            self.out.flush()
 
 
 def main() -> int:
