@@ -60,48 +60,37 @@ def book_appointment(
     InThePast, TooSoon, TooFar.
     """
     by_patient = _who_books(clinic_id, patient_id, actor)
-    origin = "online" if by_patient else origin
-    facts = reads.booking_facts(
-        clinic_id=clinic_id, therapist_id=therapist_id, patient_id=patient_id, service_id=service_id, actor=actor
-    )
+    who = {"clinic_id": clinic_id, "therapist_id": therapist_id, "patient_id": patient_id, "service_id": service_id}
+    facts = reads.booking_facts(**who, actor=actor)
     if by_patient and not facts.is_online:
         raise Forbidden
     clinic = clinics.clinic(clinic_id)
-    ends_at = starts_at + checks.length_of(
-        duration_minutes if duration_minutes and not by_patient else facts.duration_minutes
-    )
+    minutes = duration_minutes if duration_minutes and not by_patient else facts.duration_minutes
+    ends_at = starts_at + checks.length_of(minutes)
     lock("bookings", facts.organization_id)
     checks.check_time(clinic, starts_at, now=now, by_patient=by_patient)
     room_id = checks.check_schedule(
         clinic, therapist_id, starts_at, ends_at, override_reason=override_reason, actor=actor
     )
     checks.check_free(clinic, starts_at, ends_at, therapist_id, patient_id, room_id, now=now)
-    status = _first_status(is_here=is_here, needs_confirmation=by_patient and not clinic.auto_confirm)
-    appointment_id = _insert(
-        organization_id=facts.organization_id,
-        clinic_id=clinic_id,
-        therapist_id=therapist_id,
-        patient_id=patient_id,
-        service_id=service_id,
-        room_id=room_id,
-        starts_at=starts_at,
-        ends_at=ends_at,
-        status=str(status),
-        origin=origin,
-        reason=reason,
-        notes="" if by_patient else notes,
-        override_reason=override_reason,
-        is_first_visit=facts.is_first_visit,
-        actor=actor,
-        now=now,
-    )
+    visit = {
+        **who,
+        "organization_id": facts.organization_id,
+        "room_id": room_id,
+        "starts_at": starts_at,
+        "ends_at": ends_at,
+        "status": str(_first_status(is_here=is_here, needs_confirmation=by_patient and not clinic.auto_confirm)),
+        "origin": "online" if by_patient else origin,
+        "reason": reason,
+        "notes": "" if by_patient else notes,
+        "override_reason": override_reason,
+        "is_first_visit": facts.is_first_visit,
+    }
+    appointment_id = _insert(visit, actor=actor, now=now)
     day = clock.local_day(starts_at, clinic.timezone)
     ticket = tickets.open_ticket(
-        clinic_id=clinic_id,
+        **who,
         appointment_id=appointment_id,
-        patient_id=patient_id,
-        therapist_id=therapist_id,
-        service_id=service_id,
         concept=facts.service_name,
         amount_cents=facts.price_cents,
         currency=facts.currency,
@@ -110,23 +99,28 @@ def book_appointment(
         actor=actor,
         now=now,
     )
+    _tell_booked(appointment_id, visit, day, actor=actor, now=now)
+    return Booked(appointment_id, clinic_id, starts_at, visit["status"], ticket)
+
+
+def _tell_booked(appointment_id: int, visit: dict[str, Any], day: date, *, actor: Actor, now: datetime) -> None:
+    fact = events.AppointmentBooked(
+        appointment_id=appointment_id,
+        therapist_id=visit["therapist_id"],
+        status=visit["status"],
+        sequence=0,
+        starts_at=visit["starts_at"],
+        day=day.isoformat(),
+        origin=visit["origin"],
+    )
     outbox.record(
-        events.AppointmentBooked(
-            appointment_id=appointment_id,
-            therapist_id=therapist_id,
-            status=str(status),
-            sequence=0,
-            starts_at=starts_at,
-            day=day.isoformat(),
-            origin=origin,
-        ),
+        fact,
         actor=actor,
         now=now,
-        clinic_id=clinic_id,
+        clinic_id=visit["clinic_id"],
         subject_id=appointment_id,
-        patient_id=patient_id,
+        patient_id=visit["patient_id"],
     )
-    return Booked(appointment_id, clinic_id, starts_at, str(status), ticket)
 
 
 def _first_status(*, is_here: bool, needs_confirmation: bool) -> Status:
@@ -144,35 +138,27 @@ def _who_books(clinic_id: int, patient_id: int, actor: Actor) -> bool:
     raise Forbidden
 
 
-def _insert(*, status: str, actor: Actor | None, now: datetime, **values: Any) -> int:
+def _insert(visit: dict[str, Any], *, actor: Actor, now: datetime) -> int:
     """Write the visit and its first event. The guards of the database are the last word."""
-    arrived = {"arrived_at": now} if status == Status.ARRIVED else {}
+    written = {"uid": ids.uid(), "status_since": now, "created_at": now, "created_by": actor.user_id}
+    if visit["status"] == Status.ARRIVED:
+        written["arrived_at"] = now
     try:
-        appointment_id = db.session.execute(
-            insert(Appointment).returning(Appointment.id),
-            {
-                **values,
-                **arrived,
-                "uid": ids.uid(),
-                "status": status,
-                "status_since": now,
-                "created_at": now,
-                "created_by": actor.user_id if actor else None,
-            },
-        ).scalar_one()
+        query = insert(Appointment).returning(Appointment.id)
+        appointment_id = int(db.session.execute(query, visit | written).scalar_one())
     except IntegrityError as error:
         raise checks.JustTaken from error
     history.log(
         appointment_id,
         None,
-        status,
+        visit["status"],
         actor=actor,
         now=now,
-        source=values["origin"],
-        new_starts_at=values["starts_at"],
-        new_ends_at=values["ends_at"],
+        source=visit["origin"],
+        new_starts_at=visit["starts_at"],
+        new_ends_at=visit["ends_at"],
     )
-    return int(appointment_id)
+    return appointment_id
 
 
 def move_appointment(
