@@ -96,14 +96,17 @@ def show_error(form: Form, error: DomainError) -> int:
 
     What names a field of the form stands beside it, the rest at its top.
     """
-    if not isinstance(error, Invalid):
-        form.form_errors.append(failures.sentence(error))
-        return 409 if error.status == 409 else 422
-    for name, texts in error.details.items():
-        place: Any = form._fields.get(name.replace(".", "_"))
-        words = [gettext(text) for text in texts]
-        if place is None:
-            form.form_errors.extend(words)
-        else:
-            place.errors = [*place.errors, *words]
-    return 422
+    if isinstance(error, Invalid):
+        for name, texts in error.details.items():
+            _say(form, name.replace(".", "_"), [gettext(text) for text in texts])
+    else:
+        _say(form, getattr(error, "field", ""), [failures.sentence(error)])
+    return 409 if error.status == 409 else 422
+
+
+def _say(form: Form, name: str, words: list[str]) -> None:
+    place: Any = form._fields.get(name)
+    if place is None:
+        form.form_errors.extend(words)
+    else:
+        place.errors = [*place.errors, *words]

@@ -77,6 +77,7 @@ def payment_state(*, amount_cents: int, paid_cents: int, refunded_cents: int, st
 
 class PaysTooMuch(RuleBroken):
     message = N_("El monto es mayor que lo que se debe (%(owed)s).")
+    field = "amount"
 
 
 class UnknownMethod(Invalid):

@@ -200,8 +200,9 @@ def download(diego: Page, label: str) -> bytes:
     }""")
     diego.locator("#report-files").get_by_role("button", name=label).click()
     row = diego.locator(".run-row", has_text=label).first
+    row.get_by_role("link", name="Descargar").wait_for(timeout=30_000)
     with diego.expect_download() as caught:
-        row.get_by_role("link", name="Descargar").click(timeout=30_000)
+        row.get_by_role("link", name="Descargar").click()
     assert len(set(diego.evaluate("progress"))) >= 2, "the bar moved"
     return caught.value.path().read_bytes()
 

@@ -34,6 +34,7 @@ class TicketVoided(Conflict):
 
 class NothingOwed(rules.PaysTooMuch):
     message = N_("El ticket ya está pagado; no se debe nada.")
+    field = ""
 
 
 class AlreadyRefunded(Conflict):
