@@ -51,6 +51,7 @@ class Clinic:
     today: date
     therapists: list[Worker]
     expected: list[int]  # today's visits that can arrive
+    busy_day: date  # the next open day: ten visits for each therapist, and some time left
     free_days: list[date]  # open days after the generated ones
 
 
@@ -59,6 +60,7 @@ def build(size: Size, now: datetime) -> Clinic:
     moment = Moment(now)
     places.write(moment)
     people.write(moment, PASSWORD, size.patients)
+    renumber()
     staff = [*(t for t in places.THERAPISTS if t.clinic_id == MIRAFLORES), *_hired(moment)]
     past = _open_days(moment, -1, size.past_days)[::-1]
     coming = _open_days(moment, 1, size.coming_days + 30)
@@ -70,7 +72,7 @@ def build(size: Size, now: datetime) -> Clinic:
     db.session.query(EventRow).update({"published": True})
     db.session.info.pop("after_commit", None)
     expected = [v["id"] for v in visits if v["day"] == moment.today and v["status"] == "booked"]
-    return Clinic(moment.today, staff, expected, coming[size.coming_days :])
+    return Clinic(moment.today, staff, expected, coming[0], coming[size.coming_days :])
 
 
 def _open_days(moment: Moment, step: int, how_many: int) -> list[date]:
@@ -83,7 +85,7 @@ def _hired(moment: Moment) -> list[Worker]:
     first = max(t.id for t in places.THERAPISTS) + 1
     room = len(places.ROOMS) + 1
     hired = [
-        Worker(first + n, "Terapeuta", f"Número{n + 5}", MIRAFLORES, room + n, (1, 4), 8, 17, 13) for n in range(16)
+        Worker(first + n, "Terapeuta", f"Número{n + 5}", MIRAFLORES, room + n, (1, 4), 8, 20, 13) for n in range(16)
     ]
     put(
         clinics.Room, [{"id": t.room_id, "clinic_id": 1, "name": f"Sala {t.id + 10}", "is_active": True} for t in hired]

@@ -58,7 +58,7 @@ def operations(clinic: Clinic, who: People) -> list[Operation]:
     therapist = clinic.therapists[-1]
     free = _free_times(clinic)
     day = f"/api/appointments/day/?date={clinic.today}&clinic_id={MIRAFLORES}"
-    slots = f"/api/appointments/available-slots/?doctor={therapist.id}&date={clinic.today}&service_id=1"
+    slots = f"/api/appointments/available-slots/?doctor={therapist.id}&date={clinic.busy_day}&service_id=1"
     agenda = f"/agenda?clinic_id={MIRAFLORES}&day={clinic.today}"
     cash = f"/api/reports/improved-daily-cash/?date={clinic.today}&clinic_id={MIRAFLORES}"
     login = orjson.dumps({"email": "ana@example.com", "password": PASSWORD})

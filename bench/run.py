@@ -161,7 +161,7 @@ def _generate(environment: dict[str, str], size: str) -> tuple[Any, Any]:
         db.session.remove()
         with unit_of_work(write=True):
             built = clinic.build(clinic.SIZES[size], clock.now())
-        with unit_of_work(write=False):
+        with unit_of_work(write=True):
             # what a database that has lived has: figures about its tables
             db.session.connection().exec_driver_sql("ANALYZE")
         db.engine.dispose()
