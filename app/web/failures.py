@@ -4,6 +4,7 @@ Never a traceback. The reference number at the foot is the request id of the log
 """
 
 import logging
+from urllib.parse import quote, urlsplit
 
 from flask import Flask, Response, g, jsonify, make_response, redirect, render_template, request
 from flask_babel import gettext
@@ -32,7 +33,7 @@ HTTP_KINDS = {
 def sentence(error: errors.DomainError) -> str:
     """The error's sentence in the reader's language, filled with its parameters."""
     text = gettext(error.text)
-    words = {name: gettext(value) if isinstance(value, str) else value for name, value in error.params.items()}
+    words = {n: gettext(value) if value and isinstance(value, str) else value for n, value in error.params.items()}
     return text % words if words else text
 
 
@@ -67,12 +68,19 @@ def _domain(error: errors.DomainError) -> Response:
 
 
 def _to_login() -> Response:
+    """To the sign-in, and from there back to the page of now."""
     if is_fragment_request():
+        page = urlsplit(request.headers.get("HX-Current-URL", ""))
         response = make_response("", 401)
-        response.headers["HX-Redirect"] = "/login"
+        response.headers["HX-Redirect"] = _login_before(f"{page.path}?{page.query}".rstrip("?"))
         return response
-    wanted = request.full_path.rstrip("?") if request.method == "GET" else "/"
-    return make_response(redirect(f"/login?next={wanted}" if wanted != "/" else "/login", 303))
+    return make_response(
+        redirect(_login_before(request.full_path.rstrip("?") if request.method == "GET" else "/"), 303)
+    )
+
+
+def _login_before(path: str) -> str:
+    return f"/login?next={quote(path)}" if path not in {"", "/"} else "/login"
 
 
 def _csrf(error: CSRFError) -> Response:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import g, request, session
-from flask_babel import get_locale, gettext
+from flask_babel import gettext
 
 from app.kernel.access import Actor
 from app.web import navigation
@@ -30,7 +30,7 @@ def values() -> dict[str, Any]:
     """The context of ``base.html`` for the request's actor."""
     actor: Actor | None = g.get("actor")
     if actor is None:
-        return {"actor": None, "nav": [], "theme": request.cookies.get("theme"), **words()}
+        return {"actor": None, "nav": [], "theme": request.cookies.get("theme")}
     provided = {name: value(actor) for name, value in _providers.items()}
     clinics = [{**c, "href": f"{request.path}?clinic_id={c['id']}"} for c in provided.pop("clinics", [])]
     chosen = session.get("clinic_id")
@@ -44,10 +44,5 @@ def values() -> dict[str, Any]:
         "clinics": clinics,
         "theme": actor.theme or request.cookies.get("theme"),
         "path": request.full_path.rstrip("?"),
-        **words(),
         **provided,
     }
-
-
-def words() -> dict[str, Any]:
-    return {"locale": str(get_locale()).replace("_", "-")}

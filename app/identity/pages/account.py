@@ -8,18 +8,19 @@ from flask_login import logout_user
 
 from app.identity import actions, forms, login, permissions, queries, rules
 from app.kernel.errors import Invalid, TooMany
+from app.kernel.words import N_
 from app.web import failures, fragments, navigation, shell
 from app.web.shell import Pages
 
 pages = Pages("identity", __name__)
 
 DEMO_ACCOUNTS = (
-    ("Ana, recepción Miraflores", "ana@example.com"),
-    ("Bruno, terapeuta", "bruno@example.com"),
-    ("Clara, paciente", "clara@example.com"),
-    ("Diego, supervisión", "diego@example.com"),
-    ("Eva, administración", "eva@example.com"),
-    ("Fabio, recepción Arequipa", "fabio@example.com"),
+    (N_("Ana, recepción Miraflores"), "ana@example.com"),
+    (N_("Bruno, terapeuta"), "bruno@example.com"),
+    (N_("Clara, paciente"), "clara@example.com"),
+    (N_("Diego, supervisión"), "diego@example.com"),
+    (N_("Eva, administración"), "eva@example.com"),
+    (N_("Fabio, recepción Arequipa"), "fabio@example.com"),
 )
 
 

@@ -131,8 +131,9 @@ def card(patient_id: int) -> Response:
 
 
 def _words(person: Mapping[str, Any]) -> dict[str, Any]:
+    sex = rules.SEX_LABELS[person["sex"]] if person["sex"] else ""
     return {
-        "sex_word": _(rules.SEX_LABELS[person["sex"]]) if person["sex"] else "",
+        "sex_word": _(sex) if sex else "",
         "other_phone_text": rules.show_phone(person["other_phone"]),
         "emergency_phone_text": rules.show_phone(person["emergency_phone"]),
         "district_text": queries.district_of(person),
