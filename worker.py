@@ -22,7 +22,7 @@ ROOT = os.path.dirname(os.path.abspath(__file__))
 def _app() -> Any:
     from app import create_app
 
-    return create_app()
+    return create_app(commands=False)
 
 
 def perform(name: str, ids: dict[str, Any]) -> None:

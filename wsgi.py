@@ -6,7 +6,7 @@ import config
 from app import create_app
 
 try:
-    app = create_app()
+    app = create_app(commands="gunicorn" not in sys.modules)
 except config.BadSetting as error:
     sys.stderr.write(f"{error}\n")
     sys.exit(2)

@@ -6,11 +6,10 @@ from pathlib import Path
 
 from flask import Flask, g, has_request_context, request
 from flask_babel import Babel
-from flask_migrate import Migrate
 from flask_wtf import CSRFProtect
 
 import config
-from app import cli, tables, wiring  # noqa: F401 - tables are known before the first query
+from app import tables, wiring  # noqa: F401 - tables are known before the first query
 from app.kernel.broker import Broker
 from app.kernel.db import db
 from app.web import failures, headers, shell
@@ -20,14 +19,16 @@ ROOT = Path(__file__).resolve().parent.parent
 LOCALES = ("es_PE", "en")
 
 
-def create_app(settings: config.Settings | None = None) -> Flask:
-    """The application; raises ``config.BadSetting`` when it cannot start with these settings."""
+def create_app(settings: config.Settings | None = None, *, commands: bool = True) -> Flask:
+    """The application; raises ``config.BadSetting`` when it cannot start with these settings.
+
+    ``commands=False`` leaves out the ``flask`` commands and with them Alembic: what serves needs neither.
+    """
     settings = settings or config.load()
     app = Flask(__name__, template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static"))
     _configure(app, settings)
     _plug_in_once()
     db.init_app(app)
-    Migrate(app, db, directory=str(ROOT / "migrations"), compare_type=True, render_as_batch=False)
     Babel(
         app,
         locale_selector=_locale,
@@ -42,7 +43,10 @@ def create_app(settings: config.Settings | None = None) -> Flask:
     wiring.register(app)
     for api in wiring.APIS:
         csrf.exempt(api)
-    cli.register(app)
+    if commands:
+        from app import cli
+
+        cli.register(app)
     with app.app_context():
         shell.check_every_route()
     return app

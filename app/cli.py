@@ -14,13 +14,15 @@ import click
 from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
 from flask_babel import gettext
+from flask_migrate import Migrate
 
 import config
 from app.kernel import clock
-from app.kernel.db import unit_of_work
+from app.kernel.db import db, unit_of_work
 from app.kernel.errors import DomainError, Invalid
 
-# What a command needs is imported in it: this module is loaded by every web process too.
+# What a command needs is imported in it: tests and every command load this module.
+ROOT = Path(__file__).resolve().parent.parent
 
 config_group = AppGroup("config", help="Settings as the product reads them.")
 demo_group = AppGroup("demo", help="The demo clinic: a database to look around in.")
@@ -29,6 +31,7 @@ backup_group = AppGroup("backup", help="Database and files in one archive.")
 
 
 def register(app: Flask) -> None:
+    Migrate(app, db, directory=str(ROOT / "migrations"), compare_type=True, render_as_batch=False)
     for command in (config_group, demo_group, admin_group, backup_group, prepare, verify_data, clean_up):
         app.cli.add_command(command)
 

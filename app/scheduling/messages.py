@@ -11,7 +11,6 @@ from typing import Any
 from flask import current_app, render_template
 from flask_babel import force_locale, format_date
 from flask_babel import gettext as _
-from icalendar import Calendar, Event, vCalAddress, vText
 
 from app.kernel import clock
 from app.notifications.actions import DEFAULT_LOCALE
@@ -78,6 +77,13 @@ def when(visit: Notice, *, short: bool = False) -> str:
 
 def calendar(visit: Notice, method: str, *, now: datetime) -> str:
     """The visit as an iTIP object (RFC 5546): same UID for good, SEQUENCE grows with each change."""
+    from icalendar import Calendar, Event, vCalAddress, vText  # the web processes never need it
+
+    def person(address: str, name: str) -> vCalAddress:
+        found = vCalAddress(f"mailto:{address}")
+        found.params["CN"] = vText(name)
+        return found
+
     event = Event()
     event.add("uid", visit.uid)
     event.add("sequence", visit.sequence)
@@ -88,20 +94,14 @@ def calendar(visit: Notice, method: str, *, now: datetime) -> str:
     event.add("description", _("Con %(therapist)s", therapist=visit.therapist_name))
     event.add("location", ", ".join(part for part in (visit.clinic_name, visit.clinic_address) if part))
     event.add("status", CALENDAR_STATUS.get(visit.status, "CONFIRMED"))
-    event["organizer"] = _person(current_app.config["SETTINGS"].mail_from, visit.clinic_name)
-    event.add("attendee", _person(visit.email, visit.patient_name), encode=False)
+    event["organizer"] = person(current_app.config["SETTINGS"].mail_from, visit.clinic_name)
+    event.add("attendee", person(visit.email, visit.patient_name), encode=False)
     document = Calendar()
     document.add("prodid", "-//MediConnect//ES")
     document.add("version", "2.0")
     document.add("method", method)
     document.add_component(event)
     return document.to_ical().decode()
-
-
-def _person(address: str, name: str) -> vCalAddress:
-    person = vCalAddress(f"mailto:{address}")
-    person.params["CN"] = vText(name)
-    return person
 
 
 def line(kind: str, visit: Notice, *, locale: str | None) -> Line:

@@ -10,7 +10,7 @@ import orjson
 
 from app.reports import registry
 from app.reports.registry import Params, Report, Stamp
-from app.reports.renderers import pdf, plain, xlsx
+from app.reports.renderers import pdf, plain
 from app.reports.rules import MEDIA_TYPES, Format
 
 Progress = Callable[[int, str], None]
@@ -44,6 +44,8 @@ def render(
         case Format.CSV:
             content = plain.csv(document)
         case Format.XLSX:
+            from app.reports.renderers import xlsx  # 10 MB that only a workbook needs
+
             content = xlsx.workbook(document, stamp, progress)
         case Format.PDF:
             content = pdf.document(report, document, stamp, report.size(data), progress)

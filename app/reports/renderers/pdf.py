@@ -15,7 +15,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO
 
-import segno
 from flask import current_app, render_template
 from flask_babel import gettext as _
 from markupsafe import Markup
@@ -70,6 +69,8 @@ def column_widths(doc: Document) -> str:
 def paper_html(report: Report, doc: Document, stamp: Stamp) -> str:
     """The HTML that is printed: the body template inside ``base_print.html``."""
     heading = doc.heading
+    import segno  # only a PDF needs it
+
     seal = f"{heading.tax_id} {heading.title} {heading.period[0].isoformat()} {stamp.digest[:12]}"
     return render_template(
         "reports/paper.html",

@@ -82,6 +82,11 @@ def closing() -> Response:
     )
 
 
+def _labels() -> dict[str, str]:
+    """The words of the states, translated once and not for each card."""
+    return {code: _(label) for code, label in rules.LABELS.items()}
+
+
 def _clinic() -> ClinicFacts:
     return clinics.clinic(shell.clinic_id(permissions.RECEIVE))
 
