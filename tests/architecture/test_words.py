@@ -9,6 +9,7 @@ from pathlib import Path
 from xml.etree.ElementTree import Element
 
 import pytest
+import time_machine
 from flask import Flask
 from flask_babel import force_locale, gettext, ngettext
 from jinja2 import Environment, nodes
@@ -19,15 +20,18 @@ from app.kernel.db import db
 from app.web.jinja import day_words, short_day, translated
 from script import catalogue
 from tests.client import Client
+from tests.scheduling import front_desk
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = sorted(path for path in (ROOT / "templates").rglob("*.*") if path.suffix in {".html", ".txt"})
 SOURCES = sorted(path for path in (ROOT / "app").rglob("*.py") if "demo" not in path.parts)
 MARKS = {"_", "_l", "N_", "gettext", "lazy_gettext", "ngettext"}
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]")
-SAME_IN_BOTH = 12  # letters; shorter words may stand in a name or in both languages
+SAME_IN_BOTH = 12  # letters; shorter words may stand in a name
+SPOKEN = {"aria-label", "title", "placeholder", "alt"}
 ENGLISH = {"Accept-Language": "en-GB,en;q=0.9"}
 DATE_PATTERN = "EEEE d 'de' MMMM"
+STATES = ("pending", "booked", "arrived", "checked-in", "fulfilled", "noshow", "cancelled")
 RUN = "run: script/translations"
 
 
@@ -173,13 +177,17 @@ PAGES = {
 }
 
 
-def leftovers(html: str) -> list[str]:
-    """Spanish texts of the catalogue that stand in a page."""
-    return [
-        spanish
-        for spanish, word in english().items()
-        if len(spanish) > SAME_IN_BOTH and "%(" not in spanish and spanish != word and spanish in html
-    ]
+def leftovers(tree: Element) -> set[str]:
+    """Spanish texts of the catalogue that a page says: as a whole, or, when long, inside something."""
+    said = {" ".join(text.split()) for element in tree.iter() for text in _heard(element)}
+    spanish = {text for text, word in english().items() if text != word and "%(" not in text}
+    everything = "\n".join(said)
+    return (said & spanish) | {text for text in spanish if len(text) > SAME_IN_BOTH and text in everything}
+
+
+def _heard(element: Element) -> Iterator[str]:
+    yield from (element.text or "", element.tail or "")
+    yield from (value for name, value in element.items() if name in SPOKEN or name.startswith("data-"))
 
 
 def heading(tree: Element) -> str:
@@ -198,7 +206,7 @@ def test_the_browser_chooses_the_language(client: Client) -> None:
     answer = client.get("/login", headers=ENGLISH)
     assert heading(client.tree(answer)) == "Sign in"
     assert client.tree(answer).get("lang") == "en"
-    assert leftovers(answer.text) == []
+    assert leftovers(client.tree(answer)) == set()
     assert heading(client.tree(client.get("/login", headers={"Accept-Language": "fr"}))) == "Ingresar"
 
 
@@ -216,13 +224,33 @@ def test_pages_are_english_for_who_reads_english(request: pytest.FixtureRequest,
     answer = person.get(path)
     assert heading(person.tree(answer)) == h1
     assert person.tree(answer).get("lang") == "en"
-    assert leftovers(answer.text) == []
+    assert leftovers(person.tree(answer)) == set()
 
 
 def test_the_browser_counts_where_the_person_has_not_chosen(clara: Client) -> None:
     answer = clara.get("/my", headers=ENGLISH)
     assert heading(clara.tree(answer)) == "My appointments"
-    assert leftovers(answer.text) == []
+    assert leftovers(clara.tree(answer)) == set()
+
+
+VISITS = ("/front-desk", "/front-desk?view=list", "/front-desk/closing", "/agenda", "/tickets", "/tickets/1", "/till")
+
+
+@pytest.fixture
+def ten_o_clock() -> Iterator[None]:
+    with time_machine.travel(front_desk.NOW, tick=False):
+        yield
+
+
+@pytest.mark.parametrize("path", [*VISITS, "/appointments/1", "/appointments/1/schedule", "/patients/1/appointments"])
+def test_visits_in_every_state_are_english(ten_o_clock: None, diego: Client, path: str) -> None:
+    with diego.app.app_context():
+        for hour, state in enumerate(STATES):
+            front_desk.add_visit(f"{9 + hour:02d}:00", state, paid=state == "fulfilled")
+    speak_english(diego.app)
+    answer = diego.get(path)
+    assert answer.status_code == 200
+    assert leftovers(diego.tree(answer)) == set()
 
 
 # ------------------------------------------------------------------ programs, forms, dates, plurals

@@ -63,7 +63,7 @@ def front_desk() -> Response:
         tomorrow=filters.day + timedelta(days=1),
         therapists=partial(clinics.therapists_of, clinic.id),  # asked by the whole page only
         till=_till(clinic.id),
-        labels=rules.LABELS,
+        labels=_labels(),
     )
 
 
@@ -78,7 +78,7 @@ def closing() -> Response:
         filters=filters,
         today=today,
         till=_till(clinic.id),
-        labels=rules.LABELS,
+        labels=_labels(),
     )
 
 
