@@ -70,6 +70,14 @@ def die_with_parent() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED_SIGNALS)
 
 
+# Compiled modules are kept whatever the shell says: they halve the start.
+ENVIRONMENT = {
+    **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
+    "PYTHONUNBUFFERED": "1",
+    "MALLOC_ARENA_MAX": "2",
+}
+
+
 class Child:
     """One process with a session of its own, so that everything it starts can be ended with it."""
 
@@ -85,7 +93,7 @@ class Child:
         self.process = subprocess.Popen(
             self.command,
             cwd=ROOT,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", "MALLOC_ARENA_MAX": "2"},
+            env=ENVIRONMENT,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
             preexec_fn=die_with_parent,  # safe here: there are no threads
