@@ -9,8 +9,8 @@ from urllib.parse import quote, urlsplit
 from flask import Flask, Response, g, jsonify, make_response, redirect, render_template, request
 from flask_babel import gettext
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import DBAPIError
-from werkzeug.exceptions import HTTPException
+from sqlalchemy.exc import DataError, DBAPIError
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from app.kernel import errors
 from app.kernel.db import is_away
@@ -84,6 +84,8 @@ def _login_before(path: str) -> str:
 
 
 def _csrf(error: CSRFError) -> Response:
+    if request.path == "/login":  # signed in or out in another tab meanwhile: the form of now
+        return make_response(redirect(_login_before(request.form.get("next", "/")), 303))
     return _show(403, "CSRF", gettext("La página estuvo abierta demasiado tiempo. Recárguela y vuelva a intentar."))
 
 
@@ -91,20 +93,26 @@ def _http(error: HTTPException) -> Response:
     if error.response is not None or (error.code or 500) < 400:
         return make_response(error.get_response())
     code, text = HTTP_KINDS.get(error.code or 500, ("ERROR", N_("No se pudo completar la operación.")))
-    return _show(error.code or 500, code, gettext(text))
+    response = _show(error.code or 500, code, gettext(text))
+    if isinstance(error, MethodNotAllowed):
+        response.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
+    return response
 
 
 def _unexpected(error: Exception) -> Response:
     if isinstance(error, DBAPIError) and is_away(error):
         away = errors.Unavailable()
         return _show(away.status, away.code, sentence(away))
+    if isinstance(error, OverflowError | DataError):  # a number, day or text that no column and no calendar holds
+        log.warning("request %s asks for what cannot be", g.get("request_id"), exc_info=error)
+        return _show(400, HTTP_KINDS[400][0], gettext(HTTP_KINDS[400][1]))
     log.error("request %s failed", g.get("request_id"), exc_info=error)
     text = gettext("Error interno del servidor. No se guardó nada; vuelva a intentar o avise a soporte.")
     return _show(500, "DATABASE_ERROR" if isinstance(error, DBAPIError) else "INTERNAL_ERROR", text)
 
 
 def _wants_json() -> bool:
-    return request.path.startswith("/api/")
+    return request.path == "/api" or request.path.startswith("/api/")
 
 
 def _show(status: int, code: str, text: str, details: dict[str, object] | None = None) -> Response:
@@ -116,4 +124,6 @@ def _show(status: int, code: str, text: str, details: dict[str, object] | None =
         response.headers["HX-Reswap"] = "beforeend"
         return response
     reference = str(g.get("request_id", ""))[:8]
-    return make_response(render_template("shared/failure.html", status=status, text=text, reference=reference), status)
+    return make_response(
+        render_template("shared/failure.html", status=status, code=code, text=text, reference=reference), status
+    )

@@ -209,7 +209,7 @@ def download(diego: Page, label: str) -> bytes:
 
 def check_pdf(content: bytes) -> None:
     reader = pypdf.PdfReader(io.BytesIO(content))
-    words = " ".join(page.extract_text() for page in reader.pages)
+    words = " ".join(" ".join(page.extract_text() for page in reader.pages).split())
     box = reader.pages[0].mediabox
     assert (round(box.width), round(box.height)) == (595, 842)  # A4
     for expected in (CLARA, ROSA, "160.00", "0098231", "Una moneda se perdió", "-0.50"):
@@ -217,10 +217,12 @@ def check_pdf(content: bytes) -> None:
 
 
 def check_workbook(content: bytes) -> None:
-    book = openpyxl.load_workbook(io.BytesIO(content))
+    """The figures as written, and the formulas that keep them alive."""
+    book = openpyxl.load_workbook(io.BytesIO(content), data_only=True)
     rows = list(book["Detalle"].iter_rows(values_only=True))
-    head = next(i for i, row in enumerate(rows) if "neto" in [str(cell).lower() for cell in row])
-    at = [str(cell).lower() for cell in rows[head]].index("neto")
-    nets = [row[at] for row in rows[head + 1 :] if isinstance(row[0], date)]
+    head = next(row for row in rows if "neto" in row)
+    nets = [row[head.index("neto")] for row in rows if isinstance(row[head.index("fecha")], date)]
     assert sorted(nets) == [30, 50, 80]
-    assert any(str(cell.value).startswith("=SUM") for row in book["Resumen"].iter_rows() for cell in row)
+    assert {row[0]: row[4] for row in book["Resumen"].iter_rows(values_only=True)}["Total"] == 160
+    alive = openpyxl.load_workbook(io.BytesIO(content))["Resumen"]
+    assert any(str(cell.value).startswith("=SUM") for row in alive.iter_rows() for cell in row)

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.bookings import book
 from tests.browser.conftest import Person
-from tests.browser.windows import choose_patient, listening, toast
+from tests.browser.windows import Windows, choose_patient, listening, toast
 from tests.cast import Cast
 from tests.served import Served
 
@@ -96,17 +96,25 @@ def test_a_foreign_clinic_is_not_there(path: str, person: Person) -> None:
 
 
 def test_a_session_that_ended_leads_to_the_login_and_back(clinic: Served, person: Person) -> None:
-    """Signed out in one tab: the other hears of it by itself."""
+    """Signed out in another window: this one hears of it by itself."""
     ana = person("ana@example.com")
     ana.goto("/front-desk?view=list")
     listening(ana)
-    other = ana.context.new_page()
-    other.goto("/account")
-    other.get_by_role("button", name="Cuenta de Ana Torres").click()
-    other.get_by_role("button", name="Salir").click()
-    expect(other).to_have_url(re.compile("/login"))
-    log_in_again(ana, clinic)
+    token = ana.locator("input[name=csrf_token]").first.input_value()
+    headers = {"Referer": clinic.url}
+    ana.request.post("/logout", form={"csrf_token": token}, headers=headers, max_redirects=0)
+    log_in(ana, clinic)
     expect(ana).to_have_url(re.compile(r"/front-desk\?view=list"))
+
+
+def test_a_login_form_that_went_stale_is_offered_again(clinic: Served, windows: Windows) -> None:
+    page = windows.open(clinic)
+    page.goto("/login?next=/agenda")
+    page.context.clear_cookies()  # what signing out in another tab does
+    log_in(page, clinic)
+    expect(page.get_by_label("Correo o usuario")).to_have_value("")
+    log_in(page, clinic)
+    expect(page).to_have_url(re.compile("/agenda"))
 
 
 def test_a_search_after_the_session_ended_leads_to_the_login_and_back(clinic: Served, person: Person) -> None:
@@ -114,11 +122,11 @@ def test_a_search_after_the_session_ended_leads_to_the_login_and_back(clinic: Se
     ana.goto("/patients")
     ana.context.clear_cookies()
     ana.get_by_role("searchbox").first.press_sequentially("quispe")
-    log_in_again(ana, clinic)
+    log_in(ana, clinic)
     expect(ana).to_have_url(re.compile("/patients"))
 
 
-def log_in_again(page: Page, clinic: Served) -> None:
+def log_in(page: Page, clinic: Served) -> None:
     expect(page).to_have_url(re.compile("/login"))
     page.get_by_label("Correo o usuario").fill("ana@example.com")
     page.get_by_label("Contraseña", exact=True).fill(clinic.password)

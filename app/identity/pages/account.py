@@ -38,7 +38,9 @@ def dashboard() -> Response:
 @pages.get("/login", public="signing in")
 def login_page() -> Any:
     actor = shell.maybe_actor()
-    return redirect(navigation.home(actor), 303) if actor else _login(forms.LoginForm(), "")
+    if actor is None:
+        return _login(forms.LoginForm(), "")
+    return redirect(fragments.local_path(request.args.get("next", "")) or navigation.home(actor), 303)
 
 
 @pages.post("/login", public="signing in")
