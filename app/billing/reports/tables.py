@@ -99,7 +99,8 @@ def _cash_heading(data: ledger.DailyCash, title: str) -> Heading:
     if data.methods:
         facts.append((N_("Métodos"), ", ".join(line.name for line in data.by_method)))
     closed = data.state != "partial"
-    full = f"{title} – {'Z' if closed else 'X'} n.º {', '.join(names)}" if names else title
+    number = _("n.º %(number)s", number=", ".join(names))
+    full = f"{title} – {'Z' if closed else 'X'} {number}" if names else title
     return heading(
         data.clinic, full, (data.day, data.day), state=_(STATES[data.state]), facts=tuple((_(k), v) for k, v in facts)
     )
