@@ -92,6 +92,13 @@ PAGES = {
         "/agenda",
     ),
 }
+# Width, theme, and what axe-core looks at there: everything, only what a theme changes, or nothing.
+DRESSES: tuple[tuple[int, str, tuple[str, ...] | None], ...] = (
+    (WIDE, "light", ()),
+    (WIDE, "dark", ("color-contrast",)),
+    (PHONE, "dark", None),
+    (PHONE, "light", ()),
+)
 NO_PAGES = (  # fragments, files, and addresses that lead elsewhere
     *("/", "/dashboard", "/notifications/badge", "/ubigeo/options", "/reports/runs/<int:run_id>/file"),
     *("/patients/picker", "/patients/options", "/patients/quick", "/patients/known"),
@@ -156,19 +163,14 @@ def problems(page: Page, path: str) -> Iterator[str]:
         yield f"{path}: {page.locator('h1').count()} h1"
     if not first_tab_is_seen(page):
         yield f"{path}: the first Tab shows no focus"
-    for width, theme, look_closely in (
-        (WIDE, "light", True),
-        (WIDE, "dark", True),
-        (PHONE, "dark", False),
-        (PHONE, "light", True),
-    ):
+    for width, theme, looks in DRESSES:
         page.set_viewport_size({"width": width, "height": 800})
         page.emulate_media(color_scheme=theme)
         expect(page.locator("html")).to_have_attribute("data-bs-theme", theme)
         if over := page.evaluate("document.documentElement.scrollWidth - innerWidth"):
             yield f"{path}: {over} px too wide at {width}"
-        if look_closely:
-            yield from (f"{path} ({width} {theme}): {line}" for line in grave_violations(page))
+        if looks is not None:
+            yield from (f"{path} ({width} {theme}): {line}" for line in grave_violations(page, *looks))
 
 
 def first_tab_is_seen(page: Page) -> bool:

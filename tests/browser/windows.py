@@ -165,9 +165,10 @@ class Keys:
         self.page.keyboard.press(key)
 
 
-def grave_violations(page: Page) -> list[str]:
-    """What axe-core finds serious or critical, a line for each rule with its first place."""
-    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+def grave_violations(page: Page, *rules: str) -> list[str]:
+    """What axe-core finds serious or critical (by all rules or those), a line for each with its first place."""
+    options = {"resultTypes": ["violations"], **({"runOnly": list(rules)} if rules else {})}
+    found = Axe().run(page, options=options).response["violations"]
     return [_told(rule["id"], rule["nodes"]) for rule in found if rule["impact"] in GRAVE]
 
 
