@@ -26,6 +26,7 @@ def create_app(settings: config.Settings | None = None, *, commands: bool = True
     """
     settings = settings or config.load()
     app = Flask(__name__, template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static"))
+    app.url_map.converters["int"] = shell.RowNumber
     _configure(app, settings)
     _plug_in_once()
     db.init_app(app)
@@ -58,7 +59,10 @@ def _configure(app: Flask, settings: config.Settings) -> None:
         SETTINGS=settings,
         SECRET_KEY=settings.secret_key,
         SQLALCHEMY_DATABASE_URI=settings.database_url,
-        SQLALCHEMY_ENGINE_OPTIONS={"pool_pre_ping": settings.database_url.startswith("postgresql")},
+        SQLALCHEMY_ENGINE_OPTIONS={
+            "pool_pre_ping": settings.database_url.startswith("postgresql"),
+            "hide_parameters": True,  # an error in the log says which statement, never whose name
+        },
         MAX_CONTENT_LENGTH=1024 * 1024,
         SESSION_COOKIE_NAME="__Host-sid" if secure else "sid",
         SESSION_COOKIE_SECURE=secure,

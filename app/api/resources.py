@@ -1,18 +1,32 @@
 """Shapes shared by all JSON resources: strict bodies, list queries, pages of results."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from flask import request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from sqlalchemy import Row, Select, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.elements import ColumnElement
 
+from app.kernel import money
 from app.kernel.db import db
 from app.kernel.errors import Invalid
 from app.kernel.words import N_
+
+MOST_PAGES = 1_000_000
+
+
+def _cents(text: object) -> int:
+    try:
+        return money.parse_cents(text)
+    except money.BadAmount as error:
+        raise ValueError(error.text) from error
+
+
+# "80.00" on the wire; a JSON float is no amount of money.
+Cents = Annotated[int, BeforeValidator(_cents, json_schema_input_type=str)]
 
 
 class Body(BaseModel):
@@ -28,7 +42,7 @@ class Query(BaseModel):
 
 
 class ListQuery(Query):
-    page: int = Field(1, ge=1)
+    page: int = Field(1, ge=1, le=MOST_PAGES)
     page_size: int = Field(20, ge=1, le=100)
     ordering: str | None = None
 
@@ -47,7 +61,7 @@ def listing(
     raises Invalid.
     """
     wanted = query.ordering or default
-    column = orderings.get(wanted.lstrip("-"))
+    column = orderings.get(wanted.removeprefix("-"))
     if column is None:
         raise Invalid({"ordering": N_("Este orden no existe.")})
     count = db.session.scalar(select(func.count()).select_from(statement.order_by(None).subquery())) or 0

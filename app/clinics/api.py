@@ -1,12 +1,12 @@
 """``/api/clinics``, ``/api/therapists``, ``/api/services``: what there is, and changing it for who manages."""
 
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 from sqlalchemy import Row
 
-from app.api.resources import Body, ListQuery, listing
+from app.api.resources import Body, Cents, ListQuery, listing
 from app.api.shell import Api
 from app.clinics import actions, permissions, queries, rules
 from app.clinics.models import Clinic, Service, Therapist
@@ -15,16 +15,6 @@ from app.kernel.access import can
 from app.web import shell
 
 api = Api("clinics_api", __name__)
-
-
-def _cents(text: object) -> int:
-    try:
-        return money.parse_cents(text)
-    except money.BadAmount as error:
-        raise ValueError(error.text) from error
-
-
-Cents = Annotated[int, BeforeValidator(_cents, json_schema_input_type=str)]  # "80.00" on the wire
 
 
 class ServiceQuery(ListQuery):

@@ -1,11 +1,16 @@
 """Flask-Login on our session rows: the cookie carries a secret, the row decides."""
 
+import logging
+
 from flask import Flask, Response, g, request, session
 from flask_login import LoginManager, UserMixin, login_user
 
 from app.identity import actions, queries, rules
 from app.kernel import clock, db
 from app.kernel.access import Actor
+from app.kernel.errors import Unavailable
+
+log = logging.getLogger(__name__)
 
 BACKGROUND = "X-Background"
 
@@ -61,6 +66,9 @@ def _load_by_session(*, session_id: int) -> Actor | None:
 def _touch(response: Response) -> Response:
     touch = g.pop("touch", None)
     if touch is not None:
-        with db.unit_of_work(write=True):
-            actions.touch_session(touch[0], now=touch[1])
+        try:
+            with db.unit_of_work(write=True):
+                actions.touch_session(touch[0], now=touch[1])
+        except Unavailable:  # the answer stands; the next request touches the session
+            log.warning("a session could not be touched: the database is busy")
     return response

@@ -47,4 +47,7 @@ def parse_instant(text: str, zone_name: str) -> datetime:
     value = datetime.fromisoformat(text)
     if value.tzinfo is None:
         value = value.replace(tzinfo=zone(zone_name))
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:  # the first and the last day of the calendar
+        raise ValueError(text) from error

@@ -11,7 +11,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from app.kernel.errors import RuleBroken
 from app.kernel.words import N_
 
-_AMOUNT = re.compile(r"-?\d{1,9}(\.\d{1,2})?")
+_AMOUNT = re.compile(r"-?([0-9]{1,9}|[0-9]{1,3}(,[0-9]{3}){1,2})(\.[0-9]{1,2})?")
 SYMBOLS = {"PEN": "S/", "USD": "US$", "BOB": "Bs", "CLP": "$", "COP": "$"}
 
 
@@ -32,13 +32,16 @@ class Money:
 
 
 def parse_cents(text: object) -> int:
-    """``"80"``, ``"80.5"``, ``"1,234.50"`` or a Decimal to cents; refuses a third decimal and floats."""
+    """``"80"``, ``"80.5"``, ``"1,234.50"`` or a Decimal to cents; refuses a third decimal and floats.
+
+    A comma stands between thousands and nowhere else: ``"80,50"`` read as 8050 would cost somebody dearly.
+    """
     if isinstance(text, float) or text is None:
         raise BadAmount
-    plain = str(text).strip().replace(",", "")
+    plain = str(text).strip()
     if not _AMOUNT.fullmatch(plain):
         raise BadAmount
-    return int(Decimal(plain) * 100)
+    return int(Decimal(plain.replace(",", "")) * 100)
 
 
 def decimal_text(cents: int) -> str:

@@ -1,6 +1,7 @@
 """``/api/appointments``: free times, visits and their states. Old names are accepted at this edge (D7-D10)."""
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import AliasChoices, Field
@@ -131,8 +132,16 @@ def _listed(query: AppointmentQuery) -> dict[str, Any]:
     orderings = {"starts_at": Appointment.starts_at, "created_at": Appointment.created_at, "id": Appointment.id}
     page = listing(statement, query, show=lambda row: dict(row._mapping), orderings=orderings, default="starts_at")
     states = tickets.of_appointments([row["id"] for row in page["results"]])
-    page["results"] = [reads.as_json(row, states.get(row["id"])) for row in page["results"]]
+    page["results"] = [_shown(row, states.get(row["id"])) for row in page["results"]]
     return page
+
+
+def _shown(row: Mapping[str, Any], ticket: Any) -> dict[str, Any]:
+    """A visit as JSON; the desk's notes are for those who work in the clinic."""
+    shown = reads.as_json(row, ticket)
+    if row["clinic_id"] not in shell.actor().grants:
+        del shown["notes"]
+    return shown
 
 
 def _filters(query: AppointmentQuery, actor: Actor, now: dt.datetime) -> list[Any]:
@@ -247,17 +256,18 @@ def _service(body: NewAppointment, actor: Actor) -> Any:
 
 def _instant(text: str, clinic_id: int) -> dt.datetime:
     try:
-        instant = dt.datetime.fromisoformat(text)
-        if instant.tzinfo is not None:
-            return instant.astimezone(dt.UTC)
-        return clock.parse_instant(text, clinics.clinic(clinic_id).timezone)
+        has_offset = dt.datetime.fromisoformat(text).tzinfo is not None
+        instant = clock.parse_instant(text, "UTC" if has_offset else clinics.clinic(clinic_id).timezone)
+        if instant.second or instant.microsecond:
+            raise ValueError("visits begin on a minute")
     except ValueError as error:
         raise Invalid({"starts_at": N_("Escriba una fecha y hora como 2026-11-24T10:30:00-05:00.")}) from error
+    return instant
 
 
 def _one(appointment_id: int) -> dict[str, Any]:
     row = reads.get(appointment_id, actor=shell.actor())
-    return reads.as_json(row, row["ticket"])
+    return _shown(row, row["ticket"])
 
 
 @api.get("/api/appointments/<int:appointment_id>/", requires=READERS)

@@ -130,6 +130,19 @@ class ReasonMissing(RuleBroken):
     message = N_("Indique el motivo.")
 
 
+class UnknownStatus(Invalid):
+    def __init__(self) -> None:
+        super().__init__({"status": N_("Este estado no existe.")})
+
+
+def status_named(text: str) -> Status:
+    """A state by its name or one of its old names. Raises UnknownStatus."""
+    try:
+        return ALIASES.get(text) or Status(text)
+    except ValueError as error:
+        raise UnknownStatus from error
+
+
 def label_of(status: str, confirmation: str, encounter_status: str | None) -> str:
     """The desk's code for a visit: a key of ``LABELS`` (status seen with confirmation and encounter)."""
     if status == Status.BOOKED and confirmation == "accepted":

@@ -16,6 +16,7 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, g, make_response, request, session
 from flask_login import current_user
+from werkzeug.routing import IntegerConverter, Map
 
 from app.kernel import access, clock, db, once
 from app.kernel.access import Actor, Permission
@@ -31,6 +32,13 @@ KEPT_HEADERS = (
     "HX-Retarget",
     "HX-Reswap",
 )
+
+
+class RowNumber(IntegerConverter):
+    """``<int:…>`` in a path: a number that a row can have. A larger one is not found, like any other."""
+
+    def __init__(self, map: Map, *args: Any, **options: Any) -> None:
+        super().__init__(map, *args, **{"max": 2**31 - 1, **options})
 
 
 class UndeclaredRoute(RuntimeError):

@@ -1,10 +1,8 @@
-"""What both nouns say alike: the clinic a request names, and an amount on the wire."""
+"""What both nouns say alike: the clinic a request names."""
 
 from app.kernel.access import Permission
 from app.kernel.errors import NotFound
 from app.web import shell
-
-Amount = str | int  # "80.00"; a JSON float is no amount of money
 
 
 def clinic_of(named: int | None, permission: Permission) -> int:

@@ -7,13 +7,13 @@ from typing import Any
 from pydantic import Field
 from sqlalchemy import Row
 
-from app.api.resources import Body, ListQuery, Query, envelope, listing
+from app.api.resources import Body, Cents, ListQuery, Query, envelope, listing
 from app.api.shell import Api
 from app.billing import actions, permissions, queries
-from app.billing.api.scope import Amount, clinic_of
+from app.billing.api.scope import clinic_of
 from app.billing.models import Ticket
 from app.kernel.errors import Invalid
-from app.kernel.money import decimal_text, parse_cents
+from app.kernel.money import decimal_text
 from app.kernel.words import N_
 from app.web import shell
 
@@ -153,8 +153,8 @@ def void_ticket(ticket_id: int, body: Reason) -> dict[str, Any]:
 
 class NewPayment(Body):
     method: str = Field(min_length=1, max_length=20)
-    amount: Amount
-    tendered: Amount | None = None
+    amount: Cents
+    tendered: Cents | None = None
     reference: str = Field("", max_length=60)
     note: str = Field("", max_length=200)
 
@@ -165,8 +165,8 @@ def take_payment(ticket_id: int, body: NewPayment) -> dict[str, Any]:
     payment = actions.payments.take_payment(
         ticket_id,
         method=body.method,
-        amount_cents=parse_cents(body.amount),
-        tendered_cents=None if body.tendered is None else parse_cents(body.tendered),
+        amount_cents=body.amount,
+        tendered_cents=body.tendered,
         reference=body.reference,
         note=body.note,
         actor=shell.actor(),

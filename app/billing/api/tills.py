@@ -6,13 +6,13 @@ from typing import Any
 from pydantic import Field
 from sqlalchemy import Row
 
-from app.api.resources import Body, ListQuery, listing
+from app.api.resources import Body, Cents, ListQuery, listing
 from app.api.shell import Api
 from app.billing import actions, permissions, queries
-from app.billing.api.scope import Amount, clinic_of
+from app.billing.api.scope import clinic_of
 from app.billing.models import TillSession
 from app.clinics import queries as clinics
-from app.kernel.money import decimal_text, parse_cents
+from app.kernel.money import decimal_text
 from app.web import shell
 
 api = Api("tills_api", __name__)
@@ -119,7 +119,7 @@ def _movement_line(line: Mapping[str, Any], currency: str) -> dict[str, Any]:
 class NewSession(Body):
     clinic_id: int | None = None
     till_id: int | None = None
-    opening_float: Amount = "0.00"
+    opening_float: Cents = 0
     note: str = Field("", max_length=200)
 
 
@@ -134,7 +134,7 @@ def open_till(body: NewSession) -> dict[str, Any]:
         till_id = idle[0]["id"]
     session_id = actions.tills.open_till(
         till_id,
-        opening_float_cents=parse_cents(body.opening_float),
+        opening_float_cents=body.opening_float,
         note=body.note,
         actor=shell.actor(),
         now=shell.now(),
@@ -144,7 +144,7 @@ def open_till(body: NewSession) -> dict[str, Any]:
 
 class NewMovement(Body):
     kind: str = Field(max_length=10)
-    amount: Amount
+    amount: Cents
     concept: str = Field(max_length=160)
     beneficiary: str = Field("", max_length=120)
     voucher_number: str = Field("", max_length=40)
@@ -158,7 +158,7 @@ def record_movement(session_id: int, body: NewMovement) -> dict[str, Any]:
     movement_id = actions.tills.record_movement(
         session_id,
         kind=body.kind,
-        amount_cents=parse_cents(body.amount),
+        amount_cents=body.amount,
         concept=body.concept,
         beneficiary=body.beneficiary,
         voucher_number=body.voucher_number,
@@ -178,22 +178,21 @@ def approve_closing(session_id: int) -> dict[str, Any]:
 
 
 class Count(Body):
-    counted: dict[str, Amount] = Field(default_factory=dict)
-    denominations: dict[str, int] | None = None
+    counted: dict[str, Cents] = Field(default_factory=dict)
+    denominations: dict[Cents, int] | None = None
     reason: str = Field("", max_length=200)
-    left_for_tomorrow: Amount | None = None
+    left_for_tomorrow: Cents | None = None
 
 
 @api.post("/api/till-sessions/<int:session_id>/closing/", requires=permissions.OPERATE_TILL, body=Count)
 def close_till(session_id: int, body: Count) -> dict[str, Any]:
     """Close a session with what was counted per method; answers expected, counted and difference."""
-    pieces = body.denominations
     actions.tills.close_till(
         session_id,
-        counted={code: parse_cents(amount) for code, amount in body.counted.items()},
-        denominations=None if pieces is None else {parse_cents(value): number for value, number in pieces.items()},
+        counted=body.counted,
+        denominations=body.denominations,
         reason=body.reason,
-        left_for_tomorrow_cents=None if body.left_for_tomorrow is None else parse_cents(body.left_for_tomorrow),
+        left_for_tomorrow_cents=body.left_for_tomorrow,
         actor=shell.actor(),
         now=shell.now(),
     )

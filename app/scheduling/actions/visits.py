@@ -64,6 +64,9 @@ def start_session(appointment_id: int, *, reason: str = "", actor: Actor, now: d
     row = _load(appointment_id, permissions.ATTEND, actor)
     if row.status == Status.FULFILLED:
         return
+    zone = clinics.clinic(row.clinic_id).timezone
+    if clock.local_day(row.starts_at, zone) > clock.local_day(now, zone):
+        raise rules.NotToday
     manual = row.status == Status.BOOKED
     _step(row, Status.FULFILLED, actor=actor, now=now, reason=reason or (N_("sin marcar la llegada") if manual else ""))
     row.arrived_at = row.arrived_at or now
@@ -139,13 +142,13 @@ def enter_in_error(appointment_id: int, *, reason: str, actor: Actor, now: datet
 def change_status(appointment_id: int, status: str, *, reason: str = "", actor: Actor, now: datetime) -> None:
     """The verb that leads to ``status``: what the API's PATCH says. The present status is a no-op.
 
-    Raises InvalidTransition with ``details['allowed']``.
+    Raises InvalidTransition with ``details['allowed']``, UnknownStatus.
     """
-    goal = rules.ALIASES.get(status, status)
+    goal = rules.status_named(status)
     row = reads.locked(appointment_id, actor=actor)
     if row.status == goal:
         return
-    if (Status(row.status), Status(goal)) in rules.UNDO and Status(goal) not in rules.STEPS.get(Status(row.status), ()):
+    if (Status(row.status), goal) in rules.UNDO and goal not in rules.STEPS.get(Status(row.status), ()):
         undo_last_step(appointment_id, actor=actor, now=now)
         return
     if goal not in rules.allowed_from(row.status):
@@ -165,7 +168,7 @@ def change_status(appointment_id: int, status: str, *, reason: str = "", actor: 
             Status.CHECKED_IN: check_in_patient,
             Status.NOSHOW: mark_noshow,
         }
-        verbs[Status(goal)](appointment_id, actor=actor, now=now)
+        verbs[goal](appointment_id, actor=actor, now=now)
 
 
 def _load(appointment_id: int, permission: Permission, actor: Actor) -> Appointment:

@@ -1,0 +1,206 @@
+"""What somebody tries who wants more than is theirs, or who sends what no form ever sends."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from sqlalchemy import func, select, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.billing.models import Movement
+from app.identity import actions as identity
+from app.identity.models import UserSession
+from app.kernel import money
+from app.kernel.db import db
+from app.kernel.errors import Unavailable
+from app.patients.models import Patient
+from app.scheduling.models import Appointment
+from tests.cast import Cast
+from tests.client import Client
+from tests.scheduling import front_desk
+
+HUGE = 99999999999999999999
+
+
+@pytest.fixture(autouse=True)
+def ten_o_clock() -> Any:
+    with time_machine.travel(front_desk.NOW, tick=True):
+        yield
+
+
+def add_visit(client: Client, *args: Any, **options: Any) -> int:
+    with client.app.app_context():
+        visit_id = front_desk.add_visit(*args, **options)
+        db.session.commit()
+        return visit_id
+
+
+def owe(ana: Client) -> str:
+    """A ticket of S/ 60.00 with the till open: where its payments are sent."""
+    add_visit(ana, "09:00")
+    ana.api("POST", "/api/till-sessions/", {})
+    return "/api/tickets/1/payments/"
+
+
+def pay(ana: Client, place: str, amount: object, **more: object) -> Any:
+    return ana.api("POST", place, {"method": "efectivo", "amount": amount, **more})
+
+
+# ------------------------------------------------------------------ amounts
+
+
+@pytest.mark.parametrize(
+    "amount", ["1,0", "1,2,3", "0,50", "1,0000", "٨", "1.005", "1e1", "-5", "0", "", "NaN", True, 5.0, 1.5, None, [5]]
+)
+def test_what_is_no_amount_takes_no_money(ana: Client, amount: object) -> None:
+    answer = pay(ana, owe(ana), amount)
+    assert answer.status_code == 400
+    assert list(answer.get_json()["details"]) == ["amount"]
+    with ana.app.app_context():
+        assert db.session.scalar(select(func.count()).select_from(Movement)) == 0
+
+
+def test_a_comma_stands_between_thousands_only() -> None:
+    assert money.parse_cents("1,234,567.50") == 123456750
+    for typed in ("80,50", "12,34", "1,23456", ",5", "1,234,5"):
+        with pytest.raises(money.BadAmount):
+            money.parse_cents(typed)
+
+
+def test_the_handed_over_amount_is_read_as_strictly(ana: Client) -> None:
+    answer = pay(ana, owe(ana), "5.00", tendered="10,00")
+    assert answer.status_code == 400
+    assert list(answer.get_json()["details"]) == ["tendered"]
+
+
+# ------------------------------------------------------------------ numbers and days that cannot be
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/api/tickets/{HUGE}/",
+        f"/api/appointments/{HUGE}/",
+        f"/api/patients/{HUGE}/",
+        f"/api/services/{HUGE}/",
+        f"/patients/{HUGE}",
+        f"/tickets/{HUGE}",
+    ],
+)
+def test_a_number_that_no_row_has_is_not_found(ana: Client, path: str) -> None:
+    answer = ana.api("GET", path) if path.startswith("/api") else ana.get(path)
+    assert answer.status_code == 404
+    if path.startswith("/api"):
+        assert answer.get_json() == ana.api("GET", path.replace(str(HUGE), "987654")).get_json()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/api/tickets/?patient_id={HUGE}",
+        f"/api/tickets/?page={HUGE}",
+        f"/api/appointments/?doctor={HUGE}",
+        "/api/appointments/?date=9999-12-31",
+        "/api/appointments/day/?date=9999-12-31",
+        "/api/appointments/available/?date_from=9999-12-31&therapist_id=1",
+        "/api/appointments/available/?date_from=0001-01-01&therapist_id=1",
+        f"/api/appointments/available/?date_from=2026-11-23&service_id={HUGE}",
+        "/api/tickets/?ordering=--id",
+    ],
+)
+def test_a_question_about_what_cannot_be_is_a_bad_request(ana: Client, path: str) -> None:
+    answer = ana.api("GET", path)
+    assert answer.status_code == 400, answer.text
+    assert set(answer.get_json()) == {"error", "code", "message", "details"}
+
+
+@pytest.mark.parametrize("path", [f"/patients?page={HUGE}", f"/appointments/new?patient_id={HUGE}"])
+def test_a_page_about_what_cannot_be_is_a_bad_request(ana: Client, path: str) -> None:
+    assert ana.get(path).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "starts_at",
+    ["9999-12-31T23:59", "0001-01-01T00:00+14:00", "2026-11-23T10:00:00.5-05:00", "2026-11-23T10:00:30-05:00", "x"],
+)
+def test_a_time_that_cannot_be_books_nothing(ana: Client, starts_at: str) -> None:
+    body = {"patient_id": 1, "therapist_id": 1, "service_id": 1, "starts_at": starts_at}
+    answer = ana.api("POST", "/api/appointments/", body)
+    assert answer.status_code == 400
+    assert list(answer.get_json()["details"]) == ["starts_at"]
+    with ana.app.app_context():
+        assert db.session.scalar(select(func.count()).select_from(Appointment)) == 0
+
+
+def test_a_zero_byte_is_no_server_error(ana: Client) -> None:
+    """PostgreSQL holds no such text."""
+    assert ana.api("GET", "/api/patients/?search=%00").status_code in {200, 400}
+
+
+# ------------------------------------------------------------------ states
+
+
+def test_a_state_that_does_not_exist_is_told(ana: Client) -> None:
+    visit = add_visit(ana, "11:00")
+    answer = ana.api("PATCH", f"/api/appointments/{visit}/status/", {"status": "teleported"})
+    assert answer.status_code == 400
+    assert list(answer.get_json()["details"]) == ["status"]
+
+
+def test_a_session_does_not_start_before_its_day(ana: Client) -> None:
+    visit = add_visit(ana, "11:00", day=front_desk.TODAY + timedelta(days=3))
+    answer = ana.api("PATCH", f"/api/appointments/{visit}/status/", {"status": "fulfilled"})
+    assert answer.status_code == 400
+    assert ana.api("GET", f"/api/appointments/{visit}/").get_json()["status"] == "booked"
+
+
+def test_patients_do_not_read_what_the_desk_notes_about_them(ana: Client, clara: Client) -> None:
+    visit = add_visit(ana, "11:00", notes="llega siempre tarde")
+    assert ana.api("GET", f"/api/appointments/{visit}/").get_json()["notes"] == "llega siempre tarde"
+    assert "tarde" not in clara.api("GET", f"/api/appointments/{visit}/").text
+    assert "tarde" not in clara.api("GET", "/api/appointments/").text
+
+
+# ------------------------------------------------------------------ tokens, errors, logs
+
+
+def test_a_stale_token_does_not_keep_its_owner_out(client: Client, cast: Cast) -> None:
+    stale = {"Authorization": "Bearer what.ever.was"}
+    credentials = {"email": "ana@example.com", "password": cast.password}
+    opened = client.http.post("/api/auth/login/", json=credentials, headers=stale)
+    assert opened.status_code == 200
+    fresh = client.http.post("/api/auth/refresh/", json={"refresh": opened.get_json()["refresh"]}, headers=stale)
+    assert fresh.status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/api", "/api/", "/api/nothing/here/"])
+def test_errors_below_api_are_json(client: Client, path: str) -> None:
+    answer = client.http.get(path)
+    assert answer.status_code == 404
+    assert set(answer.get_json()) == {"error", "code", "message", "details"}
+
+
+def test_a_wrong_verb_hears_which_ones_there_are(ana: Client) -> None:
+    answer = ana.api("DELETE", "/api/tickets/")
+    assert answer.status_code == 405
+    assert "GET" in answer.headers["Allow"]
+
+
+def test_an_error_of_the_database_names_nobody(ana: Client) -> None:
+    """What is logged of a failed statement says which one, not whose data it carried."""
+    with ana.app.app_context(), pytest.raises(SQLAlchemyError) as failed:
+        db.session.execute(select(Patient.id).where(Patient.full_name == "Clara Núñez", func.no_such(1) == 1))
+    assert "Clara" not in str(failed.value)
+
+
+def test_an_answer_stands_when_the_session_cannot_be_touched(ana: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def locked(*_: object, **__: object) -> None:
+        raise Unavailable
+
+    monkeypatch.setattr(identity, "touch_session", locked)
+    with ana.app.app_context():
+        old = datetime.now(UTC) - timedelta(minutes=5)
+        db.session.execute(update(UserSession).values(last_seen_at=old))
+        db.session.commit()
+    assert ana.get("/account").status_code == 200
