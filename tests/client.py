@@ -1,10 +1,12 @@
 """A browser without a screen: signs in, sends CSRF tokens, speaks as htmx, inspects every HTML answer."""
 
 import re
+import secrets
 from typing import Any
 from xml.etree.ElementTree import Element
 
 from flask import Flask
+from itsdangerous import URLSafeTimedSerializer
 from werkzeug.test import TestResponse
 
 from tests.cast import PASSWORD
@@ -28,8 +30,14 @@ class Client:
         self.get("/login")
         answer = self.post("/login", {"email": email, "password": password})
         assert answer.status_code == 303, answer.text
-        self.get("/account")  # the token belongs to the session
+        self._csrf = self._new_token()  # the one of the sign-in page went with its session
         return self
+
+    def _new_token(self) -> str:
+        """A CSRF token of this browser's session, made as any page of it would."""
+        with self.http.session_transaction() as session:
+            raw = session.setdefault("csrf_token", secrets.token_hex(20))
+        return str(URLSafeTimedSerializer(self.app.secret_key or "", salt="wtf-csrf-token").dumps(raw))
 
     def get(self, path: str, **options: Any) -> TestResponse:
         return self._seen(self.http.get(path, **options), path, is_page=True)

@@ -10,16 +10,36 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 from flask_migrate import upgrade
+from jinja2.bccache import Bucket, BytecodeCache
 
 import config
 from app import create_app
+from app.identity import actions as identity
 from app.kernel.db import db
 from tests import services
 from tests.cast import Cast, build_cast
 from tests.client import Client
 
+
+class Compiled(BytecodeCache):
+    """Templates compiled once per run and not once per test's application."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self.kept:
+            bucket.bytecode_from_string(self.kept[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self.kept[bucket.key] = bucket.bytecode_to_string()
+
+
+COMPILED = Compiled()
+identity.HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)  # nobody attacks the cast
 SERVER = os.environ.get("TEST_DATABASE_URL", "")
 
 
@@ -77,6 +97,7 @@ def database_url(template: str, tmp_path: Path) -> Iterator[str]:
 @pytest.fixture
 def app(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Flask]:
     app = create_app(settings_for(tmp_path, database_url, redis_url))
+    app.jinja_env.bytecode_cache = COMPILED
     app.extensions["broker"].redis.flushdb()
     yield app
     with app.app_context():

@@ -17,7 +17,7 @@ from app.kernel.errors import Invalid, NotFound, TooMany
 from app.kernel.words import N_
 
 # OWASP's floor for argon2id: 19 MiB, two passes, one lane (29 ms measured on a small core).
-_hasher = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
+HASHER = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +31,11 @@ class SignIn:
 @lru_cache(maxsize=1)
 def _nobody() -> str:
     """A hash to verify against when the user is unknown: the same time, the same answer."""
-    return _hasher.hash(ids.secret())
+    return HASHER.hash(ids.secret())
 
 
 def hash_password(password: str) -> str:
-    return _hasher.hash(password)
+    return HASHER.hash(password)
 
 
 def sign_in(*, login: str, password: str, kind: str, address: str, device: str, now: datetime) -> SignIn | None:
@@ -56,14 +56,14 @@ def sign_in(*, login: str, password: str, kind: str, address: str, device: str, 
     db.session.add(LoginAttempt(account_hash=account, address_hash=place, at=now, succeeded=good))
     if not good or found is None:
         return None
-    if _hasher.check_needs_rehash(found.password_hash):
-        db.session.execute(update(User).where(User.id == found.id).values(password_hash=_hasher.hash(password)))
+    if HASHER.check_needs_rehash(found.password_hash):
+        db.session.execute(update(User).where(User.id == found.id).values(password_hash=HASHER.hash(password)))
     return open_session(found.id, kind=kind, device=device, now=now)
 
 
 def _verify(password_hash: str, password: str) -> bool:
     try:
-        return _hasher.verify(password_hash, password[: rules.LONGEST_PASSWORD + 1])
+        return HASHER.verify(password_hash, password[: rules.LONGEST_PASSWORD + 1])
     except (VerifyMismatchError, InvalidHashError):
         return False
 
