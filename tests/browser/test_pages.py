@@ -144,7 +144,7 @@ def names(served_demo: Served) -> dict[str, object]:
     }
 
 
-@pytest.mark.parametrize("email", PAGES)
+@pytest.mark.parametrize("email", PAGES, ids=lambda email: email.partition("@")[0] or "nobody")
 def test_pages_fit_and_can_be_used_by_everybody(
     email: str, served_demo: Served, windows: Windows, names: dict[str, object]
 ) -> None:
