@@ -7,6 +7,7 @@ from pathlib import Path
 from flask import Flask, g, has_request_context, request
 from flask_babel import Babel
 from flask_wtf import CSRFProtect
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 import config
 from app import tables, wiring  # noqa: F401 - tables are known before the first query
@@ -55,6 +56,8 @@ def create_app(settings: config.Settings | None = None, *, commands: bool = True
 
 def _configure(app: Flask, settings: config.Settings) -> None:
     secure = settings.public_url.startswith("https://")
+    if secure:  # gunicorn ends no TLS: a proxy of ours stands in front and says whose request it is
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
     app.config.update(
         SETTINGS=settings,
         SECRET_KEY=settings.secret_key,

@@ -51,6 +51,12 @@ class BadDuration(RuleBroken):
     message = N_("La duración debe ser de 5 minutos o más, en pasos de 5, y de 8 horas como máximo.")
 
 
+class OddStart(RuleBroken):
+    """No form offers it: a visit that begins within a minute, or for a patient off the five minutes."""
+
+    message = N_("Escriba una fecha y hora válidas.")
+
+
 def length_of(minutes: int) -> timedelta:
     length = timedelta(minutes=minutes)
     if minutes < 5 or minutes % 5 or length > LONGEST:
@@ -61,6 +67,8 @@ def length_of(minutes: int) -> timedelta:
 def check_time(clinic: ClinicFacts, starts_at: datetime, *, now: datetime, by_patient: bool) -> None:
     if starts_at < (now if by_patient else now - DESK_LATENESS):
         raise rules.InThePast
+    if starts_at.second or starts_at.microsecond or (by_patient and starts_at.minute % 5):
+        raise OddStart
     if by_patient:
         rules.check_patient_notice(
             starts_at,
