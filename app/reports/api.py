@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any
 
 from flask import Response, request
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from app.api.resources import Body, Query
 from app.api.shell import Api
@@ -47,11 +47,19 @@ class ReportBody(Body):
     format: str | None = None
 
 
+class RunParameters(BaseModel):
+    """What the run itself understands; the rest are the report's own filters."""
+
+    model_config = ConfigDict(extra="allow")
+    clinic_id: int | None = None
+    format: str | None = None
+
+
 class NewRun(Body):
     report: str = Field(validation_alias=AliasChoices("report", "report_type", "name"))
     format: str = "pdf"
-    parameters: dict[str, Any] = Field(
-        default_factory=dict, validation_alias=AliasChoices("parameters", "params", "filters")
+    parameters: RunParameters = Field(
+        default_factory=RunParameters, validation_alias=AliasChoices("parameters", "params", "filters")
     )
     clinic_id: int | None = None
 
@@ -130,10 +138,9 @@ def generate(body: NewRun) -> dict[str, Any]:
     """Build a report in the background."""
     report, actor = registry.find(body.report), shell.actor()
     wanted = rules.parse_format(body.format)
-    named = dict(body.parameters)
-    clinic = _clinic(body.clinic_id if body.clinic_id is not None else named.pop("clinic_id", None))
-    rules.check_no_contradiction(wanted, named.pop("format", None))
-    params = forms.parameters(report, named)
+    clinic = _clinic(body.parameters.clinic_id if body.clinic_id is None else body.clinic_id)
+    rules.check_no_contradiction(wanted, body.parameters.format)
+    params = forms.parameters(report, dict(body.parameters.model_extra or {}))
     run_id = actions.request_report(report, wanted, params, clinic_id=clinic, actor=actor, now=shell.now())
     return _show(queries.run(run_id, actor=actor))
 
@@ -157,14 +164,14 @@ def _values(said: ReportQuery | ReportBody) -> dict[str, Any]:
     return values
 
 
-def _clinic(named: Any) -> int:
+def _clinic(named: int | None) -> int:
     """The clinic asked for, or the first in which the actor reads reports. Raises NotFound."""
     scope = shell.actor().clinics_with(permissions.READ)
     if named is None:
         return min(scope)
     if named not in scope:
         raise NotFound
-    return int(named)
+    return named
 
 
 def _show(found: dict[str, Any]) -> dict[str, Any]:

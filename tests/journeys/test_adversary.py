@@ -147,6 +147,12 @@ def test_a_zero_byte_is_no_server_error(ana: Client) -> None:
     assert ana.api("GET", "/api/patients/?search=%00").status_code in {200, 400}
 
 
+@pytest.mark.parametrize("odd", [{"clinic_id": {"a": 1}}, {"format": 5}, {"clinic_id": [1]}, {"date": {}}])
+def test_a_report_on_odd_parameters_is_a_bad_request(diego: Client, odd: dict[str, object]) -> None:
+    body = {"report": "improved-daily-cash", "parameters": odd}
+    assert diego.api("POST", "/api/reports/generate/", body).status_code == 400
+
+
 # ------------------------------------------------------------------ states
 
 
