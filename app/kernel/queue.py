@@ -119,9 +119,19 @@ def relay_once(now: datetime, on_published: Callable[[list[outbox.EventRow]], No
         rows = outbox.unpublished()
         tasks = outbox.mark_published(rows, now + LEASE)
     on_published(rows)
-    for event_id, subscriber in tasks:
-        _send(RUN_SUBSCRIBER, {"event_id": event_id, "subscriber": subscriber})
+    left = [task for task in tasks if not _send(RUN_SUBSCRIBER, {"event_id": task[0], "subscriber": task[1]})]
+    if left:
+        _release(left, now)
     return len(rows)
+
+
+def _release(tasks: list[tuple[int, str]], now: datetime) -> None:
+    """Give up the lease of tasks that could not be enqueued: the next sweep takes them."""
+    task = outbox.EventTask
+    with unit_of_work(write=True):
+        for event_id, subscriber in tasks:
+            mine = (task.event_id == event_id, task.subscriber == subscriber, task.done_at.is_(None))
+            db.session.execute(update(task).where(*mine).values(due_at=now))
 
 
 def run_subscriber(*, event_id: int, subscriber: str, now: datetime) -> None:

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 QUEUE_LENGTH = 64
 MOST_TOPICS = 40
 CHECK_SECONDS = 4
+MOST_REMEMBERED, REMEMBER_SECONDS = 10_000, 120
 SESSION_OVER = 4401
 
 
@@ -77,6 +78,8 @@ class Hub:
         self._lock = threading.Lock()
         self._started = False
         self._paused = False
+        self._listening_since = float("inf")
+        self._touched: dict[str, float] = {}  # topic → when it was last refreshed, for pages rendered before
 
     def join(self, connection: Connection) -> None:
         with self._lock:
@@ -93,11 +96,21 @@ class Hub:
             self._connections.discard(connection)
         connection.stop_writer()
 
-    def subscribe(self, connection: Connection, topics: list[str]) -> None:
-        """Replace what a connection listens to by those topics it may hear of."""
+    def subscribe(self, connection: Connection, topics: list[str], *, since: float | None = None) -> None:
+        """Replace what a connection listens to by those topics it may hear of.
+
+        ``since`` is when the page was rendered (seconds of the epoch): what changed between then and now
+        is refreshed at once, also when this process cannot know because it listens only since later.
+        """
         connection.topics = frozenset(
             t for t in map(str, topics[:MOST_TOPICS]) if regions.may_listen(connection.actor, t)
         )
+        if since is None:
+            return
+        blind = self._listening_since > since
+        missed = [t for t in connection.topics if blind or self._touched.get(t, 0.0) > since]
+        if missed:
+            connection.send(orjson.dumps({"type": "refresh", "topics": sorted(missed)}))
 
     def _snapshot(self) -> list[Connection]:
         with self._lock:
@@ -115,6 +128,7 @@ class Hub:
                 with self._app.app_context():
                     pubsub = broker().redis.pubsub(ignore_subscribe_messages=True)
                 pubsub.subscribe(LIVE)
+                self._listening_since = min(self._listening_since, time.time())
                 if self._paused:
                     self._paused = False
                     self._broadcast({"type": "resumed"})
@@ -136,10 +150,17 @@ class Hub:
             self._end({int(i) for i in message["session_ids"]})
             return
         touched = frozenset(message["topics"])
+        self._remember(touched)
         for connection in self._snapshot():
             mine = connection.topics & touched
             if mine:
                 connection.send(orjson.dumps({"type": "refresh", "topics": sorted(mine)}))
+
+    def _remember(self, touched: frozenset[str]) -> None:
+        now = time.time()
+        if len(self._touched) > MOST_REMEMBERED:
+            self._touched = {topic: at for topic, at in self._touched.items() if at > now - REMEMBER_SECONDS}
+        self._touched.update(dict.fromkeys(touched, now))
 
     def _end(self, session_ids: set[int]) -> None:
         for connection in self._snapshot():

@@ -33,7 +33,7 @@ def check_handshake() -> Response | None:
 
 @sock.route("/ws/live")
 def live(socket: Server) -> None:
-    """Frames in: ``{"type": "subscribe", "topics": [...]}``. Frames out: refresh, paused, resumed."""
+    """In: ``{"type": "subscribe", "topics": [...], "since": seconds?}``. Out: refresh, paused, resumed."""
     hub: Hub = current_app.extensions["hub"]
     connection = Connection(socket, g.actor)
     hub.join(connection)
@@ -43,12 +43,11 @@ def live(socket: Server) -> None:
                 message = orjson.loads(socket.receive())
             except orjson.JSONDecodeError:
                 continue
-            if (
-                isinstance(message, dict)
-                and message.get("type") == "subscribe"
-                and isinstance(message.get("topics"), list)
-            ):
-                hub.subscribe(connection, message["topics"])
+            if not isinstance(message, dict) or message.get("type") != "subscribe":
+                continue
+            topics, since = message.get("topics"), message.get("since")
+            if isinstance(topics, list):
+                hub.subscribe(connection, topics, since=since if isinstance(since, int | float) else None)
     finally:
         hub.leave(connection)
 

@@ -43,6 +43,7 @@ def values() -> dict[str, Any]:
         "clinic": active,
         "clinics": clinics,
         "theme": actor.theme or request.cookies.get("theme"),
+        "rendered_at": f"{g.now.timestamp():.3f}",
         "path": request.full_path.rstrip("?"),
         **provided,
     }

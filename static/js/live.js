@@ -8,7 +8,8 @@
 // a form: while it is being typed in, the refresh waits. data-live-minutely refreshes a region each
 // minute too: what it says depends on the time.
 //
-// To the server:   {"type": "subscribe", "topics": [...]}   the full set, at open and on change
+// To the server:   {"type": "subscribe", "topics": [...], "since": seconds}   the full set, at open and on
+//                  change; since, when the page was rendered, only the first time
 // From the server: {"type": "refresh", "topics": [...]}, {"type": "paused"}, {"type": "resumed"}
 // Close 4401: the session ended.
 
@@ -112,10 +113,12 @@ const leave = () => {
 const announce = () => {
   const topics = [...new Set(regions().flatMap(topicsOf))].sort();
   if (!socket && topics.length && !retryTimer) { connect(); return; }
-  const frame = JSON.stringify({ type: "subscribe", topics });
-  if (socket?.readyState !== WebSocket.OPEN || frame === announced) return;
-  announced = frame;
-  socket.send(frame);
+  const wanted = topics.join(" ");
+  if (socket?.readyState !== WebSocket.OPEN || wanted === announced) return;
+  announced = wanted;
+  // What changed between the rendering of the page and this first subscription is sent at once.
+  const since = everOpen ? undefined : Number(document.body.dataset.renderedAt) || undefined;
+  socket.send(JSON.stringify({ type: "subscribe", topics, since }));
 };
 
 const connect = () => {

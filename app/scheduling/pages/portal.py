@@ -30,7 +30,6 @@ def home() -> Response:
         parts={"my-visits": "scheduling/_my_visits.html"},
         visits=portal.of_patient(actor=shell.actor(), now=shell.now()),
         topic=f"visits:{shell.actor().patient_id}",
-        today=_today(),
     )
 
 
@@ -201,7 +200,7 @@ def cancel_page(appointment_id: int) -> Response:
 def _cancel_page(appointment_id: int, form: forms.CancelForm, *, error: str = "", status: int = 200) -> Response:
     own = portal.own_visit(appointment_id, actor=shell.actor(), now=shell.now())
     template = "scheduling/my_cancel.html"
-    return fragments.page(template, status=status, own=own, form=form.fresh(), error=error, today=_today())
+    return fragments.page(template, status=status, own=own, form=form.fresh(), error=error)
 
 
 @pages.post("/my/visits/<int:appointment_id>/cancellation", requires=permissions.BOOK_OWN)
@@ -241,5 +240,5 @@ def _day(text: str | None) -> date | None:
         return None
 
 
-def _today(zone: str = "America/Lima") -> date:
+def _today(zone: str) -> date:
     return clock.local_day(shell.now(), zone)

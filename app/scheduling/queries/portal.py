@@ -29,6 +29,7 @@ class OwnVisit:
 
     visit: days.Visit
     day: date
+    today: date  # where the clinic is
     address: str
     notice_hours: int
     can_confirm: bool
@@ -76,6 +77,7 @@ def _own(row: Any, states: dict[int, tickets.TicketState], now: datetime) -> Own
     return OwnVisit(
         visit=days.visit_of(row, states.get(row.id), row.timezone),
         day=clock.local_day(row.starts_at, row.timezone),
+        today=clock.local_day(now, row.timezone),
         address=row.address,
         notice_hours=row.change_notice_hours,
         can_confirm=row.status == "booked" and row.confirmation != "accepted" and row.starts_at > now,
