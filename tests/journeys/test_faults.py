@@ -8,7 +8,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from email import message_from_bytes
 from pathlib import Path
@@ -139,7 +139,8 @@ def kill_in_mid_report(served: Served, diego: Program) -> int:
 def kill_workers(served: Served) -> None:
     """All of them at once, without a word; the supervisor starts them again."""
     for pid in served.pids("worker.py"):
-        os.kill(pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # a part dies with its parent
+            os.kill(pid, signal.SIGKILL)
 
 
 def status_of(program: Program, run: int) -> dict[str, Any]:
