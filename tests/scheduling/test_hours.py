@@ -166,6 +166,15 @@ def test_it_hides_other_clinics(diego: Client, eva: Client, app: Flask, cast: Ca
     assert diego.post(f"/admin/time-off/{time_off_id}/removal").status_code == 404
 
 
+@pytest.mark.parametrize("day", [("09:00", ""), ("", "18:00"), ("", "", "13:00", "14:00")])
+def test_half_a_shift_is_explained(day: tuple[str, ...], eva: Client, app: Flask, cast: Cast) -> None:
+    before = shifts(app, cast.bruno)
+    answer = eva.post(f"/admin/therapists/{cast.bruno}/hours", {**week(d0=day), "clinic_id": "1"})
+    assert answer.status_code == 422
+    assert "Escriba la entrada y la salida" in answer.text
+    assert shifts(app, cast.bruno) == before
+
+
 def test_it_rejects_bad_input(eva: Client, app: Flask, cast: Cast) -> None:
     path = f"/admin/therapists/{cast.bruno}/hours"
     bad = week(d0=("09:00", ""), d1=("18:00", "09:00"), d2=("nueve", "10:00")) | {"clinic_id": "1"}

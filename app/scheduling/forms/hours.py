@@ -21,7 +21,7 @@ class DayForm(wtforms.Form):
     """A weekday; both hours empty is a free day."""
 
     starts_minute = MinuteField(_l("Entrada"), [Optional()])
-    ends_minute = MinuteField(_l("Salida"), [Optional()], ends=True)
+    ends_minute = MinuteField(_l("Salida"), ends=True)  # not Optional, which would end the checks when it is empty
     break_starts_minute = MinuteField(_l("Inicio del refrigerio"), [Optional()])
     break_ends_minute = MinuteField(_l("Fin del refrigerio"), [Optional()])
     room_id = SelectField(_l("Sala"), choices=[])
