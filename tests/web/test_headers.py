@@ -1,0 +1,33 @@
+"""What every answer carries."""
+
+import gzip
+
+from tests.client import Client
+
+
+def test_static_text_goes_out_compressed_and_keeps_for_a_year(client: Client) -> None:
+    with client.http.get("/static/css/app.css") as plain:
+        raw = plain.data
+    packed = client.http.get("/static/css/app.css", headers={"Accept-Encoding": "gzip"})
+    assert gzip.decompress(packed.data) == raw
+    assert len(packed.data) < len(raw) / 2
+    assert "max-age=31536000" in packed.headers["Cache-Control"]
+    assert packed.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_pages_are_strict_and_never_stored(ana: Client) -> None:
+    headers = ana.get("/account").headers
+    assert "script-src 'self'" in headers["Content-Security-Policy"]
+    assert "unsafe" not in headers["Content-Security-Policy"]
+    assert headers["Cache-Control"] == "no-store"
+    assert "HX-Request" in headers["Vary"]
+    cookie = ana.http.get_cookie("sid")
+    assert cookie is not None
+    assert cookie.http_only
+    assert cookie.same_site == "Lax"
+
+
+def test_an_unknown_address_is_a_page_or_a_problem(client: Client) -> None:
+    assert client.get("/nowhere").status_code == 404
+    answer = client.api("GET", "/api/nowhere/")
+    assert (answer.status_code, answer.get_json()["code"]) == (404, "NOT_FOUND")
