@@ -33,7 +33,7 @@ class ServiceChanges(Body):
 
     name: str = Field("", max_length=80)
     duration_minutes: int = 0
-    price: Cents = 0
+    price: Cents = Field(0, ge=0)
     description: str = Field("", max_length=1000)
     specialty_id: int | None = None
     colour: int = 1
@@ -54,7 +54,7 @@ class NewService(ServiceChanges):
     clinic_id: int
     name: str = Field(max_length=80)
     duration_minutes: int
-    price: Cents
+    price: Cents = Field(ge=0)
 
 
 class TherapistChanges(Body):

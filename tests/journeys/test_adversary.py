@@ -77,6 +77,14 @@ def test_the_handed_over_amount_is_read_as_strictly(ana: Client) -> None:
     assert list(answer.get_json()["details"]) == ["tendered"]
 
 
+@pytest.mark.parametrize("price", ["-1.00", "80,50", 80.5])
+def test_a_price_that_cannot_be_is_told_by_the_name_it_was_sent_with(eva: Client, price: object) -> None:
+    body = {"clinic_id": 1, "name": "Drenaje", "duration_minutes": 30, "price": price}
+    answer = eva.api("POST", "/api/services/", body)
+    assert answer.status_code == 400
+    assert list(answer.get_json()["details"]) == ["price"]
+
+
 # ------------------------------------------------------------------ numbers and days that cannot be
 
 
