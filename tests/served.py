@@ -30,6 +30,7 @@ from tests.cast import PASSWORD
 
 READY_WITHIN = 60.0
 STOP_WITHIN = 20.0
+IDLE_SECONDS = 5.0
 DEMO_PASSWORD = "mediconnect-demo"
 # Of the machine or a developer's `.env`: a served copy gets its own.
 FOREIGN = re.compile(r"MEDICONNECT_.*|.*_URL|DATA_DIR|HOST|PORT|SECRET_KEY|ENCRYPTION_KEYS|DEMO_PASSWORD|WEB_PROCESSES")
@@ -52,11 +53,15 @@ class Program:
     def __init__(self, port: int, token: str = "") -> None:
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
         self.token = token
+        self.used_at = time.monotonic()
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
         sent = {"Content-Type": "application/json", **{k.replace("_", "-"): v for k, v in headers.items()}}
         if self.token:
             sent["Authorization"] = f"Bearer {self.token}"
+        if time.monotonic() - self.used_at > IDLE_SECONDS:
+            self.connection.close()  # the server may have dropped it; it opens again by itself
+        self.used_at = time.monotonic()
         self.connection.request(method, path, orjson.dumps(body) if body is not None else None, sent)
         answer = self.connection.getresponse()
         return Answer(answer.status, dict(answer.headers), answer.read())

@@ -12,9 +12,10 @@ RECEIVE = Permission("appointment.receive", N_("Recibir pacientes en la recepci√
 ATTEND = Permission("appointment.attend", N_("Iniciar y terminar sesiones"))
 CORRECT = Permission("appointment.correct", N_("Deshacer fuera de plazo y anular citas"))
 OVERRIDE = Permission("appointment.override", N_("Reservar fuera del horario con motivo"))
+ANY_THERAPIST = Permission("appointment.any_therapist", N_("Cambiar las citas de cualquier terapeuta"))
 MANAGE_HOURS = Permission("hours.manage", N_("Cambiar horarios y ausencias"))
 
-_DESK = (READ, BOOK, RECEIVE, ATTEND, OVERRIDE)
+_DESK = (READ, BOOK, RECEIVE, ATTEND, OVERRIDE, ANY_THERAPIST)
 GRANTS = {
     "patient": (READ_OWN, BOOK_OWN),
     "therapist": (READ, READ_ASSIGNED, BOOK, ATTEND),

@@ -59,7 +59,7 @@ def book_appointment(
     clinic's notice. Raises NotFound, SlotTaken (with alternatives), PatientBusy, OutsideSchedule,
     InThePast, TooSoon, TooFar.
     """
-    by_patient = _who_books(clinic_id, patient_id, actor)
+    by_patient = _who_books(clinic_id, patient_id, therapist_id, actor)
     who = {"clinic_id": clinic_id, "therapist_id": therapist_id, "patient_id": patient_id, "service_id": service_id}
     facts = reads.booking_facts(**who, actor=actor)
     if by_patient and not facts.is_online:
@@ -129,9 +129,10 @@ def _first_status(*, is_here: bool, needs_confirmation: bool) -> Status:
     return Status.PENDING if needs_confirmation else Status.BOOKED  # D12
 
 
-def _who_books(clinic_id: int, patient_id: int, actor: Actor) -> bool:
+def _who_books(clinic_id: int, patient_id: int, therapist_id: int, actor: Actor) -> bool:
     """Whether the patients themselves book; Forbidden when the actor may book for nobody like that."""
     if can(actor, permissions.BOOK, clinic_id):
+        checks.check_whose(clinic_id, therapist_id, actor)
         return False
     if permissions.BOOK_OWN.code in actor.own and patient_id == actor.patient_id:
         return True
@@ -301,6 +302,7 @@ def edit_notes(appointment_id: int, *, reason: str | None, notes: str | None, ac
     """Change the desk's remarks of a visit."""
     row = reads.locked(appointment_id, actor=actor)
     require(actor, permissions.BOOK, row.clinic_id)
+    checks.check_whose(row.clinic_id, row.therapist_id, actor)
     row.reason = row.reason if reason is None else reason
     row.notes = row.notes if notes is None else notes
     row.version += 1
@@ -308,7 +310,7 @@ def edit_notes(appointment_id: int, *, reason: str | None, notes: str | None, ac
 
 def _who_changes(row: Appointment, actor: Actor) -> bool:
     """Whether the patient changes their own visit; Forbidden for those who may only look."""
-    return _who_books(row.clinic_id, row.patient_id, actor)
+    return _who_books(row.clinic_id, row.patient_id, row.therapist_id, actor)
 
 
 def _not_from(status: str) -> rules.InvalidTransition:

@@ -12,7 +12,7 @@ from app.clinics.queries import ClinicFacts
 from app.kernel import clock
 from app.kernel.access import Actor, can
 from app.kernel.db import db
-from app.kernel.errors import Conflict, RuleBroken
+from app.kernel.errors import Conflict, Forbidden, RuleBroken
 from app.kernel.words import N_
 from app.scheduling import permissions, rules
 from app.scheduling.queries import appointments as reads
@@ -20,6 +20,10 @@ from app.scheduling.queries import slots
 
 DESK_LATENESS = timedelta(minutes=30)  # the desk may still book a visit that began a moment ago
 LONGEST = timedelta(hours=8)
+
+
+class AnothersVisit(Forbidden):
+    message = N_("Es la cita de otro terapeuta; la cambia él o la recepción.")
 
 
 class SlotTaken(Conflict):
@@ -62,6 +66,12 @@ def length_of(minutes: int) -> timedelta:
     if minutes < 5 or minutes % 5 or length > LONGEST:
         raise BadDuration
     return length
+
+
+def check_whose(clinic_id: int, therapist_id: int, actor: Actor) -> None:
+    """A therapist changes their own visits; the desk everybody's. Raises AnothersVisit."""
+    if not reads.may_change(clinic_id, therapist_id, actor):
+        raise AnothersVisit
 
 
 def check_time(clinic: ClinicFacts, starts_at: datetime, *, now: datetime, by_patient: bool) -> None:

@@ -27,6 +27,8 @@ def confirm_appointment(appointment_id: int, *, source: str = "desk", actor: Act
     row = reads.locked(appointment_id, actor=actor)
     if not can(actor, permissions.BOOK, row.clinic_id) and row.patient_id != actor.patient_id:
         raise Forbidden
+    if row.patient_id != actor.patient_id:
+        checks.check_whose(row.clinic_id, row.therapist_id, actor)
     if row.status not in rules.EXPECTED:
         raise rules.InvalidTransition(
             state=rules.LABELS[row.status], details={"allowed": rules.allowed_from(row.status)}
@@ -108,6 +110,7 @@ def undo_last_step(appointment_id: int, *, actor: Actor, now: datetime) -> None:
     """Deshacer: back to the state before, within its time; leaving a final state checks the slot again."""
     row = reads.locked(appointment_id, actor=actor)
     _require_any(actor, row.clinic_id, permissions.RECEIVE, permissions.ATTEND)
+    checks.check_whose(row.clinic_id, row.therapist_id, actor)
     encounter = reads.encounter_of(row.id)
     if encounter is not None and encounter.status == "finished":
         _reopen_session(row, encounter, actor=actor, now=now)
@@ -174,6 +177,7 @@ def change_status(appointment_id: int, status: str, *, reason: str = "", actor: 
 def _load(appointment_id: int, permission: Permission, actor: Actor) -> Appointment:
     row = reads.locked(appointment_id, actor=actor)
     require(actor, permission, row.clinic_id)
+    checks.check_whose(row.clinic_id, row.therapist_id, actor)
     return row
 
 

@@ -57,6 +57,9 @@ def show(appointment_id: int) -> Response:
 
 
 def _steps(visit: Mapping[str, Any]) -> list[str]:
+    """The steps this actor may take now; none on a colleague's visit for a therapist."""
+    if not reads.may_change(visit["clinic_id"], visit["therapist_id"], shell.actor()):
+        return []
     actor, now, zone = shell.actor(), shell.now(), visit["timezone"]
     grace = timedelta(minutes=clinics.clinic(visit["clinic_id"]).noshow_grace_minutes)
     days = clock.local_day(visit["starts_at"], zone) - clock.local_day(now, zone)

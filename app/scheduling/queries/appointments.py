@@ -44,6 +44,11 @@ ERASED = ("entered-in-error",)
 PAST_VISITS = 20
 
 
+def may_change(clinic_id: int, therapist_id: int, actor: Actor) -> bool:
+    """A therapist changes their own visits, the desk everybody's."""
+    return actor.therapist_id == therapist_id or can(actor, permissions.ANY_THERAPIST, clinic_id)
+
+
 def visible(actor: Actor) -> ColumnElement[bool]:
     """The WHERE of what an actor may see, for statements composed on the way."""
     return _SEEN.params(seen_by(actor))
