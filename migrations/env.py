@@ -23,11 +23,7 @@ def run() -> None:
             target_metadata=Base.metadata,
             compare_type=True,
             render_item=render_item,
-            **{
-                k: v
-                for k, v in current_app.extensions["migrate"].configure_args.items()
-                if k != "compare_type"
-            },
+            **{k: v for k, v in current_app.extensions["migrate"].configure_args.items() if k != "compare_type"},
         )
         with context.begin_transaction():
             context.run_migrations()

@@ -49,8 +49,7 @@ def _postgresql() -> None:
     )
     for table in ("movement", "event_log", "appointment_event", "till_count"):
         allowed = (
-            "IF TG_OP = 'UPDATE' AND to_jsonb(NEW) - 'published' = to_jsonb(OLD) - 'published'"
-            " THEN RETURN NEW; END IF;"
+            "IF TG_OP = 'UPDATE' AND to_jsonb(NEW) - 'published' = to_jsonb(OLD) - 'published' THEN RETURN NEW; END IF;"
             if table == "event_log"
             else ""
         )

@@ -114,9 +114,7 @@ def upgrade():
             name=op.f("ck_clinic_hours"),
         ),
         sa.CheckConstraint("slot_minutes IN (5, 10, 15, 20, 30, 60)", name=op.f("ck_clinic_slot")),
-        sa.ForeignKeyConstraint(
-            ["organization_id"], ["organization.id"], name=op.f("fk_clinic_organization_id")
-        ),
+        sa.ForeignKeyConstraint(["organization_id"], ["organization.id"], name=op.f("fk_clinic_organization_id")),
         sa.ForeignKeyConstraint(["ubigeo"], ["ubigeo.code"], name=op.f("fk_clinic_ubigeo")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_clinic")),
     )
@@ -170,9 +168,7 @@ def upgrade():
             "document_type IN ('DNI', 'CE', 'PAS', 'RUC', 'OTRO')", name=op.f("ck_patient_document_type")
         ),
         sa.CheckConstraint("sex IN ('F', 'M', 'X', '')", name=op.f("ck_patient_sex")),
-        sa.ForeignKeyConstraint(
-            ["organization_id"], ["organization.id"], name=op.f("fk_patient_organization_id")
-        ),
+        sa.ForeignKeyConstraint(["organization_id"], ["organization.id"], name=op.f("fk_patient_organization_id")),
         sa.ForeignKeyConstraint(["ubigeo"], ["ubigeo.code"], name=op.f("fk_patient_ubigeo")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_patient")),
     )
@@ -190,9 +186,7 @@ def upgrade():
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("organization_id", sa.Integer(), nullable=False),
         sa.Column("name", sa.String(length=80), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["organization_id"], ["organization.id"], name=op.f("fk_specialty_organization_id")
-        ),
+        sa.ForeignKeyConstraint(["organization_id"], ["organization.id"], name=op.f("fk_specialty_organization_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_specialty")),
         sa.UniqueConstraint("organization_id", "name", name=op.f("uq_specialty_organization_id_name")),
     )
@@ -208,9 +202,7 @@ def upgrade():
         sa.Column("email", sa.String(length=254), nullable=False),
         sa.Column("phone", sa.String(length=20), nullable=False),
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["organization_id"], ["organization.id"], name=op.f("fk_therapist_organization_id")
-        ),
+        sa.ForeignKeyConstraint(["organization_id"], ["organization.id"], name=op.f("fk_therapist_organization_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_therapist")),
     )
     op.create_index("ix_therapist_organization", "therapist", ["organization_id", "deleted_at"], unique=False)
@@ -308,9 +300,7 @@ def upgrade():
         sa.Column("colour", sa.Integer(), nullable=False),
         sa.Column("is_online", sa.Boolean(), nullable=False),
         sa.Column("is_active", sa.Boolean(), nullable=False),
-        sa.CheckConstraint(
-            "duration_minutes > 0 AND duration_minutes % 5 = 0", name=op.f("ck_service_duration")
-        ),
+        sa.CheckConstraint("duration_minutes > 0 AND duration_minutes % 5 = 0", name=op.f("ck_service_duration")),
         sa.CheckConstraint("price_cents >= 0", name=op.f("ck_service_price")),
         sa.ForeignKeyConstraint(["clinic_id"], ["clinic.id"], name=op.f("fk_service_clinic_id")),
         sa.ForeignKeyConstraint(["specialty_id"], ["specialty.id"], name=op.f("fk_service_specialty_id")),
@@ -321,12 +311,8 @@ def upgrade():
         "therapist_specialty",
         sa.Column("therapist_id", sa.Integer(), nullable=False),
         sa.Column("specialty_id", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["specialty_id"], ["specialty.id"], name=op.f("fk_therapist_specialty_specialty_id")
-        ),
-        sa.ForeignKeyConstraint(
-            ["therapist_id"], ["therapist.id"], name=op.f("fk_therapist_specialty_therapist_id")
-        ),
+        sa.ForeignKeyConstraint(["specialty_id"], ["specialty.id"], name=op.f("fk_therapist_specialty_specialty_id")),
+        sa.ForeignKeyConstraint(["therapist_id"], ["therapist.id"], name=op.f("fk_therapist_specialty_therapist_id")),
         sa.PrimaryKeyConstraint("therapist_id", "specialty_id", name=op.f("pk_therapist_specialty")),
     )
     op.create_table(
@@ -370,13 +356,9 @@ def upgrade():
         sa.Column("patient_id", sa.Integer(), nullable=True),
         sa.Column("therapist_id", sa.Integer(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["organization_id"], ["organization.id"], name=op.f("fk_user_account_organization_id")
-        ),
+        sa.ForeignKeyConstraint(["organization_id"], ["organization.id"], name=op.f("fk_user_account_organization_id")),
         sa.ForeignKeyConstraint(["patient_id"], ["patient.id"], name=op.f("fk_user_account_patient_id")),
-        sa.ForeignKeyConstraint(
-            ["therapist_id"], ["therapist.id"], name=op.f("fk_user_account_therapist_id")
-        ),
+        sa.ForeignKeyConstraint(["therapist_id"], ["therapist.id"], name=op.f("fk_user_account_therapist_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_user_account")),
         sa.UniqueConstraint("email", name=op.f("uq_user_account_email")),
         sa.UniqueConstraint("patient_id", name=op.f("uq_user_account_patient_id")),
@@ -421,9 +403,7 @@ def upgrade():
         ),
         sa.CheckConstraint("starts_at < ends_at", name=op.f("ck_appointment_period")),
         sa.ForeignKeyConstraint(["clinic_id"], ["clinic.id"], name=op.f("fk_appointment_clinic_id")),
-        sa.ForeignKeyConstraint(
-            ["organization_id"], ["organization.id"], name=op.f("fk_appointment_organization_id")
-        ),
+        sa.ForeignKeyConstraint(["organization_id"], ["organization.id"], name=op.f("fk_appointment_organization_id")),
         sa.ForeignKeyConstraint(["patient_id"], ["patient.id"], name=op.f("fk_appointment_patient_id")),
         sa.ForeignKeyConstraint(["room_id"], ["room.id"], name=op.f("fk_appointment_room_id")),
         sa.ForeignKeyConstraint(["service_id"], ["service.id"], name=op.f("fk_appointment_service_id")),
@@ -434,9 +414,7 @@ def upgrade():
     op.create_index("ix_appointment_clinic_start", "appointment", ["clinic_id", "starts_at"], unique=False)
     op.create_index("ix_appointment_patient_start", "appointment", ["patient_id", "starts_at"], unique=False)
     op.create_index("ix_appointment_room_start", "appointment", ["room_id", "starts_at"], unique=False)
-    op.create_index(
-        "ix_appointment_therapist_start", "appointment", ["therapist_id", "starts_at"], unique=False
-    )
+    op.create_index("ix_appointment_therapist_start", "appointment", ["therapist_id", "starts_at"], unique=False)
     op.create_table(
         "membership",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -449,9 +427,7 @@ def upgrade():
         sa.ForeignKeyConstraint(["clinic_id"], ["clinic.id"], name=op.f("fk_membership_clinic_id")),
         sa.ForeignKeyConstraint(["user_id"], ["user_account.id"], name=op.f("fk_membership_user_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_membership")),
-        sa.UniqueConstraint(
-            "user_id", "clinic_id", "role", name=op.f("uq_membership_user_id_clinic_id_role")
-        ),
+        sa.UniqueConstraint("user_id", "clinic_id", "role", name=op.f("uq_membership_user_id_clinic_id_role")),
     )
     op.create_index(op.f("ix_membership_clinic_id"), "membership", ["clinic_id"], unique=False)
     op.create_table(
@@ -470,9 +446,7 @@ def upgrade():
         sa.PrimaryKeyConstraint("id", name=op.f("pk_notification")),
         sa.UniqueConstraint("user_id", "key", name=op.f("uq_notification_user_id_key")),
     )
-    op.create_index(
-        "ix_notification_user", "notification", ["user_id", "read_at", "created_at"], unique=False
-    )
+    op.create_index("ix_notification_user", "notification", ["user_id", "read_at", "created_at"], unique=False)
     op.create_table(
         "report_run",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -492,9 +466,7 @@ def upgrade():
         sa.Column("file_sha256", sa.String(length=64), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
-        sa.CheckConstraint(
-            "status IN ('queued', 'running', 'done', 'failed')", name=op.f("ck_report_run_status")
-        ),
+        sa.CheckConstraint("status IN ('queued', 'running', 'done', 'failed')", name=op.f("ck_report_run_status")),
         sa.CheckConstraint("progress BETWEEN 0 AND 100", name=op.f("ck_report_run_progress")),
         sa.ForeignKeyConstraint(["clinic_id"], ["clinic.id"], name=op.f("fk_report_run_clinic_id")),
         sa.ForeignKeyConstraint(["user_id"], ["user_account.id"], name=op.f("fk_report_run_user_id")),
@@ -506,14 +478,10 @@ def upgrade():
         sa.Column("therapist_id", sa.Integer(), nullable=False),
         sa.Column("service_id", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["service_id"], ["service.id"], name=op.f("fk_therapist_service_service_id")),
-        sa.ForeignKeyConstraint(
-            ["therapist_id"], ["therapist.id"], name=op.f("fk_therapist_service_therapist_id")
-        ),
+        sa.ForeignKeyConstraint(["therapist_id"], ["therapist.id"], name=op.f("fk_therapist_service_therapist_id")),
         sa.PrimaryKeyConstraint("therapist_id", "service_id", name=op.f("pk_therapist_service")),
     )
-    op.create_index(
-        op.f("ix_therapist_service_service_id"), "therapist_service", ["service_id"], unique=False
-    )
+    op.create_index(op.f("ix_therapist_service_service_id"), "therapist_service", ["service_id"], unique=False)
     op.create_table(
         "ticket",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -572,9 +540,7 @@ def upgrade():
         sa.Column("snapshot_sha256", sa.String(length=64), nullable=True),
         sa.CheckConstraint("status IN ('open', 'closed')", name=op.f("ck_till_session_status")),
         sa.CheckConstraint("opening_float_cents >= 0", name=op.f("ck_till_session_opening_float")),
-        sa.ForeignKeyConstraint(
-            ["approved_by"], ["user_account.id"], name=op.f("fk_till_session_approved_by")
-        ),
+        sa.ForeignKeyConstraint(["approved_by"], ["user_account.id"], name=op.f("fk_till_session_approved_by")),
         sa.ForeignKeyConstraint(["clinic_id"], ["clinic.id"], name=op.f("fk_till_session_clinic_id")),
         sa.ForeignKeyConstraint(["closed_by"], ["user_account.id"], name=op.f("fk_till_session_closed_by")),
         sa.ForeignKeyConstraint(["opened_by"], ["user_account.id"], name=op.f("fk_till_session_opened_by")),
@@ -634,9 +600,7 @@ def upgrade():
         sa.CheckConstraint("weekday BETWEEN 0 AND 6", name=op.f("ck_working_hours_weekday")),
         sa.ForeignKeyConstraint(["clinic_id"], ["clinic.id"], name=op.f("fk_working_hours_clinic_id")),
         sa.ForeignKeyConstraint(["room_id"], ["room.id"], name=op.f("fk_working_hours_room_id")),
-        sa.ForeignKeyConstraint(
-            ["therapist_id"], ["therapist.id"], name=op.f("fk_working_hours_therapist_id")
-        ),
+        sa.ForeignKeyConstraint(["therapist_id"], ["therapist.id"], name=op.f("fk_working_hours_therapist_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_working_hours")),
     )
     op.create_index("ix_working_hours_clinic", "working_hours", ["clinic_id", "weekday"], unique=False)
@@ -662,9 +626,7 @@ def upgrade():
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_appointment_event")),
     )
-    op.create_index(
-        "ix_appointment_event_appointment", "appointment_event", ["appointment_id", "at"], unique=False
-    )
+    op.create_index("ix_appointment_event_appointment", "appointment_event", ["appointment_id", "at"], unique=False)
     op.create_table(
         "encounter",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -672,12 +634,8 @@ def upgrade():
         sa.Column("status", sa.String(length=12), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
-        sa.CheckConstraint(
-            "status IN ('in-progress', 'finished', 'discontinued')", name=op.f("ck_encounter_status")
-        ),
-        sa.ForeignKeyConstraint(
-            ["appointment_id"], ["appointment.id"], name=op.f("fk_encounter_appointment_id")
-        ),
+        sa.CheckConstraint("status IN ('in-progress', 'finished', 'discontinued')", name=op.f("ck_encounter_status")),
+        sa.ForeignKeyConstraint(["appointment_id"], ["appointment.id"], name=op.f("fk_encounter_appointment_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_encounter")),
         sa.UniqueConstraint("appointment_id", name=op.f("uq_encounter_appointment_id")),
     )
@@ -716,9 +674,7 @@ def upgrade():
             "tendered_cents IS NULL OR tendered_cents - change_cents = amount_cents",
             name=op.f("ck_movement_change"),
         ),
-        sa.ForeignKeyConstraint(
-            ["authorised_by"], ["user_account.id"], name=op.f("fk_movement_authorised_by")
-        ),
+        sa.ForeignKeyConstraint(["authorised_by"], ["user_account.id"], name=op.f("fk_movement_authorised_by")),
         sa.ForeignKeyConstraint(["clinic_id"], ["clinic.id"], name=op.f("fk_movement_clinic_id")),
         sa.ForeignKeyConstraint(["method_id"], ["payment_method.id"], name=op.f("fk_movement_method_id")),
         sa.ForeignKeyConstraint(["received_by"], ["user_account.id"], name=op.f("fk_movement_received_by")),
