@@ -154,8 +154,9 @@ WORDS = {
     "string_too_short": N_("El texto es demasiado corto."),
     "int_parsing": N_("Escriba un número entero."),
     "date_from_datetime_parsing": N_("Escriba una fecha como 2026-11-24."),
-    "less_than_equal": N_("El número es demasiado grande."),
-    "greater_than_equal": N_("El número es demasiado pequeño."),
+    "less_than": N_("El valor es demasiado grande."),
+    "less_than_equal": N_("El valor es demasiado grande."),
+    "greater_than_equal": N_("El valor es demasiado pequeño."),
 }
 
 

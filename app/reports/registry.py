@@ -12,7 +12,7 @@ and CSV are made of. A simple report needs nothing else:
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -22,7 +22,8 @@ from app.kernel.words import N_
 from app.reports import permissions
 
 Kind = Literal["text", "number", "money", "percent", "date", "time"]
-Day = date  # a field of that name hides the type
+# A field of that name hides the type; days outside are typing errors.
+Day = Annotated[date, Field(ge=date(2000, 1, 1), lt=date(2100, 1, 1))]
 RIGHT = frozenset({"number", "money", "percent"})
 
 

@@ -275,7 +275,7 @@ def test_programs_get_spanish_whatever_they_accept(app: Flask, ana: Client) -> N
     assert lost.get_json()["error"] == "No encontrado"
     bad = ana.api("GET", "/api/patients/?page=0", Accept_Language="en").get_json()
     assert bad["error"] == "Datos inválidos"
-    assert bad["details"]["page"] == ["El número es demasiado pequeño."]
+    assert bad["details"]["page"] == ["El valor es demasiado pequeño."]
     nowhere = app.test_client().get("/api/nowhere", headers=ENGLISH)
     assert nowhere.get_json()["error"] == "No encontrado"
 

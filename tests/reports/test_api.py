@@ -77,3 +77,9 @@ def test_generate_rejects_what_does_not_exist(diego: Client) -> None:
     assert diego.api("POST", "/api/reports/generate/", {}).status_code == 400
     wrong = {"report": "daily-cash", "parameters": {"date": "ayer"}}
     assert diego.api("POST", "/api/reports/generate/", wrong).status_code == 400
+
+
+def test_a_day_that_cannot_be_is_no_run(diego: Client) -> None:
+    wanted = {"report": "improved-daily-cash", "format": "pdf", "parameters": {"date": "9999-12-31"}}
+    answer = diego.api("POST", "/api/reports/generate/", wanted)
+    assert (answer.status_code, answer.get_json()["code"]) == (400, "VALIDATION_ERROR")

@@ -7,6 +7,7 @@ from functools import lru_cache
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
 from sqlalchemy import func, or_, select, update
+from sqlalchemy.exc import IntegrityError
 
 from app.identity import events, queries, rules
 from app.identity.models import LoginAttempt, User, UserSession
@@ -247,6 +248,9 @@ def create_user(
         created_at=now,
     )
     db.session.add(user)
-    db.session.flush()  # its id is the event's subject
+    try:
+        db.session.flush()  # its id is the event's subject
+    except IntegrityError as error:  # somebody else was faster with the same address
+        raise EmailTaken from error
     outbox.record(events.UserCreated(user.id), actor=actor, now=now, clinic_id=None, subject_id=user.id)
     return user.id
