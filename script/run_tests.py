@@ -88,7 +88,7 @@ def main(arguments: list[str]) -> int:
 
     in_browser = [path for path in run.paths if path.startswith(BROWSER)]
     elsewhere = [path for path in run.paths if path not in in_browser]
-    ordinary = (*("-n", "2"), f"--ignore={BROWSER}")
+    ordinary = ("-n", "2", "--dist", "worksteal", f"--ignore={BROWSER}")
     if elsewhere or not run.paths:
         run.pytest("pytest on SQLite", elsewhere or ["tests"], *ordinary, extra={})
         if not fast:
