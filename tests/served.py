@@ -94,7 +94,7 @@ class Served:
     def pids(self, part: str) -> list[int]:
         """Processes of ``gunicorn``, ``worker.py`` or ``valkey``, parents first."""
         children = psutil.Process(self.process.pid).children(recursive=True)
-        return [child.pid for child in children if part in " ".join(child.cmdline())]
+        return [child.pid for child in children if part in _command_of(child)]
 
     def program(self, email: str = "") -> Program:
         """A JSON client, signed in when an e-mail is given; closed with the server."""
@@ -113,6 +113,14 @@ class Served:
     def close(self) -> None:
         for program in self.programs:
             program.close()
+
+
+def _command_of(process: psutil.Process) -> str:
+    """Its command line; nothing for one that is just ending."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
 
 
 def run_flask(environment: Mapping[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
