@@ -27,16 +27,16 @@ GROUP = (
 )
 PAPER = (
     Column("time", N_("Hora"), "time", 6),
-    Column("ticket", N_("Ticket"), width=12),
-    Column("patient", N_("Paciente"), width=20),
+    Column("ticket", N_("Ticket"), width=14),
+    Column("patient", N_("Paciente"), width=19),
     Column("document", N_("Doc."), width=6),
-    Column("therapist", N_("Terapeuta"), width=12),
-    Column("service", N_("Servicio o concepto"), width=14),
-    Column("method", N_("Método"), width=12),
+    Column("therapist", N_("Terapeuta"), width=11),
+    Column("service", N_("Servicio o concepto"), width=13),
+    Column("method", N_("Método"), width=15),
     Column("reference", N_("Referencia"), width=11),
     Column("amount", N_("Importe"), "money", 9, total=True),
     Column("cashier", N_("Recibió"), width=11),
-    Column("note", N_("Nota"), width=8),
+    Column("note", N_("Nota"), width=7),
 )
 DETAIL = (
     Column("day", N_("fecha"), "date", 12),
