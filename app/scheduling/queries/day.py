@@ -12,7 +12,6 @@ from app.clinics.queries import ClinicFacts
 from app.kernel import clock
 from app.kernel.access import Actor, require
 from app.kernel.db import db
-from app.kernel.errors import NotFound
 from app.scheduling import permissions, rules
 from app.scheduling.models import Appointment
 from app.scheduling.queries import appointments as reads
@@ -79,14 +78,6 @@ def visit_of(row: Any, ticket: tickets.TicketState | None, zone: str) -> Visit:
         minutes=int((row.ends_at - row.starts_at).total_seconds() // 60),
         ticket=ticket,
     )
-
-
-def one_visit(appointment_id: int, *, actor: Actor) -> Visit:
-    """One visit as the day's lists show it. Raises NotFound."""
-    row = db.session.execute(reads.rows().where(Appointment.id == appointment_id, reads.visible(actor))).first()
-    if row is None:
-        raise NotFound
-    return visit_of(row, tickets.of_appointments([row.id]).get(row.id), row.timezone)
 
 
 def as_json(visits: list[Visit]) -> list[dict[str, Any]]:
