@@ -55,12 +55,12 @@ def run_fast() -> None:
     from rq import Queue, SimpleWorker
     from rq.serializers import JSONSerializer
 
-    from app.operations import clockwork
+    from app.kernel import scheduler
     from app.realtime import relay
 
     app, stop = _app(), threading.Event()
     threading.Thread(target=relay.run, args=(app, stop), daemon=True).start()
-    threading.Thread(target=clockwork.run, args=(app, stop), daemon=True).start()
+    threading.Thread(target=scheduler.run, args=(app, stop), daemon=True).start()
     while True:
         connection = _wait_for_redis()
         try:

@@ -1,7 +1,6 @@
 """MediConnect: the system a therapy clinic runs on."""
 
 import logging
-from functools import lru_cache
 from pathlib import Path
 
 from flask import Flask, g, has_request_context, request
@@ -11,10 +10,10 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 import config
 from app import tables, wiring  # noqa: F401 - tables are known before the first query
+from app.http import cycle, error_responses, headers
+from app.http.templating import register as register_jinja
 from app.kernel.broker import Broker
 from app.kernel.db import db
-from app.web import failures, headers, shell
-from app.web.jinja import register as register_jinja
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCALES = ("es_PE", "en")
@@ -27,9 +26,8 @@ def create_app(settings: config.Settings | None = None, *, commands: bool = True
     """
     settings = settings or config.load()
     app = Flask(__name__, template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static"))
-    app.url_map.converters["int"] = shell.RowNumber
+    app.url_map.converters["int"] = cycle.RowNumber
     _configure(app, settings)
-    _plug_in_once()
     db.init_app(app)
     Babel(
         app,
@@ -40,17 +38,16 @@ def create_app(settings: config.Settings | None = None, *, commands: bool = True
     csrf = CSRFProtect(app)
     app.extensions["broker"] = Broker(settings.redis_url)
     headers.register(app)
-    failures.register(app)
+    error_responses.register(app)
     register_jinja(app)
-    wiring.register(app)
-    for api in wiring.APIS:
+    for api in wiring.register(app):
         csrf.exempt(api)
     if commands:
         from app import cli
 
         cli.register(app)
     with app.app_context():
-        shell.check_every_route()
+        cycle.check_every_route()
     return app
 
 
@@ -79,14 +76,9 @@ def _configure(app: Flask, settings: config.Settings) -> None:
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
 
 
-@lru_cache(maxsize=1)
-def _plug_in_once() -> None:
-    wiring.register_once()
-
-
 def _locale() -> str:
     """The reader's own language, else the browser's; what programs get from the API is always Spanish."""
-    if has_request_context() and request.path.startswith("/api/"):
+    if has_request_context() and error_responses.is_json_request():
         return "es_PE"
     actor = g.get("actor")
     if actor is not None and actor.locale in LOCALES:

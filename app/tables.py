@@ -3,20 +3,22 @@
 from app.billing import models as billing
 from app.clinics import models as clinics
 from app.identity import models as identity
-from app.kernel import once, outbox
+from app.kernel import idempotency, outbox
 from app.notifications import models as notifications
 from app.patients import models as patients
 from app.reports import models as reports
 from app.scheduling import models as scheduling
+from app.tenancy import models as tenancy
 
 __all__ = [
     "billing",
     "clinics",
+    "idempotency",
     "identity",
     "notifications",
-    "once",
     "outbox",
     "patients",
     "reports",
     "scheduling",
+    "tenancy",
 ]

@@ -14,13 +14,13 @@ from uuid import UUID
 from app.billing import models as billing
 from app.billing.actions import tills
 from app.billing.queries import tills as reads
+from app.cli.demo import people, places
+from app.cli.demo.context import ZONE, Moment, put, renumber
+from app.cli.demo.places import MIRAFLORES, Worker
 from app.clinics import models as clinics
 from app.kernel import clock
 from app.kernel.db import db
 from app.kernel.outbox import EventRow
-from app.operations.demo import people, places
-from app.operations.demo.context import ZONE, Moment, put, renumber
-from app.operations.demo.places import MIRAFLORES, Worker
 from app.scheduling import models as scheduling
 
 PASSWORD = "una frase para medir"

@@ -7,9 +7,9 @@ from uuid import uuid4
 
 import orjson
 
+from app.cli.demo.context import ZONE
+from app.cli.demo.places import MIRAFLORES
 from app.kernel import clock
-from app.operations.demo.context import ZONE
-from app.operations.demo.places import MIRAFLORES
 from bench.clinic import PASSWORD, Clinic
 
 

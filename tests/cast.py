@@ -13,9 +13,10 @@ from app.clinics import models as clinics
 from app.identity import models as identity
 from app.identity.actions import hash_password
 from app.kernel.db import db
-from app.kernel.words import fold
+from app.kernel.i18n import fold
 from app.patients import models as patients
 from app.scheduling import models as scheduling
+from app.tenancy import models as tenancy
 
 PASSWORD = "una frase para probar"
 LONG_AGO = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
@@ -62,9 +63,9 @@ METHODS = (
 def build_cast() -> None:
     """Write the cast. Methods of Miraflores are 1-5, of Arequipa 6-10, in the order of ``METHODS``."""
     add = lambda model, *rows: db.session.execute(insert(model), list(rows))  # noqa: E731
-    add(clinics.Organization, {"name": "Manos que Curan"})
+    add(tenancy.Organization, {"name": "Manos que Curan"})
     add(
-        clinics.Clinic,
+        tenancy.Clinic,
         _clinic("Centro Miraflores", "20512345671"),
         _clinic("Centro Arequipa", "20512345672"),
     )

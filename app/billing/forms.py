@@ -10,10 +10,10 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional
 
 from app.billing import rules
+from app.http import error_responses
+from app.http.fields import Form, MoneyField, positive
 from app.kernel import money
 from app.kernel.errors import DomainError, Invalid
-from app.web import failures
-from app.web.fields import Form, MoneyField, positive
 
 AMOUNT_NEEDED = _l("Escriba un monto.")
 
@@ -100,7 +100,7 @@ def show_error(form: Form, error: DomainError) -> int:
         for name, texts in error.details.items():
             _say(form, name.replace(".", "_"), [gettext(text) for text in texts])
     else:
-        _say(form, getattr(error, "field", ""), [failures.sentence(error)])
+        _say(form, getattr(error, "field", ""), [error_responses.sentence(error)])
     return 409 if error.status == 409 else 422
 
 

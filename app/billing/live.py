@@ -23,3 +23,6 @@ for _till_fact in events.OF_TILLS:
     TILL.on(_till_fact, lambda row: [f"till:{row.clinic_id}"])
 for _ticket_fact in events.OF_TICKETS:
     TICKET.on(_ticket_fact, lambda row: [f"ticket:{row.clinic_id}:{row.data['ticket_id']}"])
+
+
+REGIONS = (TILL, TICKET)

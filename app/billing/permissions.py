@@ -1,7 +1,7 @@
 """Permissions of this domain and which role has which."""
 
 from app.kernel.access import Permission
-from app.kernel.words import N_
+from app.kernel.i18n import N_
 
 READ = Permission("ticket.read", N_("Ver tickets y pagos de la sede"))
 READ_OWN = Permission("ticket.read_own", N_("Ver los propios tickets de paciente"))

@@ -13,7 +13,7 @@ import orjson
 
 from app.kernel import money
 from app.kernel.errors import Conflict, Invalid, RuleBroken
-from app.kernel.words import N_
+from app.kernel.i18n import N_
 
 DENOMINATIONS = (20000, 10000, 5000, 2000, 1000, 500, 200, 100, 50, 20, 10)  # PEN: notes to 10, then coins
 SMALLEST_NOTE = 1000

@@ -3,9 +3,13 @@
 from datetime import datetime
 
 from app.billing.actions import catalogue
+from app.clinics.events import ClinicCreated
 from app.kernel.outbox import EventRow
 
 
 def on_clinic_created(*, event: EventRow, now: datetime) -> None:
     """A new clinic can take money at once."""
     catalogue.equip_clinic(int(event.data["clinic_id"]))
+
+
+SUBSCRIPTIONS = ((ClinicCreated, on_clinic_created),)

@@ -6,15 +6,16 @@ from typing import Any
 from pydantic import Field
 from sqlalchemy import Row
 
-from app.api.resources import Body, Cents, ListQuery, listing
-from app.api.shell import Api
 from app.clinics import actions, permissions, queries, rules
-from app.clinics.models import Clinic, Service, Therapist
+from app.clinics.models import Service, Therapist
+from app.http import cycle
+from app.http.json import ApiBlueprint
+from app.http.resources import Body, Cents, ListQuery, listing
 from app.kernel import money
-from app.kernel.access import can
-from app.web import shell
+from app.kernel.access import can_anywhere
+from app.tenancy.models import Clinic
 
-api = Api("clinics_api", __name__)
+api = ApiBlueprint("clinics_api", __name__)
 
 
 class ServiceQuery(ListQuery):
@@ -121,18 +122,18 @@ def _hour(minutes: int) -> str:
 def clinics(query: ListQuery) -> dict[str, Any]:
     """The clinics where you work; all active ones for a patient."""
     orderings = {"name": Clinic.name, "id": Clinic.id}
-    return listing(queries.lists.clinics(shell.actor()), query, show=clinic_json, orderings=orderings, default="name")
+    return listing(queries.lists.clinics(cycle.actor()), query, show=clinic_json, orderings=orderings, default="name")
 
 
 @api.get("/api/clinics/<int:clinic_id>/", requires=permissions.READ)
 def clinic(clinic_id: int) -> dict[str, Any]:
-    return clinic_json(queries.lists.clinic(clinic_id, shell.actor()))
+    return clinic_json(queries.lists.clinic(clinic_id, cycle.actor()))
 
 
 @api.get("/api/clinics/<int:clinic_id>/doctors/", requires=permissions.READ, query=ListQuery)
 def doctors(clinic_id: int, query: ListQuery) -> dict[str, Any]:
     """Who treats in a clinic; ``consultation_fee`` is the lowest price among their services there."""
-    actor = shell.actor()
+    actor = cycle.actor()
     here = queries.lists.clinic(clinic_id, actor)
     found = listing(
         queries.lists.doctors(clinic_id, actor),
@@ -163,16 +164,16 @@ def therapist_json(row: Row[Any]) -> dict[str, Any]:
         "licence_number": row.licence_number,
         "is_active": row.deleted_at is None,
     }
-    actor = shell.actor()
+    actor = cycle.actor()
     if actor.grants:
         shown |= {"email": row.email, "phone": row.phone}
-    if can(actor, permissions.MANAGE_THERAPISTS):
+    if can_anywhere(actor, permissions.MANAGE_THERAPISTS):
         shown["document_number"] = row.document_number
     return shown
 
 
 def _therapist(therapist_id: int) -> dict[str, Any]:
-    actor = shell.actor()
+    actor = cycle.actor()
     row = queries.lists.therapist(therapist_id, actor)
     return queries.lists.with_links([therapist_json(row)], actor)[0]
 
@@ -180,7 +181,7 @@ def _therapist(therapist_id: int) -> dict[str, Any]:
 @api.get("/api/therapists/", requires=permissions.READ, query=TherapistQuery)
 def therapists(query: TherapistQuery) -> dict[str, Any]:
     """Who treats in your clinics; filters ``clinic_id``, ``service_id``, ``search``."""
-    actor = shell.actor()
+    actor = cycle.actor()
     found = queries.lists.therapists(actor).where(Therapist.deleted_at.is_(None))
     if query.clinic_id is not None or query.service_id is not None:
         found = found.where(Therapist.id.in_(queries.lists.giving(query.clinic_id, query.service_id)))
@@ -203,8 +204,8 @@ def create_therapist(body: NewTherapist) -> dict[str, Any]:
         body.data(),
         specialty_ids=body.specialty_ids or (),
         service_ids=body.service_ids or (),
-        actor=shell.actor(),
-        now=shell.now(),
+        actor=cycle.actor(),
+        now=cycle.now(),
     )
     return _therapist(therapist_id)
 
@@ -212,7 +213,7 @@ def create_therapist(body: NewTherapist) -> dict[str, Any]:
 @api.patch("/api/therapists/<int:therapist_id>/", requires=permissions.MANAGE_THERAPISTS, body=TherapistChanges)
 def change_therapist(therapist_id: int, body: TherapistChanges) -> dict[str, Any]:
     """Change what is sent; ``is_active`` false is leaving, true is coming back."""
-    actor, now = shell.actor(), shell.now()
+    actor, now = cycle.actor(), cycle.now()
     before = queries.lists.therapist(therapist_id, actor, permissions.MANAGE_THERAPISTS)
     actions.therapists.update_therapist(
         therapist_id,
@@ -252,7 +253,7 @@ def service_json(row: Row[Any]) -> dict[str, Any]:
 @api.get("/api/services/", requires=permissions.READ, query=ServiceQuery)
 def services(query: ServiceQuery) -> dict[str, Any]:
     """What is offered in your clinics; filters ``clinic_id``, ``therapist_id``."""
-    found = queries.lists.services(shell.actor()).where(Service.is_active.is_(True))
+    found = queries.lists.services(cycle.actor()).where(Service.is_active.is_(True))
     if query.clinic_id is not None:
         found = found.where(Service.clinic_id == query.clinic_id)
     if query.therapist_id is not None:
@@ -263,23 +264,26 @@ def services(query: ServiceQuery) -> dict[str, Any]:
 
 @api.get("/api/services/<int:service_id>/", requires=permissions.READ)
 def service(service_id: int) -> dict[str, Any]:
-    return service_json(queries.lists.service(service_id, shell.actor()))
+    return service_json(queries.lists.service(service_id, cycle.actor()))
 
 
 @api.post("/api/services/", requires=permissions.MANAGE_SERVICES, body=NewService, status=201)
 def create_service(body: NewService) -> dict[str, Any]:
-    actor = shell.actor()
-    service_id = actions.services.create_service(body.clinic_id, body.data(), actor=actor, now=shell.now())
+    actor = cycle.actor()
+    service_id = actions.services.create_service(body.clinic_id, body.data(), actor=actor, now=cycle.now())
     return service_json(queries.lists.service(service_id, actor))
 
 
 @api.patch("/api/services/<int:service_id>/", requires=permissions.MANAGE_SERVICES, body=ServiceChanges)
 def change_service(service_id: int, body: ServiceChanges) -> dict[str, Any]:
     """Change what is sent; ``is_active`` false retires it, true offers it again."""
-    actor, now = shell.actor(), shell.now()
+    actor, now = cycle.actor(), cycle.now()
     before = queries.lists.managed_service(service_id, actor)
     actions.services.update_service(service_id, body.data(before), actor=actor, now=now)
     if "is_active" in body.model_fields_set:
         turn = actions.services.restore_service if body.is_active else actions.services.retire_service
         turn(service_id, actor=actor, now=now)
     return service_json(queries.lists.service(service_id, actor))
+
+
+BLUEPRINTS = (api,)

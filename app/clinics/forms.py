@@ -21,7 +21,7 @@ from wtforms.validators import DataRequired, InputRequired, Length, NumberRange
 from wtforms.widgets import CheckboxInput
 
 from app.clinics import rules
-from app.web.fields import Form, MinuteField, MoneyField
+from app.http.fields import Form, MinuteField, MoneyField
 
 WHOLE = _l("Escriba un número entero de %(min)s a %(max)s.")
 COLOURS = (

@@ -1,7 +1,7 @@
 """Permissions of this domain and which role has which."""
 
 from app.kernel.access import Permission
-from app.kernel.words import N_
+from app.kernel.i18n import N_
 
 READ = Permission("clinic.read", N_("Ver sedes, servicios y terapeutas"))
 MANAGE = Permission("clinic.manage", N_("Cambiar datos y reglas de la sede"))

@@ -7,7 +7,7 @@ from zoneinfo import available_timezones
 
 from app.kernel import money
 from app.kernel.errors import Conflict, Invalid, RuleBroken
-from app.kernel.words import N_
+from app.kernel.i18n import N_
 
 SLOT_MINUTES = (5, 10, 15, 20, 30, 60)
 COLOURS = range(1, 9)

@@ -7,15 +7,14 @@ from flask import Response, request
 from flask_babel import gettext as _
 from pydantic import AliasChoices, Field
 
-from app.api import tokens
-from app.api.resources import Body
-from app.api.shell import Api
+from app.http import cycle, tokens
+from app.http.error_responses import problem
+from app.http.json import ApiBlueprint
+from app.http.resources import Body
 from app.identity import actions, permissions, queries
-from app.kernel.access import Actor, codes_of, require
-from app.web import shell
-from app.web.failures import problem
+from app.kernel.access import Actor, codes_of, require_anywhere
 
-api = Api("auth", __name__)
+api = ApiBlueprint("auth", __name__)
 
 
 class Credentials(Body):
@@ -62,11 +61,11 @@ def login(body: Credentials) -> Any:
         kind="api",
         address=request.remote_addr or "",
         device=request.user_agent.string,
-        now=shell.now(),
+        now=cycle.now(),
     )
     if opened is None:
         return problem(401, "INVALID_CREDENTIALS", _("El correo o la contraseña no son correctos."))
-    return _tokens(opened, shell.now()) | {
+    return _tokens(opened, cycle.now()) | {
         "user": user_json(opened.actor),
         "permissions": permissions_of(opened.actor),
     }
@@ -80,44 +79,47 @@ def _tokens(opened: actions.SignIn, now: datetime) -> dict[str, Any]:
 @api.post("/api/auth/refresh/", public="the refresh token is the proof", body=RefreshToken)
 def refresh(body: RefreshToken) -> Any:
     """Exchange the refresh token; the old one is spent."""
-    opened = actions.refresh(body.refresh, now=shell.now())
+    opened = actions.refresh(body.refresh, now=cycle.now())
     if opened is None:
         return problem(401, "INVALID_TOKEN", _("Token inválido"))
-    return _tokens(opened, shell.now())
+    return _tokens(opened, cycle.now())
 
 
 @api.post("/api/auth/logout/", signed_in=True)
 def logout() -> dict[str, Any] | Response:
     """End the session behind the token."""
-    actions.sign_out(actor=shell.actor(), now=shell.now())
+    actions.sign_out(actor=cycle.actor(), now=cycle.now())
     return {"success": True, "success_message": _("Sesión cerrada.")}
 
 
 @api.get("/api/auth/user/", signed_in=True)
 def user() -> dict[str, Any]:
-    return user_json(shell.actor())
+    return user_json(cycle.actor())
 
 
 @api.get("/api/auth/permissions/", signed_in=True, endpoint="permissions")
 def own_permissions() -> dict[str, Any]:
-    return {"permissions": permissions_of(shell.actor())}
+    return {"permissions": permissions_of(cycle.actor())}
 
 
 @api.get("/api/auth/verify/", signed_in=True)
 def verify() -> dict[str, Any]:
-    actor = shell.actor()
+    actor = cycle.actor()
     return {"user_info": user_json(actor), "permissions": permissions_of(actor)}
 
 
 @api.get("/api/permissions/user/<int:user_id>/", signed_in=True)
 def permissions_of_user(user_id: int) -> dict[str, Any]:
     """What somebody may do: one's own, or for an admin those of their staff; per clinic and role."""
-    actor = shell.actor()
+    actor = cycle.actor()
     if user_id == actor.user_id:
         roles = [(clinic_id, role) for clinic_id, role in actor.roles if clinic_id is not None]
         own = sorted(actor.own)
     else:
-        require(actor, permissions.MANAGE_USERS)
+        require_anywhere(actor, permissions.MANAGE_USERS)
         roles, own = queries.staff_member(user_id, actor=actor)["roles"], []
     granted = [{"clinic_id": c, "role": role, "permissions": sorted(codes_of(role))} for c, role in roles]
     return {"user_id": user_id, "own": own, "results": granted, "count": len(granted)}
+
+
+BLUEPRINTS = (api,)

@@ -9,8 +9,8 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, EqualTo, Length, Regexp
 from wtforms.widgets import CheckboxInput
 
+from app.http.fields import Form
 from app.identity import rules
-from app.web.fields import Form
 
 ADDRESS = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
 

@@ -1,7 +1,7 @@
 """Permissions of this domain and which role has which."""
 
 from app.kernel.access import Permission
-from app.kernel.words import N_
+from app.kernel.i18n import N_
 
 OWN_ACCOUNT = Permission("account.own", N_("Ver y cambiar la propia cuenta"))
 MANAGE_USERS = Permission("user.manage", N_("Crear usuarios y dar roles"))

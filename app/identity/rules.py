@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from app.kernel.errors import RuleBroken
-from app.kernel.words import N_
+from app.kernel.i18n import N_
 
 
 class Role(StrEnum):

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from flask import Flask, current_app
+
 from app.kernel.errors import Forbidden
 
 
@@ -56,43 +58,57 @@ class Actor:
 
 ROLE_ORDER = ("admin", "supervisor", "receptionist", "therapist", "patient")
 
-_grants: dict[str, set[str]] = {}
-_vocabulary: dict[str, Permission] = {}
+Grants = Mapping[str, Iterable[Permission]]  # role → permissions
 
 
-def declare(roles: Mapping[str, Iterable[Permission]]) -> None:
-    """Add a domain's grants: role → permissions. Called by ``wiring`` only."""
-    for role, permissions in roles.items():
-        for permission in permissions:
-            _vocabulary[permission.code] = permission
-            _grants.setdefault(role, set()).add(permission.code)
+def register(app: Flask, grants_of_packages: Iterable[Grants]) -> None:
+    """Make the permissions and the grants of every package known to an application."""
+    vocabulary: dict[str, Permission] = {}
+    granted: dict[str, set[str]] = {}
+    for grants in grants_of_packages:
+        for role, permissions in grants.items():
+            vocabulary |= {permission.code: permission for permission in permissions}
+            granted.setdefault(role, set()).update(permission.code for permission in permissions)
+    app.extensions["permissions"] = vocabulary
+    app.extensions["granted_codes"] = {role: frozenset(codes) for role, codes in granted.items()}
 
 
 def codes_of(role: str) -> frozenset[str]:
     """The permission codes of a role."""
-    return frozenset(_grants.get(role, ()))
+    codes: Mapping[str, frozenset[str]] = current_app.extensions["granted_codes"]
+    return codes.get(role, frozenset())
 
 
 def vocabulary() -> dict[str, Permission]:
-    return dict(_vocabulary)
+    found: dict[str, Permission] = current_app.extensions["permissions"]
+    return found
 
 
-def can(actor: Actor | None, permission: Permission, clinic_id: int | None = None) -> bool:
-    """Whether ``actor`` holds ``permission`` in a clinic, or anywhere when no clinic is named."""
+def can(actor: Actor | None, permission: Permission, clinic_id: int) -> bool:
+    """Whether ``actor`` holds ``permission`` in that clinic."""
+    return actor is not None and permission.code in actor.grants.get(clinic_id, frozenset())
+
+
+def can_anywhere(actor: Actor | None, permission: Permission) -> bool:
+    """Whether ``actor`` holds ``permission`` in any clinic, or on what is the person's own."""
     if actor is None:
         return False
-    if clinic_id is not None:
-        return permission.code in actor.grants.get(clinic_id, frozenset())
     return permission.code in actor.own or any(permission.code in codes for codes in actor.grants.values())
 
 
-def require(actor: Actor | None, permission: Permission, clinic_id: int | None = None) -> None:
+def require(actor: Actor | None, permission: Permission, clinic_id: int) -> None:
     """Raise Forbidden unless ``can``."""
     if not can(actor, permission, clinic_id):
         raise Forbidden
 
 
+def require_anywhere(actor: Actor | None, permission: Permission) -> None:
+    """Raise Forbidden unless ``can_anywhere``."""
+    if not can_anywhere(actor, permission):
+        raise Forbidden
+
+
 class SessionLoader(Protocol):
-    """How the shells find an actor; ``identity`` provides it in ``app.extensions["load_actor"]``."""
+    """How the request cycle finds an actor; ``identity`` provides it in ``app.extensions["load_actor"]``."""
 
     def __call__(self, *, session_id: int) -> Actor | None: ...

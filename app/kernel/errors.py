@@ -1,12 +1,12 @@
 """The kinds of refusal. Domains derive theirs from these, beside their cause.
 
 A shell turns a kind into a status: pages and JSON differ only in the dress.
-The sentence is a Spanish source text, translated and filled with ``params`` by the shell.
+The sentence is a Spanish source text, translated and filled with ``params`` by the cycle.
 """
 
 from typing import Any, ClassVar
 
-from app.kernel.words import N_
+from app.kernel.i18n import N_
 
 
 class DomainError(Exception):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
 from app.kernel.errors import RuleBroken
-from app.kernel.words import N_
+from app.kernel.i18n import N_
 
 _AMOUNT = re.compile(r"-?([0-9]{1,9}|[0-9]{1,3}(,[0-9]{3}){1,2})(\.[0-9]{1,2})?")
 SYMBOLS = {"PEN": "S/", "USD": "US$", "BOB": "Bs", "CLP": "$", "COP": "$"}

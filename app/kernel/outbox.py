@@ -6,14 +6,17 @@ and not a cursor over ids, because ids become visible out of commit order.
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, ClassVar
 
+from flask import Flask, current_app
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, String, insert, select, text, update
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.kernel import context
 from app.kernel.access import Actor
+from app.kernel.broker import WAKE, broker
 from app.kernel.db import Base, after_commit, db
 
 BigId = BigInteger().with_variant(Integer, "sqlite")
@@ -73,33 +76,24 @@ class EventTask(Base):
 
 
 Subscriber = Callable[..., None]
-_subscribers: dict[str, dict[str, Subscriber]] = {}
-_wake: list[Callable[[], None]] = []
-_request_id: list[Callable[[], str | None]] = []
 
 
-def subscribe(event_type: type[Event], subscriber: Subscriber) -> None:
-    """When ``event_type`` happened, run ``subscriber(event=EventRow, now=...)`` in a job of its own."""
-    _subscribers.setdefault(event_type.type, {})[f"{subscriber.__module__}.{subscriber.__name__}"] = subscriber
+def register(app: Flask, subscriptions: Iterable[tuple[type[Event], Subscriber]]) -> None:
+    """Run each subscriber as ``subscriber(event=EventRow, now=...)``, in a job of its own, after its event."""
+    by_type: dict[str, dict[str, Subscriber]] = {}
+    for event_type, subscriber in subscriptions:
+        by_type.setdefault(event_type.type, {})[f"{subscriber.__module__}.{subscriber.__name__}"] = subscriber
+    app.extensions["subscribers"] = by_type
 
 
 def subscribers_of(type_: str) -> dict[str, Subscriber]:
-    return _subscribers.get(type_, {})
+    by_type: dict[str, dict[str, Subscriber]] = current_app.extensions["subscribers"]
+    return by_type.get(type_, {})
 
 
-def on_wake(ring: Callable[[], None]) -> None:
-    """How the relay is woken after a commit; it sweeps every second anyway."""
-    _wake.append(ring)
-
-
-def name_requests(read: Callable[[], str | None]) -> None:
-    """Where the id of the present request is read; facts carry it beside the log lines."""
-    _request_id[:] = [read]
-
-
-def wake() -> None:
-    for ring in _wake:
-        ring()
+def notify_relay() -> None:
+    """Wake the relay; it sweeps every second anyway."""
+    broker().publish(WAKE, {})
 
 
 def record(
@@ -124,11 +118,11 @@ def record(
             "patient_id": patient_id,
             "data": _plain(event),
             "changes": changes,
-            "request_id": _request_id[0]() if _request_id else None,
+            "request_id": context.current().request_id,
             "published": False,
         },
     )
-    after_commit(wake)
+    after_commit(notify_relay)
 
 
 _INSERT = insert(EventRow)

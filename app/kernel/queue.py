@@ -5,11 +5,12 @@ killed worker or an emptied Redis costs time and nothing else. Jobs travel as JS
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from flask import Flask, current_app
 from redis.exceptions import RedisError
 from rq import Queue
 from rq.serializers import JSONSerializer
@@ -28,37 +29,39 @@ LEASE = timedelta(seconds=60)  # after which unfinished work is given to somebod
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    function: Callable[..., None]
-    queue: str
-    timeout: int
-    transaction: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    function: Callable[..., None]
-    seconds: int
-
-
-_jobs: dict[str, Job] = {}
-_ticks: dict[str, Tick] = {}
-
-
-def add_job(function: Callable[..., None], *, queue: str = FAST, timeout: int = 60, transaction: bool = True) -> None:
-    """Make ``function(*, now, **ids)`` a job. Called by ``wiring``.
+    """``function(*, now, **ids)`` run by a worker.
 
     ``transaction=False`` is for work that talks to the network: it opens its own short units.
     """
-    _jobs[_name(function)] = Job(function, queue, timeout, transaction)
+
+    function: Callable[..., None]
+    queue: str = FAST
+    timeout: int = 60
+    transaction: bool = True
 
 
-def every(seconds: int, function: Callable[..., None]) -> None:
-    """Let the clock run ``function(now=...)``; two clocks at once must do no harm."""
-    _ticks[_name(function)] = Tick(function, seconds)
+@dataclass(frozen=True, slots=True)
+class PeriodicJob:
+    """``function(now=...)`` run every so many seconds; two schedulers at once must do no harm."""
+
+    seconds: int
+    function: Callable[..., None]
 
 
-def ticks() -> dict[str, Tick]:
-    return dict(_ticks)
+def register(app: Flask, jobs: Iterable[Job], periodic_jobs: Iterable[PeriodicJob]) -> None:
+    """Make the jobs of every package known to an application."""
+    app.extensions["jobs"] = {_name(job.function): job for job in jobs}
+    app.extensions["periodic_jobs"] = {_name(job.function): job for job in periodic_jobs}
+
+
+def periodic_jobs() -> Mapping[str, PeriodicJob]:
+    found: Mapping[str, PeriodicJob] = current_app.extensions["periodic_jobs"]
+    return found
+
+
+def _jobs() -> Mapping[str, Job]:
+    found: Mapping[str, Job] = current_app.extensions["jobs"]
+    return found
 
 
 def _name(function: Callable[..., Any]) -> str:
@@ -74,7 +77,7 @@ def enqueue(job: Callable[..., None] | str, **ids: Any) -> bool:
 
 
 def _send(name: str, ids: dict[str, Any]) -> bool:
-    job = _jobs.get(name)
+    job = _jobs().get(name)
     try:
         queue = Queue(job.queue if job else FAST, connection=broker().redis, serializer=JSONSerializer)
         queue.enqueue_call(
@@ -96,7 +99,7 @@ def perform(name: str, ids: dict[str, Any]) -> None:
     if name == RUN_SUBSCRIBER:
         run_subscriber(now=now, **ids)
         return
-    job = _jobs[name]
+    job = _jobs()[name]
     if job.transaction:
         with unit_of_work(write=True):
             job.function(now=now, **ids)

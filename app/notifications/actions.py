@@ -14,10 +14,10 @@ from flask_babel import force_locale, gettext
 from sqlalchemy import and_, or_, select, update
 
 from app.kernel import outbox, queue
-from app.kernel.access import Actor, require
+from app.kernel.access import Actor, require_anywhere
 from app.kernel.db import after_commit, changed, db, insert
 from app.kernel.errors import Invalid, NotFound
-from app.kernel.words import N_
+from app.kernel.i18n import N_
 from app.notifications import events, permissions, queries, rules
 from app.notifications.models import Delivery, Notification
 
@@ -57,7 +57,7 @@ def send_template(*, user_id: int, code: str, data: dict[str, Any], actor: Actor
 
     Raises Forbidden, NotFound (a stranger), Invalid (no such template).
     """
-    require(actor, permissions.SEND)
+    require_anywhere(actor, permissions.SEND)
     template = rules.TEMPLATES.get(code)
     if template is None:
         raise Invalid({"type": N_("Esta plantilla no existe.")})
@@ -82,14 +82,14 @@ def send_template(*, user_id: int, code: str, data: dict[str, Any], actor: Actor
 
 def mark_read(notification_id: int, *, actor: Actor, now: datetime) -> None:
     """Mark one of the actor's lines as read; again is a no-op. Raises NotFound."""
-    require(actor, permissions.READ_OWN)
+    require_anywhere(actor, permissions.READ_OWN)
     queries.own_line(notification_id, actor=actor)
     _mark(Notification.id == notification_id, actor=actor, now=now)
 
 
 def mark_all_read(*, actor: Actor, now: datetime) -> int:
     """Mark all of the actor's lines as read; returns how many were not."""
-    require(actor, permissions.READ_OWN)
+    require_anywhere(actor, permissions.READ_OWN)
     return _mark(actor=actor, now=now)
 
 
@@ -273,7 +273,7 @@ def note_handed_out(delivery_ids: list[int], *, now: datetime) -> None:
 
 def retry_delivery(delivery_id: int, *, actor: Actor, now: datetime) -> None:
     """Try an undelivered message again from the start. Raises NotFound."""
-    require(actor, permissions.READ_DELIVERIES)
+    require_anywhere(actor, permissions.READ_DELIVERIES)
     scope = (Delivery.id == delivery_id, Delivery.clinic_id.in_(actor.clinics_with(permissions.READ_DELIVERIES)))
     status = db.session.scalar(select(Delivery.status).where(*scope))
     if status is None:

@@ -4,13 +4,13 @@ from typing import Any
 
 from pydantic import Field
 
-from app.api.resources import Body, ListQuery, listing
-from app.api.shell import Api
+from app.http import cycle
+from app.http.json import ApiBlueprint
+from app.http.resources import Body, ListQuery, listing
 from app.notifications import actions, permissions, queries
 from app.notifications.models import Notification
-from app.web import shell
 
-api = Api("notifications_api", __name__)
+api = ApiBlueprint("notifications_api", __name__)
 
 ORDERINGS = {"created_at": Notification.created_at, "id": Notification.id}
 
@@ -30,7 +30,7 @@ class NewNotification(Body):
 @api.get("/api/notifications/", requires=permissions.READ_OWN, query=InboxQuery)
 def index(query: InboxQuery) -> dict[str, Any]:
     """The caller's own inbox, the newest first."""
-    lines = queries.own_lines(actor=shell.actor(), unread=query.unread)
+    lines = queries.own_lines(actor=cycle.actor(), unread=query.unread)
     return listing(lines, query, show=queries.as_json, orderings=ORDERINGS, default="-id")
 
 
@@ -38,19 +38,22 @@ def index(query: InboxQuery) -> dict[str, Any]:
 def create(body: NewNotification) -> dict[str, Any]:
     """Tell somebody of the caller's clinics something, from a template."""
     line_id = actions.send_template(
-        user_id=body.recipient, code=body.type, data=dict(body.data), actor=shell.actor(), now=shell.now()
+        user_id=body.recipient, code=body.type, data=dict(body.data), actor=cycle.actor(), now=cycle.now()
     )
-    return {"id": line_id, "recipient": body.recipient, "type": body.type, "created_at": shell.now()}
+    return {"id": line_id, "recipient": body.recipient, "type": body.type, "created_at": cycle.now()}
 
 
 @api.post("/api/notifications/<int:notification_id>/read/", requires=permissions.READ_OWN)
 def read(notification_id: int) -> dict[str, Any]:
     """Mark one line as read; again is harmless."""
-    actions.mark_read(notification_id, actor=shell.actor(), now=shell.now())
-    return queries.as_json(queries.own_line(notification_id, actor=shell.actor()))
+    actions.mark_read(notification_id, actor=cycle.actor(), now=cycle.now())
+    return queries.as_json(queries.own_line(notification_id, actor=cycle.actor()))
 
 
 @api.post("/api/notifications/read/", requires=permissions.READ_OWN)
 def read_all() -> dict[str, Any]:
     """Mark all lines as read."""
-    return {"read": actions.mark_all_read(actor=shell.actor(), now=shell.now())}
+    return {"read": actions.mark_all_read(actor=cycle.actor(), now=cycle.now())}
+
+
+BLUEPRINTS = (api,)

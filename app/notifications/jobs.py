@@ -91,3 +91,7 @@ def sweep_deliveries(*, now: datetime) -> None:
     if handed:
         with unit_of_work(write=True):
             actions.note_handed_out(handed, now=now)
+
+
+JOBS = (queue.Job(send_delivery, timeout=TIMEOUT, transaction=False),)
+PERIODIC_JOBS = (queue.PeriodicJob(10, sweep_deliveries),)

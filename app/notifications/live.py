@@ -6,3 +6,6 @@ from app.realtime.regions import Region
 INBOX = Region("inbox", lambda actor, user_id: actor.user_id == int(user_id)).on(
     events.InboxChanged, lambda row: [queries.topic_of(row.data["user_id"])]
 )
+
+
+REGIONS = (INBOX,)

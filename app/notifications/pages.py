@@ -5,13 +5,11 @@ from typing import Any
 from flask import Response, make_response, request
 from flask_babel import gettext as _
 
-from app.kernel.access import Actor
-from app.kernel.words import N_
+from app.http import cycle, fragments
+from app.http.html import PageBlueprint
 from app.notifications import actions, permissions, queries
-from app.web import cards, fragments, shell
-from app.web.shell import Pages
 
-pages = Pages("notifications", __name__)
+pages = PageBlueprint("notifications", __name__)
 
 INBOX = "notifications/_inbox.html"
 
@@ -23,12 +21,12 @@ def inbox() -> Response:
 
 
 def _inbox(number: int = 1) -> dict[str, Any]:
-    actor = shell.actor()
+    actor = cycle.actor()
     return {
         "inbox": queries.inbox(actor=actor, page=number),
         "unread": queries.unread_count(actor=actor),
         "topic": queries.topic_of(actor.user_id),
-        "now": shell.now(),
+        "now": cycle.now(),
     }
 
 
@@ -38,7 +36,7 @@ def badge() -> Response:
 
 
 def _badge() -> str:
-    actor = shell.actor()
+    actor = cycle.actor()
     return fragments.part(
         "notifications/_badge.html",
         unread_count=queries.unread_count(actor=actor),
@@ -48,13 +46,13 @@ def _badge() -> str:
 
 @pages.post("/notifications/<int:notification_id>/reading", requires=permissions.READ_OWN)
 def read_one(notification_id: int) -> Response:
-    actions.mark_read(notification_id, actor=shell.actor(), now=shell.now())
+    actions.mark_read(notification_id, actor=cycle.actor(), now=cycle.now())
     return _answer()
 
 
 @pages.post("/notifications/reading", requires=permissions.READ_OWN)
 def read_all() -> Response:
-    actions.mark_all_read(actor=shell.actor(), now=shell.now())
+    actions.mark_all_read(actor=cycle.actor(), now=cycle.now())
     return _answer()
 
 
@@ -66,8 +64,8 @@ def _answer() -> Response:
 @pages.post("/notifications/<int:notification_id>/opening", requires=permissions.READ_OWN)
 def open_one(notification_id: int) -> Response:
     """Go to what a line is about; it is read then."""
-    actions.mark_read(notification_id, actor=shell.actor(), now=shell.now())
-    return fragments.leave(queries.own_line(notification_id, actor=shell.actor()).href or "/notifications")
+    actions.mark_read(notification_id, actor=cycle.actor(), now=cycle.now())
+    return fragments.leave(queries.own_line(notification_id, actor=cycle.actor()).href or "/notifications")
 
 
 @pages.get("/admin/deliveries", requires=permissions.READ_DELIVERIES)
@@ -77,27 +75,15 @@ def deliveries() -> Response:
     )
 
 
-def _tally(actor: Actor) -> cards.Tally:
-    count = len(queries.undelivered(actor=actor, now=shell.now()))
-    return cards.Tally(count, _("Hay correos que no llegaron a sus pacientes.") if count else "")
-
-
-CARD = cards.Card(
-    N_("Mensajes no entregados"),
-    N_("Correos que no llegaron o que se siguen intentando"),
-    "/admin/deliveries",
-    "mail",
-    permissions.READ_DELIVERIES,
-    _tally,
-)
-
-
 def _deliveries() -> dict[str, Any]:
-    return {"deliveries": queries.undelivered(actor=shell.actor(), now=shell.now()), "now": shell.now()}
+    return {"deliveries": queries.undelivered(actor=cycle.actor(), now=cycle.now()), "now": cycle.now()}
 
 
 @pages.post("/admin/deliveries/<int:delivery_id>/attempts", requires=permissions.READ_DELIVERIES)
 def retry_delivery(delivery_id: int) -> Response:
-    actions.retry_delivery(delivery_id, actor=shell.actor(), now=shell.now())
+    actions.retry_delivery(delivery_id, actor=cycle.actor(), now=cycle.now())
     html = fragments.part("notifications/_deliveries.html", **_deliveries())
     return fragments.answer(html, go="/admin/deliveries", toast=_("Se envía otra vez."))
+
+
+BLUEPRINTS = (pages,)

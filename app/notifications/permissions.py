@@ -1,7 +1,7 @@
 """Permissions of this domain and which role has which."""
 
 from app.kernel.access import Permission
-from app.kernel.words import N_
+from app.kernel.i18n import N_
 
 READ_OWN = Permission("notification.read_own", N_("Ver los propios avisos"))
 SEND = Permission("notification.send", N_("Enviar avisos a personas de la sede"))

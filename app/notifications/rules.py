@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from app.kernel.words import N_
+from app.kernel.i18n import N_
 
 LEASE = timedelta(seconds=60)  # a claim older than this belongs to a killed worker
 PAUSES = tuple(timedelta(seconds=s) for s in (30, 120, 600, 3600, 3600))

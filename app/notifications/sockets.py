@@ -11,13 +11,13 @@ from flask import Blueprint, Flask, Response, current_app, g, request
 from flask_sock import Sock
 from simple_websocket import ConnectionClosed, Server
 
-from app.api import tokens
+from app.http import tokens
+from app.http.cycle import RouteSpec, declare
 from app.kernel import access, clock, db
 from app.kernel.access import Actor
 from app.kernel.errors import Unauthenticated
 from app.notifications import permissions, queries
 from app.realtime.hub import Connection, Hub
-from app.web.shell import declared
 
 sockets = Blueprint("notification_sockets", __name__)
 sock = Sock(sockets)
@@ -36,7 +36,7 @@ def check_handshake() -> Response | None:
     if g.actor is None:
         return Response(status=401)
     mine = (request.view_args or {}).get("user_id") == g.actor.user_id
-    return None if mine and access.can(g.actor, permissions.READ_OWN) else Response(status=403)
+    return None if mine and access.can_anywhere(g.actor, permissions.READ_OWN) else Response(status=403)
 
 
 def _actor(token: str) -> Actor | None:
@@ -97,4 +97,4 @@ def feed(socket: Server, user_id: int) -> None:
 def register(app: Flask) -> None:
     app.register_blueprint(sockets)
     view = app.view_functions["notification_sockets.feed"]
-    declared(view, None, "the handshake checks the token, whose inbox it is, and the Origin")
+    declare(view, RouteSpec(public="the handshake checks the token, whose inbox it is, and the Origin"))

@@ -12,11 +12,11 @@ from app.clinics.queries import ubigeo
 from app.identity import actions as identity
 from app.identity.rules import check_password
 from app.kernel import outbox
-from app.kernel.access import Actor, can, require
+from app.kernel.access import Actor, can_anywhere, require_anywhere
 from app.kernel.db import changed, db, insert, lock
 from app.kernel.errors import Conflict, Invalid, RuleBroken
+from app.kernel.i18n import N_
 from app.kernel.outbox import Event
-from app.kernel.words import N_
 from app.notifications import actions as notifications
 from app.patients import events, permissions, queries, rules
 from app.patients.models import Patient
@@ -47,7 +47,7 @@ def register_patient(details: rules.Details, *, actor: Actor, now: datetime) -> 
 
     Raises Invalid with every wrong field, PatientExists for a known document.
     """
-    require(actor, permissions.REGISTER)
+    require_anywhere(actor, permissions.REGISTER)
     clean = _tidy(details, now)
     values = {"organization_id": actor.organization_id, "created_by": actor.user_id, **_values(clean)}
     statement = insert(Patient).values(**values, version=1, created_at=now)
@@ -63,7 +63,7 @@ def update_patient(patient_id: int, details: rules.Details, *, version: int, act
 
     Raises NotFound, Invalid, StalePatient, PatientExists.
     """
-    require(actor, permissions.UPDATE)
+    require_anywhere(actor, permissions.UPDATE)
     before = queries.get(patient_id, actor=actor)
     if before["version"] != version:
         raise StalePatient
@@ -84,7 +84,7 @@ def update_patient(patient_id: int, details: rules.Details, *, version: int, act
 
 def archive_patient(patient_id: int, *, actor: Actor, now: datetime) -> None:
     """Take a person out of searches; nothing is deleted. Raises NotFound, VisitsAhead."""
-    require(actor, permissions.ARCHIVE)
+    require_anywhere(actor, permissions.ARCHIVE)
     queries.get(patient_id, actor=actor)
     if queries.has_visits_ahead(patient_id, now=now):
         raise VisitsAhead
@@ -94,7 +94,7 @@ def archive_patient(patient_id: int, *, actor: Actor, now: datetime) -> None:
 
 def restore_patient(patient_id: int, *, actor: Actor, now: datetime) -> None:
     """Undo ``archive_patient``. Raises NotFound."""
-    require(actor, permissions.ARCHIVE)
+    require_anywhere(actor, permissions.ARCHIVE)
     queries.get(patient_id, actor=actor)
     if _set_deleted(patient_id, None):
         _record(events.PatientRestored(patient_id), patient_id, actor=actor, now=now)
@@ -176,7 +176,7 @@ def _exists(clean: rules.Details, actor: Actor) -> PatientExists:
         return PatientExists()
     if person["deleted_at"] is not None:
         archived = N_("Este documento es de una ficha archivada. Quien supervisa puede restaurarla.")
-        may_see = can(actor, permissions.ARCHIVE)
+        may_see = can_anywhere(actor, permissions.ARCHIVE)
         return PatientExists(archived, details={"patient_id": person["id"]} if may_see else {})
     return PatientExists(details={"patient_id": person["id"], "full_name": person["full_name"]})
 

@@ -9,12 +9,12 @@ from flask import request
 from flask_babel import gettext as _
 from pydantic import AliasChoices, Field
 
-from app.api.resources import Body, ListQuery, envelope
-from app.api.shell import Api
+from app.http import cycle
+from app.http.json import ApiBlueprint
+from app.http.resources import Body, ListQuery, envelope
 from app.patients import actions, permissions, queries, rules
-from app.web import shell
 
-api = Api("patients_api", __name__)
+api = ApiBlueprint("patients_api", __name__)
 
 READERS = (permissions.READ, permissions.READ_OWN)
 _KEPT = {"id", "full_name", "version", "created_at", *rules.FIELDS}
@@ -73,7 +73,7 @@ def patient_json(person: Mapping[str, Any], *, desk: bool) -> dict[str, Any]:
     return {
         **{name: value for name, value in person.items() if name in _KEPT - hidden},
         "district": queries.district_of(person) or None,
-        "age": rules.age(person["birth_date"], rules.today(shell.now())),
+        "age": rules.age(person["birth_date"], rules.today(cycle.now())),
     }
 
 
@@ -81,7 +81,7 @@ def patient_json(person: Mapping[str, Any], *, desk: bool) -> dict[str, Any]:
 def index(query: PatientQuery) -> dict[str, Any]:
     """Search by name, document or phone: every word, in any order, accents or not."""
     found = queries.page(
-        query.search, actor=shell.actor(), number=query.page, size=query.page_size, ordering=query.ordering
+        query.search, actor=cycle.actor(), number=query.page, size=query.page_size, ordering=query.ordering
     )
     return envelope(found.rows, found.count, query.page, query.page_size)
 
@@ -89,7 +89,7 @@ def index(query: PatientQuery) -> dict[str, Any]:
 @api.post("/api/patients/", requires=permissions.REGISTER, body=PatientChanges, status=201)
 def create(body: PatientChanges) -> dict[str, Any]:
     """Register a person."""
-    return _one(actions.register_patient(body.details(), actor=shell.actor(), now=shell.now()))
+    return _one(actions.register_patient(body.details(), actor=cycle.actor(), now=cycle.now()))
 
 
 @api.get("/api/patients/<int:patient_id>/", requires=READERS)
@@ -117,20 +117,23 @@ def put(patient_id: int, body: PatientChanges) -> dict[str, Any]:
 
 
 def _update(patient_id: int, body: PatientChanges, *, keep: bool) -> dict[str, Any]:
-    person = queries.get(patient_id, actor=shell.actor())
+    person = queries.get(patient_id, actor=cycle.actor())
     details = body.details(queries.details(person) if keep else None)
     version = person["version"] if body.version is None else body.version
-    actions.update_patient(patient_id, details, version=version, actor=shell.actor(), now=shell.now())
+    actions.update_patient(patient_id, details, version=version, actor=cycle.actor(), now=cycle.now())
     return _one(patient_id)
 
 
 def _one(patient_id: int) -> dict[str, Any]:
-    actor = shell.actor()
+    actor = cycle.actor()
     return patient_json(queries.get(patient_id, actor=actor), desk=bool(actor.clinics_with(permissions.READ)))
 
 
 @api.post("/api/auth/register/", public="patients register themselves", body=Registration, status=201)
 def register(body: Registration) -> dict[str, Any]:
     """Register oneself; the answer is the same whether or not the address had an account."""
-    actions.register_self(body.details(), password=body.password, address=request.remote_addr or "", now=shell.now())
+    actions.register_self(body.details(), password=body.password, address=request.remote_addr or "", now=cycle.now())
     return {"success": True, "message": _("Registro recibido. Ya puede ingresar con su correo y su contraseña.")}
+
+
+BLUEPRINTS = (api,)

@@ -9,9 +9,9 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length, Optional
 
 from app.clinics.queries import ubigeo
+from app.http.fields import Form
 from app.kernel.errors import Invalid
 from app.patients import rules
-from app.web.fields import Form
 
 _REQUIRED = _l("Este dato es obligatorio.")
 UNKNOWN_DISTRICT = "?"  # no code; the action answers that one is chosen from the list

@@ -5,7 +5,7 @@ of the organization, a therapist those with an appointment with them.
 """
 
 from app.kernel.access import Permission
-from app.kernel.words import N_
+from app.kernel.i18n import N_
 
 READ = Permission("patient.read", N_("Ver pacientes"))
 READ_ALL = Permission("patient.read_all", N_("Ver a todos los pacientes de la organización"))

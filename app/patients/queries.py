@@ -9,14 +9,15 @@ from typing import Any
 from sqlalchemy import Integer, Select, String, and_, bindparam, case, column, func, or_, select, table
 from sqlalchemy.sql.elements import ColumnElement
 
-from app.clinics.models import Organization, Ubigeo
+from app.clinics.models import Ubigeo
 from app.identity.models import User
-from app.kernel.access import Actor, can
+from app.kernel.access import Actor, can_anywhere
 from app.kernel.db import UtcDateTime, db
 from app.kernel.errors import Invalid, NotFound
-from app.kernel.words import N_
+from app.kernel.i18n import N_
 from app.patients import permissions, rules
 from app.patients.models import Patient
+from app.tenancy.models import Organization
 
 PEOPLE = Patient.__table__.c
 # scheduling stands above; whose patient somebody is can be read from its table all the same
@@ -68,9 +69,9 @@ _SCOPES = {
 
 
 def _scope(actor: Actor) -> str:
-    if can(actor, permissions.READ_ALL):
+    if can_anywhere(actor, permissions.READ_ALL):
         return "organization"
-    return "treated" if can(actor, permissions.READ) else "own"
+    return "treated" if can_anywhere(actor, permissions.READ) else "own"
 
 
 def _who(actor: Actor) -> dict[str, int]:
@@ -163,7 +164,7 @@ def get(patient_id: int, *, actor: Actor) -> dict[str, Any]:
     Archived people are there for those who may restore them.
     """
     conditions = [PEOPLE.id == patient_id, _SCOPES[_scope(actor)]]
-    if not can(actor, permissions.ARCHIVE):
+    if not can_anywhere(actor, permissions.ARCHIVE):
         conditions.append(PEOPLE.deleted_at.is_(None))
     statement = select(*_CARD).outerjoin(Ubigeo, Ubigeo.code == PEOPLE.ubigeo).where(*conditions)
     row = db.session.execute(statement, _who(actor)).mappings().first()

@@ -12,7 +12,7 @@ from typing import Any
 
 from app.kernel import clock
 from app.kernel.errors import Invalid
-from app.kernel.words import N_, fold
+from app.kernel.i18n import N_, fold
 
 HOME_ZONE = "America/Lima"  # whose calendar counts birthdays: people belong to no clinic
 HOME_REGION = "PE"  # how a phone without a country code is read
@@ -301,3 +301,14 @@ _CHECKS: dict[str, Callable[[Any, Details, date], Any]] = {
     **dict.fromkeys(PHONES, _phone),
     "admin_note": lambda value, _details, _today: lines(value, most=LIMITS["admin_note"]),
 }
+
+
+def displayed(person: Mapping[str, Any], today: date) -> dict[str, Any]:
+    """A person with the texts that screens show."""
+    return {
+        **person,
+        "age": age(person["birth_date"], today),
+        "document": show_document(person["document_type"], person["document_number"]),
+        "phone_text": show_phone(person["phone"]),
+        "label": label(person),
+    }

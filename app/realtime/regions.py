@@ -1,6 +1,8 @@
 """The registry of live regions: a topic's name, who may listen, which facts refresh it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+
+from flask import Flask, current_app
 
 from app.kernel.access import Actor
 from app.kernel.outbox import Event, EventRow
@@ -23,18 +25,20 @@ class Region:
         return self
 
 
-_regions: dict[str, Region] = {}
+def register(app: Flask, regions: Iterable[Region]) -> None:
+    """Make the regions of every package live in an application."""
+    app.extensions["live_regions"] = {region.name: region for region in regions}
 
 
-def add(*regions: Region) -> None:
-    """Make regions live. Called by ``wiring``."""
-    _regions.update({region.name: region for region in regions})
+def _regions() -> Mapping[str, Region]:
+    found: Mapping[str, Region] = current_app.extensions["live_regions"]
+    return found
 
 
 def may_listen(actor: Actor, topic: str) -> bool:
     """Whether the actor may hear of a topic; unknown and malformed topics are silent."""
     name, *parts = topic.split(":")
-    region = _regions.get(name)
+    region = _regions().get(name)
     try:
         return region is not None and region.may_listen(actor, *parts)
     except (TypeError, ValueError):
@@ -45,7 +49,7 @@ def topics_of(rows: Iterable[EventRow]) -> list[str]:
     """The topics touched by these facts, each once."""
     touched: dict[str, None] = {}
     for row in rows:
-        for region in _regions.values():
+        for region in _regions().values():
             if row.type in region.touched_by:
                 touched.update(dict.fromkeys(region.touched_by[row.type](row)))
     return list(touched)

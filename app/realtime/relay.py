@@ -29,11 +29,6 @@ def on_published(rows: list[EventRow]) -> None:
         broker.broker().publish(broker.LIVE, {"type": "revoked", "session_ids": ended})
 
 
-def ring() -> None:
-    """Wake the relay; called after a commit that recorded facts."""
-    broker.broker().publish(broker.WAKE, {})
-
-
 def run(app: Flask, stop: Event) -> None:
     """Publish until ``stop`` is set."""
     pubsub = None

@@ -11,9 +11,9 @@ from flask_login import current_user
 from flask_sock import Sock
 from simple_websocket import Server
 
+from app.http.cycle import RouteSpec, declare
 from app.kernel import clock, db
 from app.realtime.hub import Connection, Hub
-from app.web.shell import declared
 
 sockets = Blueprint("sockets", __name__)
 sock = Sock(sockets)
@@ -56,4 +56,4 @@ def register(app: Flask) -> None:
     app.config["SOCK_SERVER_OPTIONS"] = {"ping_interval": 25, "max_message_size": 16384}
     app.extensions["hub"] = Hub(app)
     app.register_blueprint(sockets)
-    declared(app.view_functions["sockets.live"], None, "the handshake checks the session and the Origin")
+    declare(app.view_functions["sockets.live"], RouteSpec(public="the handshake checks the session and the Origin"))

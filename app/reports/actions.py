@@ -9,8 +9,8 @@ from sqlalchemy import delete, or_, select, update
 from app.kernel import queue, storage
 from app.kernel.access import Actor, require
 from app.kernel.db import after_commit, changed, db
+from app.kernel.i18n import N_
 from app.kernel.outbox import record
-from app.kernel.words import N_
 from app.reports import rules
 from app.reports.events import ReportReady, ReportRequested
 from app.reports.models import ReportRun

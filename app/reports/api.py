@@ -6,17 +6,17 @@ from typing import Any
 from flask import Response, request
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
-from app.api.resources import Body, Query
-from app.api.shell import Api
+from app.http import cycle
+from app.http.json import ApiBlueprint
+from app.http.resources import Body, Query
 from app.kernel import storage
 from app.kernel.access import Actor
 from app.kernel.db import db, unit_of_work
 from app.kernel.errors import NotFound
 from app.reports import actions, files, forms, permissions, queries, registry, renderers, rules
 from app.reports.registry import Params, Report
-from app.web import shell
 
-api = Api("reports_api", __name__)
+api = ApiBlueprint("reports_api", __name__)
 
 
 class ReportQuery(Query):
@@ -98,7 +98,7 @@ def _report(name: str, values: dict[str, Any]) -> dict[str, Any]:
     rules.check_no_contradiction(rules.Format.JSON, values.pop("format", None))
     clinic = _clinic(values.pop("clinic_id", None))
     params = forms.parameters(report, values)
-    return report.wire(report.load(clinic_id=clinic, params=params, actor=shell.actor(), now=shell.now()))
+    return report.wire(report.load(clinic_id=clinic, params=params, actor=cycle.actor(), now=cycle.now()))
 
 
 @api.get("/api/exports/<format_>/<name>/", requires=permissions.READ, query=ReportQuery)
@@ -108,7 +108,7 @@ def export(format_: str, name: str, query: ReportQuery) -> Any:
     rules.check_no_contradiction(wanted, values.pop("format", None))
     clinic = _clinic(values.pop("clinic_id", None))
     params = forms.parameters(report, values)
-    actor, now = shell.actor(), shell.now()
+    actor, now = cycle.actor(), cycle.now()
     data = report.load(clinic_id=clinic, params=params, actor=actor, now=now)
     if report.size(data) > rules.AT_ONCE_ROWS[wanted]:
         return _in_background(report, wanted, params, clinic, actor)
@@ -120,7 +120,7 @@ def export(format_: str, name: str, query: ReportQuery) -> Any:
 def _in_background(report: Report, wanted: rules.Format, params: Params, clinic: int, actor: Actor) -> Any:
     """The run of this request. A GET has only a reading transaction: it ends before the row is written."""
     said = params.model_dump(mode="json", exclude_defaults=True)
-    now = shell.now()
+    now = cycle.now()
     same = queries.same_run(
         report=report.code, format_=str(wanted), params=said, clinic_id=clinic, actor=actor, now=now
     )
@@ -136,25 +136,25 @@ def _in_background(report: Report, wanted: rules.Format, params: Params, clinic:
 @api.post("/api/reports/generate/", requires=permissions.READ, body=NewRun, status=202)
 def generate(body: NewRun) -> dict[str, Any]:
     """Build a report in the background."""
-    report, actor = registry.find(body.report), shell.actor()
+    report, actor = registry.find(body.report), cycle.actor()
     wanted = rules.parse_format(body.format)
     clinic = _clinic(body.parameters.clinic_id if body.clinic_id is None else body.clinic_id)
     rules.check_no_contradiction(wanted, body.parameters.format)
     params = forms.parameters(report, dict(body.parameters.model_extra or {}))
-    run_id = actions.request_report(report, wanted, params, clinic_id=clinic, actor=actor, now=shell.now())
+    run_id = actions.request_report(report, wanted, params, clinic_id=clinic, actor=actor, now=cycle.now())
     return _show(queries.run(run_id, actor=actor))
 
 
 @api.get("/api/reports/<int:run_id>/", requires=permissions.READ)
 def run(run_id: int) -> dict[str, Any]:
     """A run: ``status``, ``progress`` 0-100, ``download_url`` when it is done."""
-    return _show(queries.run(run_id, actor=shell.actor()))
+    return _show(queries.run(run_id, actor=cycle.actor()))
 
 
 @api.get("/api/reports/<int:run_id>/file/", requires=permissions.READ)
 def run_file(run_id: int) -> Response:
     """The file of a run; authorised at each download."""
-    return files.of_run(queries.run(run_id, actor=shell.actor()), storage.read)
+    return files.of_run(queries.run(run_id, actor=cycle.actor()), storage.read)
 
 
 def _values(said: ReportQuery | ReportBody) -> dict[str, Any]:
@@ -166,7 +166,7 @@ def _values(said: ReportQuery | ReportBody) -> dict[str, Any]:
 
 def _clinic(named: int | None) -> int:
     """The clinic asked for, or the first in which the actor reads reports. Raises NotFound."""
-    scope = shell.actor().clinics_with(permissions.READ)
+    scope = cycle.actor().clinics_with(permissions.READ)
     if named is None:
         return min(scope)
     if named not in scope:
@@ -192,3 +192,6 @@ def _show(found: dict[str, Any]) -> dict[str, Any]:
         "created_at": found["created_at"],
         "finished_at": found["finished_at"],
     }
+
+
+BLUEPRINTS = (api,)

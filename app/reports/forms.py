@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from werkzeug.datastructures import MultiDict
 
 from app.kernel.errors import Invalid
-from app.kernel.words import N_
+from app.kernel.i18n import N_
 from app.reports.registry import Params, Report
 
 NOT_PARAMETERS = frozenset({"report", "format", "clinic_id", "csrf_token", "submission_id"})

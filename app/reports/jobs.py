@@ -14,7 +14,7 @@ from app.kernel import broker, clock, queue, storage
 from app.kernel.access import Actor
 from app.kernel.db import unit_of_work
 from app.kernel.errors import DomainError, Unavailable
-from app.kernel.words import N_
+from app.kernel.i18n import N_
 from app.reports import actions, queries, registry, renderers, rules
 from app.reports.models import ReportRun
 
@@ -151,3 +151,7 @@ def sweep_runs(*, now: datetime) -> None:
 def forget_old_runs(*, now: datetime) -> None:
     with unit_of_work(write=True):
         actions.forget_old_runs(now=now)
+
+
+JOBS = (queue.Job(build_report, queue=queue.SLOW, timeout=TIMEOUT, transaction=False),)
+PERIODIC_JOBS = (queue.PeriodicJob(15, sweep_runs), queue.PeriodicJob(3600, forget_old_runs))

@@ -18,3 +18,6 @@ def _topics(row: EventRow) -> list[str]:
 
 
 RUN = Region("report", _may_listen).on(ReportReady, _topics)
+
+
+REGIONS = (RUN,)

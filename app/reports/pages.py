@@ -7,15 +7,15 @@ from urllib.parse import urlencode
 from flask import Response, request
 from flask_babel import gettext as _
 
+from app.http import cycle, fragments
+from app.http.html import PageBlueprint
 from app.kernel import storage
 from app.kernel.errors import Invalid
 from app.reports import actions, files, forms, permissions, queries, registry, rules
 from app.reports.registry import Params, Report
 from app.reports.renderers.plain import cell, grouped
-from app.web import fragments, shell
-from app.web.shell import Pages
 
-pages = Pages("reports", __name__)
+pages = PageBlueprint("reports", __name__)
 pages.add_app_template_filter(cell, "cell")
 pages.add_app_template_filter(grouped, "grouped")
 
@@ -33,13 +33,13 @@ def index() -> Response:
 @pages.get("/reports/<code>", requires=permissions.READ)
 def report(code: str) -> Response:
     """One report on screen; the same query as its files."""
-    chosen, clinic = registry.find(code), shell.clinic_id(permissions.READ)
-    questions = chosen.ask(clinic_id=clinic, now=shell.now())
+    chosen, clinic = registry.find(code), cycle.clinic_id(permissions.READ)
+    questions = chosen.ask(clinic_id=clinic, now=cycle.now())
     try:
         params = forms.parameters(chosen, forms.given(request.args))
     except Invalid as error:
         return _report(chosen, clinic, questions, {**questions.initial}, error=error)
-    data = chosen.load(clinic_id=clinic, params=params, actor=shell.actor(), now=shell.now())
+    data = chosen.load(clinic_id=clinic, params=params, actor=cycle.actor(), now=cycle.now())
     doc = chosen.document(data)
     asked = params.model_dump(mode="json", exclude_defaults=True)
     return _report(chosen, clinic, questions, {**questions.initial, **asked}, doc=doc, **doc.context)
@@ -76,7 +76,7 @@ def _files(chosen: Report | None, values: dict[str, Any]) -> dict[str, Any]:
         "chosen": chosen,
         "wanted": [(k, item) for k, v in values.items() for item in (v if isinstance(v, list) else [v])],
         "formats": [(str(f), _(rules.FORMAT_LABELS[f])) for f in rules.Format],
-        "runs": queries.own_runs(actor=shell.actor()),
+        "runs": queries.own_runs(actor=cycle.actor()),
     }
 
 
@@ -89,12 +89,12 @@ def _steps(values: dict[str, Any]) -> tuple[str, str]:
 
 @pages.post("/reports/runs", requires=permissions.READ)
 def request_run() -> Response:
-    chosen, clinic = registry.find(request.form.get("report", "")), shell.clinic_id(permissions.READ)
+    chosen, clinic = registry.find(request.form.get("report", "")), cycle.clinic_id(permissions.READ)
     format_ = rules.parse_format(request.form.get("format", ""))
     values = forms.given(request.form)
     params: Params = forms.parameters(chosen, values)
-    actor = shell.actor()
-    actions.request_report(chosen, format_, params, clinic_id=clinic, actor=actor, now=shell.now())
+    actor = cycle.actor()
+    actions.request_report(chosen, format_, params, clinic_id=clinic, actor=actor, now=cycle.now())
     html = fragments.part("reports/_files.html", **_files(chosen, {"clinic_id": clinic, **values}))
     return fragments.answer(html, go="/reports#report-files", toast=_("Reporte pedido. Aparecerá aquí al terminar."))
 
@@ -102,11 +102,14 @@ def request_run() -> Response:
 @pages.get("/reports/runs/<int:run_id>", requires=permissions.READ)
 def run(run_id: int) -> Response:
     """The row of one run: what its live region fetches."""
-    found = queries.run(run_id, actor=shell.actor())
+    found = queries.run(run_id, actor=cycle.actor())
     return fragments.page("reports/run.html", parts={f"report-run-{run_id}": "reports/_run.html"}, run=found)
 
 
 @pages.get("/reports/runs/<int:run_id>/file", requires=permissions.READ)
 def file(run_id: int) -> Response:
     """The file, to who asked for it and still may read it; authorised at each download (D19)."""
-    return files.of_run(queries.run(run_id, actor=shell.actor()), storage.read)
+    return files.of_run(queries.run(run_id, actor=cycle.actor()), storage.read)
+
+
+BLUEPRINTS = (pages,)

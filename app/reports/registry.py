@@ -9,16 +9,17 @@ and CSV are made of. A simple report needs nothing else:
     )
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
+from flask import Flask, current_app
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from app.kernel.access import Permission
 from app.kernel.errors import NotFound
-from app.kernel.words import N_
+from app.kernel.i18n import N_
 from app.reports import permissions
 
 Kind = Literal["text", "number", "money", "percent", "date", "time"]
@@ -198,21 +199,19 @@ class Report:
     icon: str = "report"
 
 
-_reports: dict[str, Report] = {}
-
-
-def add(*reports: Report) -> None:
-    """Make reports known. Called by ``wiring``."""
-    _reports.update({report.code: report for report in reports})
+def register(app: Flask, reports: Iterable[Report]) -> None:
+    """Make the reports of every package known to an application."""
+    app.extensions["reports"] = {report.code: report for report in reports}
 
 
 def all_reports() -> list[Report]:
-    return list(_reports.values())
+    reports: dict[str, Report] = current_app.extensions["reports"]
+    return list(reports.values())
 
 
 def find(name: str) -> Report:
     """A report by its code or its export name. Raises NotFound."""
-    found = _reports.get(name) or next((r for r in _reports.values() if r.export_name == name), None)
+    found = next((report for report in all_reports() if name in {report.code, report.export_name}), None)
     if found is None:
         raise NotFound
     return found

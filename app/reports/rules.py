@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from app.kernel.errors import DomainError, NotFound, RuleBroken
-from app.kernel.words import N_
+from app.kernel.i18n import N_
 
 
 class Format(StrEnum):

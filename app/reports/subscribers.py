@@ -8,6 +8,7 @@ from app.kernel.errors import NotFound
 from app.kernel.outbox import EventRow
 from app.notifications import actions as notifications
 from app.reports import queries, registry
+from app.reports.events import ReportReady
 
 
 def on_run_finished(*, event: EventRow, now: datetime) -> None:
@@ -29,3 +30,6 @@ def on_run_finished(*, event: EventRow, now: datetime) -> None:
         data={"report_id": facts["run_id"]},
         now=now,
     )
+
+
+SUBSCRIPTIONS = ((ReportReady, on_run_finished),)

@@ -6,23 +6,24 @@ from typing import Any
 
 from pydantic import AliasChoices, Field
 
-from app.api.resources import Body, ListQuery, Query, listing
-from app.api.shell import Api
 from app.billing.queries import tickets
 from app.clinics import queries as clinics
+from app.http import cycle
+from app.http.json import ApiBlueprint
+from app.http.resources import Body, ListQuery, Query, listing
 from app.kernel import clock
 from app.kernel.access import Actor, can
 from app.kernel.errors import Invalid, NotFound
-from app.kernel.words import N_
+from app.kernel.i18n import N_
 from app.scheduling import permissions, rules
 from app.scheduling.actions import appointments, visits
 from app.scheduling.models import Appointment
 from app.scheduling.queries import appointments as reads
 from app.scheduling.queries import day as days
 from app.scheduling.queries import slots
-from app.web import shell
+from app.tenancy import queries as tenancy
 
-api = Api("appointments", __name__)
+api = ApiBlueprint("appointments", __name__)
 
 READERS = (permissions.READ, permissions.READ_ASSIGNED, permissions.READ_OWN)
 BOOKERS = (permissions.BOOK, permissions.BOOK_OWN)
@@ -83,13 +84,13 @@ class Cancellation(Body):
 @api.get("/api/appointments/available/", requires=(*READERS, *BOOKERS), query=FreeQuery)
 def available(query: FreeQuery) -> dict[str, Any]:
     """Free times of one therapist or any, in a clinic, for a service's length."""
-    return {"results": [slot.as_json() for slot in _free(query, shell.actor(), shell.now())]}
+    return {"results": [slot.as_json() for slot in _free(query, cycle.actor(), cycle.now())]}
 
 
 @api.get("/api/appointments/available-slots/", requires=(*READERS, *BOOKERS), query=FreeQuery)
 def available_slots(query: FreeQuery) -> dict[str, Any]:
     """The same for one day."""
-    return {"results": [slot.as_json() for slot in _free(query, shell.actor(), shell.now())]}
+    return {"results": [slot.as_json() for slot in _free(query, cycle.actor(), cycle.now())]}
 
 
 def _free(query: FreeQuery, actor: Actor, now: dt.datetime) -> list[slots.Slot]:
@@ -112,7 +113,7 @@ def _therapists(clinic_id: int, service_id: int | None) -> list[int]:
 
 def _clinics_to_search(query: FreeQuery, service: Any, actor: Actor) -> list[int]:
     """The clinics of the question, within the actor's; NotFound for a foreign one."""
-    mine = [clinic["id"] for clinic in clinics.names_of(actor)]
+    mine = [clinic["id"] for clinic in tenancy.clinic_names(actor)]
     wanted = service.clinic_id if service else query.clinic_id
     if wanted is None:
         return mine
@@ -128,7 +129,7 @@ def index(query: AppointmentQuery) -> dict[str, Any]:
 
 
 def _listed(query: AppointmentQuery) -> dict[str, Any]:
-    statement = reads.rows().where(reads.visible(shell.actor()), *_filters(query, shell.actor(), shell.now()))
+    statement = reads.rows().where(reads.visible(cycle.actor()), *_filters(query, cycle.actor(), cycle.now()))
     orderings = {"starts_at": Appointment.starts_at, "created_at": Appointment.created_at, "id": Appointment.id}
     page = listing(statement, query, show=lambda row: dict(row._mapping), orderings=orderings, default="starts_at")
     states = tickets.of_appointments([row["id"] for row in page["results"]])
@@ -139,7 +140,7 @@ def _listed(query: AppointmentQuery) -> dict[str, Any]:
 def _shown(row: Mapping[str, Any], ticket: Any) -> dict[str, Any]:
     """A visit as JSON; the desk's notes are for those who work in the clinic."""
     shown = reads.as_json(row, ticket)
-    if row["clinic_id"] not in shell.actor().grants:
+    if row["clinic_id"] not in cycle.actor().grants:
         del shown["notes"]
     return shown
 
@@ -184,7 +185,7 @@ def _number(text: str | None) -> int | None:
 
 def _zone(clinic_id: int | None, actor: Actor) -> str:
     """The zone in which days of a question are meant: the clinic's, else that of the actor's first."""
-    mine = clinics.names_of(actor)
+    mine = tenancy.clinic_names(actor)
     chosen = next((c["id"] for c in mine if clinic_id in {None, c["id"]}), None)
     if chosen is None:
         raise NotFound
@@ -202,20 +203,20 @@ def of_therapist(therapist_id: int, query: AppointmentQuery) -> dict[str, Any]:
 @api.get("/api/appointments/day/", requires=permissions.READ, query=AppointmentQuery)
 def day(query: AppointmentQuery) -> dict[str, Any]:
     """All visits of a clinic's day in one answer (no pages): what boards and mirrors want."""
-    clinic_id = query.clinic_id or min(shell.actor().clinics_with(permissions.READ))
-    if not can(shell.actor(), permissions.READ, clinic_id):
+    clinic_id = query.clinic_id or min(cycle.actor().clinics_with(permissions.READ))
+    if not can(cycle.actor(), permissions.READ, clinic_id):
         raise NotFound
     clinic = clinics.clinic(clinic_id)
-    first, _last = _days(query, clock.local_day(shell.now(), clinic.timezone))
-    wanted = first or clock.local_day(shell.now(), clinic.timezone)
-    found = days.visits_of_day(clinic, wanted, actor=shell.actor(), therapist_id=query.therapist_id)
+    first, _last = _days(query, clock.local_day(cycle.now(), clinic.timezone))
+    wanted = first or clock.local_day(cycle.now(), clinic.timezone)
+    found = days.visits_of_day(clinic, wanted, actor=cycle.actor(), therapist_id=query.therapist_id)
     return {"date": wanted, "clinic_id": clinic_id, "count": len(found), "results": days.as_json(found)}
 
 
 @api.post("/api/appointments/", requires=BOOKERS, body=NewAppointment, status=201)
 def create(body: NewAppointment) -> dict[str, Any]:
     """Book a time. A patient may omit ``patient_id``; the first service of the therapist stands in for none."""
-    actor = shell.actor()
+    actor = cycle.actor()
     patient_id = body.patient_id or actor.patient_id
     if patient_id is None:
         raise Invalid({"patient_id": N_("Este dato es obligatorio.")})
@@ -232,7 +233,7 @@ def create(body: NewAppointment) -> dict[str, Any]:
         override_reason=body.override_reason,
         origin="api",
         actor=actor,
-        now=shell.now(),
+        now=cycle.now(),
     )
     return _one(booked.id)
 
@@ -245,7 +246,7 @@ def _service(body: NewAppointment, actor: Actor) -> Any:
         if foreign or body.clinic_id not in {None, service.clinic_id}:
             raise NotFound
         return service
-    mine = {clinic["id"] for clinic in clinics.names_of(actor)}
+    mine = {clinic["id"] for clinic in tenancy.clinic_names(actor)}
     wanted = [body.clinic_id] if body.clinic_id is not None else sorted(mine)
     for clinic_id in wanted:
         for service in clinics.services_of(clinic_id) if clinic_id in mine else ():
@@ -263,7 +264,7 @@ def _instant(text: str, clinic_id: int) -> dt.datetime:
 
 
 def _one(appointment_id: int) -> dict[str, Any]:
-    row = reads.get(appointment_id, actor=shell.actor())
+    row = reads.get(appointment_id, actor=cycle.actor())
     return _shown(row, row["ticket"])
 
 
@@ -276,7 +277,7 @@ def show(appointment_id: int) -> dict[str, Any]:
 @api.patch("/api/appointments/<int:appointment_id>/", requires=(*BOOKERS, permissions.ATTEND), body=ChangedAppointment)
 def change(appointment_id: int, body: ChangedAppointment) -> dict[str, Any]:
     """Move the visit, change its state (D9) or its remarks."""
-    actor, now = shell.actor(), shell.now()
+    actor, now = cycle.actor(), cycle.now()
     row = reads.get(appointment_id, actor=actor)
     if body.starts_at is not None or body.therapist_id is not None or body.duration is not None:
         appointments.move_appointment(
@@ -302,9 +303,9 @@ def change(appointment_id: int, body: ChangedAppointment) -> dict[str, Any]:
 @api.delete("/api/appointments/<int:appointment_id>/", requires=BOOKERS, body=Cancellation)
 def cancel(appointment_id: int, body: Cancellation) -> dict[str, Any]:
     """Cancel (D10): the row stays. Without a reason it is the patient's wish or the clinic's."""
-    actor = shell.actor()
+    actor = cycle.actor()
     reason = body.reason if body.reason in rules.CANCEL_REASONS else ("patient" if actor.patient_id else "clinic")
-    appointments.cancel_appointment(appointment_id, reason=reason, source="api", actor=actor, now=shell.now())
+    appointments.cancel_appointment(appointment_id, reason=reason, source="api", actor=actor, now=cycle.now())
     return _one(appointment_id)
 
 
@@ -316,5 +317,8 @@ def cancel(appointment_id: int, body: Cancellation) -> dict[str, Any]:
 )
 def set_status(appointment_id: int, body: NewStatus) -> dict[str, Any]:
     """Change the state through the one state machine; the present state is a no-op."""
-    visits.change_status(appointment_id, body.status, reason=body.reason, actor=shell.actor(), now=shell.now())
+    visits.change_status(appointment_id, body.status, reason=body.reason, actor=cycle.actor(), now=cycle.now())
     return _one(appointment_id)
+
+
+BLUEPRINTS = (api,)

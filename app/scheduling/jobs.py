@@ -3,6 +3,7 @@
 import logging
 from datetime import datetime
 
+from app.kernel import queue
 from app.kernel.db import unit_of_work
 from app.notifications import queries as notifications
 from app.scheduling.actions import notices as tell
@@ -30,3 +31,7 @@ def _remind(appointment_id: int, *, now: datetime) -> None:
                 tell.tell_patient("reminder", notices.get(appointment_id), now=now)
     except Exception:
         log.exception("the reminder of appointment %s failed; it comes again", appointment_id)
+
+
+JOBS: tuple[queue.Job, ...] = ()
+PERIODIC_JOBS = (queue.PeriodicJob(60, remind_due),)

@@ -1,7 +1,7 @@
 """Permissions of this domain and which role has which."""
 
 from app.kernel.access import Permission
-from app.kernel.words import N_
+from app.kernel.i18n import N_
 
 READ = Permission("appointment.read", N_("Ver la agenda y las citas de la sede"))
 READ_ASSIGNED = Permission("appointment.read_assigned", N_("Ver la propia agenda de terapeuta"))

@@ -12,7 +12,7 @@ from flask_babel import gettext as _
 from app.clinics import queries as clinics
 from app.kernel import clock
 from app.kernel.access import Actor
-from app.kernel.words import N_
+from app.kernel.i18n import N_
 from app.reports.registry import Column, Document, Heading, Questions, RangeParams, Report, Table
 from app.scheduling import rules
 from app.scheduling.queries import visits

@@ -11,7 +11,7 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from app.kernel.errors import Conflict, Invalid, RuleBroken
-from app.kernel.words import N_
+from app.kernel.i18n import N_
 
 
 class Status(StrEnum):
@@ -275,54 +275,37 @@ def is_reminder_due(starts_at: datetime, *, told_at: datetime, now: datetime, zo
     return reminded_from <= now <= starts_at - REMIND_AT_LEAST and now - told_at >= TOLD_RECENTLY
 
 
-# What the front desk offers on a visit: one step in plain sight, the others behind "⋯". Steps are the
-# paths under /appointments/<id>/, except "payment" (of the ticket) and "patient" (the person's page).
-WAIT_WARN, WAIT_LATE = 10, 20  # minutes of waiting after the hour of the visit
-OVERTIME_LATE = 10  # minutes of a session after its planned end
-
-_STEP = {
-    "pending": "confirmation",
-    "arrived": "session",
-    "checked-in": "session",
-    "in-session": "session/end",
-    "noshow": "next",
-    "cancelled": "next",
-}
-_BESIDE = {
-    "pending": ("schedule", "cancellation"),
+# What a visit's own card offers in each state, the most likely step first. Steps are the paths under
+# /appointments/<id>/.
+_CARD_STEPS = {
+    "pending": ("confirmation", "schedule", "cancellation"),
     "booked": ("arrival", "confirmation", "session", "schedule", "cancellation", "noshow"),
     "confirmed": ("arrival", "session", "schedule", "cancellation", "noshow"),
-    "arrived": ("check-in", "payment", "cancellation"),
-    "checked-in": ("payment", "cancellation"),
-    "in-session": ("payment", "next"),
-    "fulfilled": ("payment", "next"),
+    "arrived": ("session", "check-in", "cancellation"),
+    "checked-in": ("session", "cancellation"),
+    "in-session": ("session/end",),
     "noshow": ("arrival",),
 }
 
 
-def desk_step(state: str, *, days_from_today: int, owes: bool) -> str:
-    """The one action of a visit in a state (a key of ``LABELS``); empty when there is none.
+def main_step(state: str, *, days_from_today: int) -> str:
+    """The most likely step of a visit in a state (a key of ``LABELS``); empty when there is none.
 
-    On another day nobody arrives: what is to come can be moved, what is gone did not happen.
+    On another day nobody arrives: what is to come can be moved, what is past did not happen.
     """
     if state in {"booked", "confirmed"}:
         return "arrival" if days_from_today == 0 else "schedule" if days_from_today > 0 else "noshow"
-    if state == "fulfilled":
-        return "payment" if owes else "next"
-    return _STEP.get(state, "")
+    return "" if state == "noshow" else next(iter(_CARD_STEPS.get(state, ())), "")
 
 
-def desk_menu(state: str, *, days_from_today: int, owes: bool, may_be_noshow: bool, can_undo: bool) -> tuple[str, ...]:
-    """The other actions of a visit, without the one of ``desk_step``."""
-    first = desk_step(state, days_from_today=days_from_today, owes=owes)
-    possible = {
-        "payment": owes,
-        "noshow": may_be_noshow,
-        "arrival": days_from_today == 0,
-        "session": days_from_today <= 0,
-    }
-    steps = [step for step in _BESIDE.get(state, ()) if step != first and possible.get(step, True)]
-    return (*steps, *(("undo",) if can_undo else ()), "patient")
+def card_steps(state: str, *, days_from_today: int, may_be_noshow: bool, can_undo: bool) -> list[str]:
+    """The steps of the visit itself, the most likely first; a wrong entry can be corrected in every state."""
+    first = main_step(state, days_from_today=days_from_today)
+    allowed = {"noshow": may_be_noshow, "arrival": days_from_today == 0, "session": days_from_today <= 0}
+    others = [step for step in _CARD_STEPS.get(state, ()) if step != first and allowed.get(step, True)]
+    undo = ["undo"] if can_undo else []
+    correction = [] if state == "entered-in-error" else ["error"]
+    return [step for step in (first, *others, *undo, *correction) if step]
 
 
 def may_undo(state: str, *, since: datetime, now: datetime, may_correct: bool) -> bool:
@@ -330,17 +313,6 @@ def may_undo(state: str, *, since: datetime, now: datetime, may_correct: bool) -
     origin = "fulfilled" if state == "in-session" else state
     limits = [limit for (start, _goal), limit in UNDO.items() if start == origin]
     return bool(limits) and (may_correct or now - since <= max(limits))
-
-
-def card_steps(state: str, *, days_from_today: int, may_be_noshow: bool, can_undo: bool) -> list[str]:
-    """What the card of a visit offers, the most likely step first: those of the desk that are of the visit
-    itself, and erasing it."""
-    first = desk_step(state, days_from_today=days_from_today, owes=False)
-    others = desk_menu(
-        state, days_from_today=days_from_today, owes=False, may_be_noshow=may_be_noshow, can_undo=can_undo
-    )
-    erase = () if state == "entered-in-error" else ("error",)
-    return [step for step in (first, *others, *erase) if step not in {"", "next", "patient"}]
 
 
 # ------------------------------------------------------------------ weekly hours

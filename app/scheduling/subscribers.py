@@ -6,7 +6,7 @@ Each reads the visit as it stands now; what is no longer true is left to the lat
 from datetime import datetime
 
 from app.kernel.outbox import EventRow
-from app.scheduling import rules
+from app.scheduling import events, rules
 from app.scheduling.actions import notices as tell
 from app.scheduling.queries import notices
 from app.scheduling.rules import Status
@@ -59,3 +59,11 @@ def on_status_changed(*, event: EventRow, now: datetime) -> None:
         tell.tell_therapist("arrived", visit, now=now)
     elif after == Status.NOSHOW:
         tell.write_line(visit.patient_user, "noshow", visit, name="noshow", now=now)
+
+
+SUBSCRIPTIONS = (
+    (events.AppointmentBooked, on_booked),
+    (events.AppointmentMoved, on_moved),
+    (events.AppointmentCancelled, on_cancelled),
+    (events.StatusChanged, on_status_changed),
+)

@@ -1,12 +1,12 @@
 """Every role against every route: the table of permissions is the only truth, and it is obeyed."""
 
 import re
-from typing import Any
 
 import pytest
 from flask import Flask
 from werkzeug.routing import Rule
 
+from app.http.cycle import RouteSpec
 from app.kernel import access
 from tests.client import Client
 
@@ -14,7 +14,7 @@ ROLES = ("ana", "bruno", "clara", "diego", "eva", "fabio")
 UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
 
 
-def rules_of(app: Flask) -> list[tuple[Rule, dict[str, Any], str]]:
+def rules_of(app: Flask) -> list[tuple[Rule, RouteSpec, str]]:
     """Every route but the one that ends the session, with what it declared and an address of nothing."""
     found = []
     for rule in app.url_map.iter_rules():
@@ -22,23 +22,19 @@ def rules_of(app: Flask) -> list[tuple[Rule, dict[str, Any], str]]:
             continue
         path = re.sub(r"<int:[^>]+>", "999999", rule.rule)
         path = re.sub(r"<[^>]+>", "nothing", path)
-        found.append((rule, app.view_functions[rule.endpoint].__dict__, path))
+        found.append((rule, app.view_functions[rule.endpoint].__dict__["spec"], path))
     return found
 
 
-def needed(facts: dict[str, Any]) -> tuple[access.Permission, ...]:
-    return facts.get("needed") or ((facts["requires"],) if facts.get("requires") else ())
-
-
 def test_every_route_declares_its_permission(app: Flask) -> None:
-    for rule, facts, _path in rules_of(app):
-        assert facts.get("guarded"), rule
-        assert needed(facts) or facts.get("public"), rule
+    for rule, spec, _path in rules_of(app):
+        assert spec.requires or spec.signed_in or spec.public, rule
 
 
 def test_every_permission_is_granted_to_somebody_and_used_words(app: Flask) -> None:
-    granted = {code for role in access.ROLE_ORDER for code in access.codes_of(role)}
-    assert set(access.vocabulary()) == granted
+    with app.app_context():
+        granted = {code for role in access.ROLE_ORDER for code in access.codes_of(role)}
+        assert set(access.vocabulary()) == granted
 
 
 @pytest.mark.parametrize("name", ROLES)
@@ -46,8 +42,8 @@ def test_who_lacks_the_permission_gets_403_and_who_has_it_does_not(name: str, re
     client: Client = request.getfixturevalue(name)
     me = client.api("GET", "/api/auth/permissions/").get_json()["permissions"]
     wrong = []
-    for rule, facts, path in rules_of(client.app):
-        codes = [p.code for p in needed(facts)]
+    for rule, spec, path in rules_of(client.app):
+        codes = [p.code for p in spec.requires]
         if not codes:
             continue
         for method in sorted(rule.methods - {"HEAD", "OPTIONS"}):
@@ -69,8 +65,8 @@ def _status(client: Client, method: str, path: str) -> int:
 
 def test_nobody_without_a_session_gets_in(client: Client) -> None:
     wrong = []
-    for rule, facts, path in rules_of(client.app):
-        if facts.get("public") and facts["public"] != "every signed-in user":
+    for rule, spec, path in rules_of(client.app):
+        if spec.public:
             continue
         for method in sorted(rule.methods - {"HEAD", "OPTIONS"}):
             expected = 401 if path.startswith("/api/") else 303
@@ -84,7 +80,7 @@ def test_nobody_without_a_session_gets_in(client: Client) -> None:
 def test_getting_never_changes_anything(eva: Client) -> None:
     """A GET crawl of every page leaves the event log and every table but the sessions as they were."""
     before = _fingerprint(eva.app)
-    for rule, _facts, path in rules_of(eva.app):
+    for rule, _spec, path in rules_of(eva.app):
         if "GET" in rule.methods:
             _status(eva, "GET", path)
     assert _fingerprint(eva.app) == before

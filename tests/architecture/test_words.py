@@ -15,9 +15,9 @@ from flask_babel import force_locale, gettext, ngettext
 from jinja2 import Environment, nodes
 from sqlalchemy import update
 
+from app.http.templating import day_words, short_day, translated
 from app.identity.models import User
 from app.kernel.db import db
-from app.web.jinja import day_words, short_day, translated
 from script import catalogue
 from tests.client import Client
 from tests.scheduling import front_desk
@@ -284,7 +284,7 @@ def test_the_form_librarys_own_sentences_are_spanish(app: Flask) -> None:
     """They come from its catalogue ``es``, found through ``es_PE``."""
     from wtforms import IntegerField
 
-    from app.web.fields import Form
+    from app.http.fields import Form
 
     class Count(Form):
         number = IntegerField()

@@ -18,32 +18,34 @@ NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)  # a Friday, 10:00 in Lima
 TODAY = date(2026, 11, 20)
 
 
-def _actor(user_id: int, name: str, clinic_id: int, role: str) -> Actor:
+def _actor(app: Flask, user_id: int, name: str, clinic_id: int, role: str) -> Actor:
+    with app.app_context():
+        codes = codes_of(role)
     return Actor(
         user_id=user_id,
         session_id=0,
         organization_id=1,
         name=name,
         roles=((clinic_id, role),),
-        grants={clinic_id: codes_of(role)},
+        grants={clinic_id: codes},
     )
 
 
 @pytest.fixture
 def desk(app: Flask) -> Actor:
     """Ana at the desk of Miraflores, as the sign-in would load her."""
-    return _actor(1, "Ana Torres", 1, "receptionist")
+    return _actor(app, 1, "Ana Torres", 1, "receptionist")
 
 
 @pytest.fixture
 def supervisor(app: Flask) -> Actor:
-    return _actor(6, "Diego Rivas", 1, "supervisor")
+    return _actor(app, 6, "Diego Rivas", 1, "supervisor")
 
 
 @pytest.fixture
 def stranger(app: Flask) -> Actor:
     """Fabio of the other clinic."""
-    return _actor(8, "Fabio Luna", 2, "receptionist")
+    return _actor(app, 8, "Fabio Luna", 2, "receptionist")
 
 
 Unit = Callable[[], AbstractContextManager[None]]

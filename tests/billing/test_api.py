@@ -3,8 +3,8 @@
 import pytest
 from sqlalchemy import update
 
-from app.clinics.models import Clinic
 from app.kernel.db import db
+from app.tenancy.models import Clinic
 from tests.billing.conftest import make_ticket
 
 

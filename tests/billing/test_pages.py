@@ -8,9 +8,9 @@ from sqlalchemy import select, update
 
 from app.billing import actions
 from app.billing.models import Movement, TillSession
-from app.clinics.models import Clinic
 from app.kernel import clock
 from app.kernel.db import db
+from app.tenancy.models import Clinic
 from tests.billing.conftest import make_ticket
 from tests.queries import count_queries
 

@@ -4,9 +4,10 @@ import pytest
 from flask import Flask
 from sqlalchemy import insert
 
-from app.clinics.models import Clinic, Organization, Room, Service, Specialty, Therapist, therapist_service
+from app.clinics.models import Room, Service, Specialty, Therapist, therapist_service
 from app.identity.models import Membership
 from app.kernel.db import db
+from app.tenancy.models import Clinic, Organization
 from tests.cast import Cast
 from tests.client import Client
 

@@ -10,10 +10,11 @@ from sqlalchemy import select
 from app.billing.actions import catalogue
 from app.billing.models import PaymentMethod, Till
 from app.clinics import queries
-from app.clinics.models import Clinic, Closure, Room
+from app.clinics.models import Closure, Room
 from app.identity.models import Membership
 from app.kernel.db import db
 from app.kernel.outbox import EventRow
+from app.tenancy.models import Clinic
 from tests.background import settle
 from tests.cast import Cast
 from tests.client import Client

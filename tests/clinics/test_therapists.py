@@ -72,7 +72,7 @@ def test_services_of_other_clinics_stay(diego: Client, app: Flask, cast: Cast) -
     assert diego.post(f"/admin/therapists/{cast.bruno}", form).status_code == 303
     assert links(app, cast.bruno) == (set(), {cast.reflexology, cast.massage})
     answer = diego.post(f"/admin/therapists/{cast.bruno}/retirement")
-    assert answer.status_code == 400
+    assert answer.status_code == 422
     assert "sede que usted no administra" in answer.text
 
 

@@ -82,7 +82,7 @@ def test_it_hides_other_clinics(one_clinic_admin: Client, cast: Cast, app: Flask
 
 def test_an_admin_of_one_clinic_does_not_take_over_who_works_in_two(one_clinic_admin: Client, cast: Cast) -> None:
     for verb in ("closing", "temporary-password"):
-        assert one_clinic_admin.post(f"/admin/users/{cast.eva_user}/{verb}").status_code == 400
+        assert one_clinic_admin.post(f"/admin/users/{cast.eva_user}/{verb}").status_code == 422
 
 
 def test_it_rejects_bad_input(eva: Client) -> None:
@@ -129,7 +129,7 @@ def test_nobody_locks_themselves_out(eva: Client, app: Flask, cast: Cast) -> Non
     assert answer.status_code == 422
     assert "No puede quitarse a sí mismo" in answer.text
     assert roles_of(app, cast.eva_user) == {(1, "admin"), (2, "admin")}
-    assert eva.post(f"/admin/users/{cast.eva_user}/closing").status_code == 400
+    assert eva.post(f"/admin/users/{cast.eva_user}/closing").status_code == 422
 
 
 def test_a_closed_account_stays_out_until_it_is_opened(eva: Client, ana: Client, app: Flask, cast: Cast) -> None:

@@ -12,11 +12,12 @@ from flask import Flask
 from sqlalchemy import insert, select, update
 
 from app.billing.models import Ticket
-from app.clinics.models import Clinic, Service
+from app.clinics.models import Service
 from app.kernel.clock import at, local_day
 from app.kernel.db import db, unit_of_work
 from app.patients.models import Patient
 from app.scheduling.models import Appointment, WorkingHours
+from app.tenancy.models import Clinic
 from tests.cast import Cast
 from tests.served import Answer, Program, Served
 

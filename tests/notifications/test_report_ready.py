@@ -13,8 +13,8 @@ from tests.client import Client
 
 @pytest.mark.parametrize(("ok", "title"), [(True, "Reporte listo"), (False, "El reporte no se pudo generar")])
 def test_it_lands_in_the_inbox_once(app: Flask, cast: Cast, ana: Client, ok: bool, title: str) -> None:
-    code = registry.all_reports()[0].code
     with app.app_context(), unit_of_work(write=True):
+        code = registry.all_reports()[0].code
         for _twice in range(2):
             event = events.ReportReady(run_id=7, user_id=cast.ana_user, report=code, format="pdf", ok=ok)
             outbox.record(event, actor=None, now=clock.now(), clinic_id=1, subject_id=7)

@@ -10,8 +10,8 @@ from flask import Flask
 from flask_migrate import upgrade
 
 from app import create_app
+from app.cli import demo
 from app.kernel.db import db, unit_of_work
-from app.operations import demo
 from tests import services
 from tests.conftest import SERVER, settings_for
 

@@ -9,19 +9,20 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from app.billing.models import Movement, PaymentMethod, Ticket, TillSession
-from app.clinics.models import Clinic, Organization, Therapist
+from app.cli import demo, verify
+from app.cli.demo import history, plan
+from app.cli.demo.context import Moment
+from app.clinics.models import Therapist
 from app.identity import actions as identity
 from app.identity.models import Membership, User
 from app.kernel import clock
 from app.kernel.db import db, unit_of_work
 from app.kernel.outbox import EventRow
 from app.notifications.models import Delivery, Notification
-from app.operations import demo, verify
-from app.operations.demo import history, plan
-from app.operations.demo.context import Moment
 from app.patients.models import Patient
 from app.scheduling.models import Appointment, Encounter
 from app.scheduling.queries import notices
+from app.tenancy.models import Clinic, Organization
 from tests.operations.conftest import NOW
 
 LIMA = "America/Lima"

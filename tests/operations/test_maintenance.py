@@ -6,10 +6,10 @@ from pathlib import Path
 from flask import Flask
 from sqlalchemy import func, insert, select
 
+from app.cli import maintenance
 from app.identity.models import LoginAttempt, UserSession
 from app.kernel.db import db, unit_of_work
-from app.kernel.once import Submission
-from app.operations import maintenance
+from app.kernel.idempotency import Submission
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 

@@ -11,11 +11,11 @@ from flask import Flask
 from sqlalchemy import insert, text
 
 from app.billing.models import Ticket
+from app.cli import verify
 from app.identity.models import User, UserSession
 from app.kernel.db import db, unit_of_work
 from app.kernel.outbox import EventRow
 from app.notifications.models import Delivery
-from app.operations import verify
 from app.scheduling.models import Appointment, AppointmentEvent
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)

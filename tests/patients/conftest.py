@@ -7,10 +7,10 @@ import pytest
 from flask import Flask
 from sqlalchemy import insert
 
-from app.clinics.models import Organization
 from app.kernel.db import db
 from app.patients.models import Patient
 from app.patients.rules import Details
+from app.tenancy.models import Organization
 from tests.cast import LONG_AGO
 
 Add = Callable[..., list[int]]

@@ -246,7 +246,7 @@ def test_archived_and_restored(app: Flask, ana: Client, diego: Client) -> None:
 def test_who_has_visits_ahead_is_not_archived(app: Flask, diego: Client) -> None:
     soon = clock.now() + timedelta(days=1)
     book(app, patient=2, therapist=1, starts_at=soon, ends_at=soon + timedelta(minutes=45))
-    assert diego.post("/patients/2/archiving").status_code == 400
+    assert diego.post("/patients/2/archiving").status_code == 422
     assert patient(app, 2).deleted_at is None
 
 

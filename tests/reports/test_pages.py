@@ -54,7 +54,7 @@ def test_it_rejects_bad_input(diego: Client) -> None:
     assert answer.status_code == 422
     assert "Escriba una fecha" in answer.text
     assert diego.post("/reports/runs", {**FORM, "format": "docx"}).status_code == 404
-    assert diego.post("/reports/runs", {**FORM, "date": "ayer", "submission_id": "b"}).status_code == 400
+    assert diego.post("/reports/runs", {**FORM, "date": "ayer", "submission_id": "b"}).status_code == 422
 
 
 def test_fragment_equals_page_part(app: Flask, diego: Client, full_day: int) -> None:

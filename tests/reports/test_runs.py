@@ -205,5 +205,6 @@ def test_old_files_are_forgotten(app: Flask, tmp_path: Any, run_id: int) -> None
 
 
 def test_jobs_are_registered(app: Flask) -> None:
-    assert queue._jobs[actions.BUILD].queue == queue.SLOW
-    assert "app.reports.jobs.sweep_runs" in queue.ticks()
+    with app.app_context():
+        assert queue._jobs()[actions.BUILD].queue == queue.SLOW
+        assert "app.reports.jobs.sweep_runs" in queue.periodic_jobs()

@@ -304,7 +304,7 @@ class TestSteps:
     def test_noshow_waits_for_the_grace(self, ana: Client, visit: int, monday_morning: time_machine.Traveller) -> None:
         path = f"/appointments/{visit}/noshow"
         early = ana.post_fragment(path, {"submission_id": "n"}, "div#toasts")
-        assert early.status_code == 400
+        assert early.status_code == 422
         assert early.headers["HX-Retarget"] == "#toasts"
         monday_morning.move_to(MONDAY + timedelta(hours=2, minutes=30))
         ana.sign_in(ana.email)

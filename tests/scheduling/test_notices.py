@@ -15,7 +15,6 @@ from flask import Flask
 from icalendar import Calendar
 from sqlalchemy import insert, select, update
 
-from app.clinics.models import Clinic
 from app.identity.models import User
 from app.kernel import clock, outbox, queue
 from app.kernel.db import db, unit_of_work
@@ -24,6 +23,7 @@ from app.notifications.models import Delivery, Notification
 from app.patients.models import Patient
 from app.scheduling import events, jobs, rules
 from app.scheduling.models import Appointment, AppointmentEvent
+from app.tenancy.models import Clinic
 from tests.background import settle
 from tests.cast import Cast
 
@@ -502,4 +502,4 @@ def test_a_mail_server_that_is_away_holds_nobody_up(app: Flask, cast: Cast) -> N
     with app.app_context():
         row = db.session.scalars(select(Delivery)).one()
         assert (row.status, row.attempts) == ("pending", 1)
-        assert queue.ticks()["app.notifications.jobs.sweep_deliveries"].seconds == 10
+        assert queue.periodic_jobs()["app.notifications.jobs.sweep_deliveries"].seconds == 10

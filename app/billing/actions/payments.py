@@ -14,7 +14,7 @@ from app.billing.models import Movement, Till, TillSession
 from app.kernel.access import Actor, require
 from app.kernel.db import db
 from app.kernel.errors import Conflict, Invalid
-from app.kernel.words import N_
+from app.kernel.i18n import N_
 
 
 class NoOpenTill(Conflict):

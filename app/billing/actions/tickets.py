@@ -16,7 +16,7 @@ from app.kernel import outbox
 from app.kernel.access import Actor, require
 from app.kernel.db import db
 from app.kernel.errors import Conflict, Invalid, NotFound
-from app.kernel.words import N_
+from app.kernel.i18n import N_
 
 
 class HasPayments(Conflict):

@@ -15,7 +15,7 @@ from app.kernel import clock, outbox
 from app.kernel.access import Actor, can, require
 from app.kernel.db import db, lock
 from app.kernel.errors import Conflict, Invalid, NotFound
-from app.kernel.words import N_
+from app.kernel.i18n import N_
 
 
 class TillAlreadyOpen(Conflict):

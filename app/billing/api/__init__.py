@@ -2,4 +2,4 @@
 
 from app.billing.api import tickets, tills
 
-APIS = (tickets.api, tills.api)
+BLUEPRINTS = (tickets.api, tills.api)

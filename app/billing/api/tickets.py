@@ -7,17 +7,17 @@ from typing import Any
 from pydantic import Field
 from sqlalchemy import Row
 
-from app.api.resources import Body, Cents, ListQuery, Query, envelope, listing
-from app.api.shell import Api
 from app.billing import actions, permissions, queries
 from app.billing.api.scope import clinic_of
 from app.billing.models import Ticket
+from app.http import cycle
+from app.http.json import ApiBlueprint
+from app.http.resources import Body, Cents, ListQuery, Query, envelope, listing
 from app.kernel.errors import Invalid
+from app.kernel.i18n import N_
 from app.kernel.money import decimal_text
-from app.kernel.words import N_
-from app.web import shell
 
-api = Api("billing_api", __name__)
+api = ApiBlueprint("billing_api", __name__)
 
 
 class TicketQuery(ListQuery):
@@ -37,7 +37,7 @@ class TicketQuery(ListQuery):
 @api.get("/api/tickets/", requires=(permissions.READ, permissions.READ_OWN), query=TicketQuery)
 def ticket_list(query: TicketQuery) -> dict[str, Any]:
     """Tickets by number, patient or day; ``owed=true`` leaves those with a debt."""
-    statement = queries.tickets.listing_statement(actor=shell.actor()).where(*_conditions(query))
+    statement = queries.tickets.listing_statement(actor=cycle.actor()).where(*_conditions(query))
     if query.search:
         statement = statement.where(queries.tickets.matches(query.search))
     if query.owed:
@@ -115,7 +115,7 @@ def _named(id_: int | None, name: str | None) -> dict[str, Any] | None:
 @api.get("/api/tickets/<int:ticket_id>/", requires=(permissions.READ, permissions.READ_OWN))
 def ticket(ticket_id: int) -> dict[str, Any]:
     """One ticket with its payments and refunds."""
-    found = queries.tickets.ticket(ticket_id, actor=shell.actor())
+    found = queries.tickets.ticket(ticket_id, actor=cycle.actor())
     lines = queries.tickets.payments(ticket_id)
     return ticket_json(found) | {"payments": [_payment_line(line, found["currency"]) for line in lines]}
 
@@ -144,8 +144,8 @@ class Reason(Body):
 @api.post("/api/tickets/<int:ticket_id>/void/", requires=permissions.VOID, body=Reason)
 def void_ticket(ticket_id: int, body: Reason) -> dict[str, Any]:
     """Void a ticket without payments; its number stays taken."""
-    actions.tickets.void_ticket(ticket_id, reason=body.reason, actor=shell.actor(), now=shell.now())
-    return ticket_json(queries.tickets.ticket(ticket_id, actor=shell.actor()))
+    actions.tickets.void_ticket(ticket_id, reason=body.reason, actor=cycle.actor(), now=cycle.now())
+    return ticket_json(queries.tickets.ticket(ticket_id, actor=cycle.actor()))
 
 
 # ------------------------------------------------------------------ payments
@@ -169,8 +169,8 @@ def take_payment(ticket_id: int, body: NewPayment) -> dict[str, Any]:
         tendered_cents=body.tendered,
         reference=body.reference,
         note=body.note,
-        actor=shell.actor(),
-        now=shell.now(),
+        actor=cycle.actor(),
+        now=cycle.now(),
     )
     return _written(payment)
 
@@ -178,12 +178,12 @@ def take_payment(ticket_id: int, body: NewPayment) -> dict[str, Any]:
 @api.post("/api/payments/<int:payment_id>/refund/", requires=permissions.REFUND, body=Reason, status=201)
 def refund_payment(payment_id: int, body: Reason) -> dict[str, Any]:
     """Give a payment back out of the till that is open now."""
-    taken_back = actions.payments.refund_payment(payment_id, reason=body.reason, actor=shell.actor(), now=shell.now())
+    taken_back = actions.payments.refund_payment(payment_id, reason=body.reason, actor=cycle.actor(), now=cycle.now())
     return _written(taken_back) | {"reverses_id": payment_id}
 
 
 def _written(payment: actions.payments.Payment) -> dict[str, Any]:
-    found = queries.tickets.ticket(payment.ticket_id, actor=shell.actor())
+    found = queries.tickets.ticket(payment.ticket_id, actor=cycle.actor())
     return {
         "id": payment.id,
         "till_session_id": payment.session_id,

@@ -6,16 +6,16 @@ from typing import Any
 from pydantic import Field
 from sqlalchemy import Row
 
-from app.api.resources import Body, Cents, ListQuery, listing
-from app.api.shell import Api
 from app.billing import actions, permissions, queries
 from app.billing.api.scope import clinic_of
 from app.billing.models import TillSession
 from app.clinics import queries as clinics
+from app.http import cycle
+from app.http.json import ApiBlueprint
+from app.http.resources import Body, Cents, ListQuery, listing
 from app.kernel.money import decimal_text
-from app.web import shell
 
-api = Api("tills_api", __name__)
+api = ApiBlueprint("tills_api", __name__)
 
 
 class SessionQuery(ListQuery):
@@ -26,7 +26,7 @@ class SessionQuery(ListQuery):
 @api.get("/api/till-sessions/", requires=permissions.OPERATE_TILL, query=SessionQuery)
 def session_list(query: SessionQuery) -> dict[str, Any]:
     """The till sessions one may see, the newest first."""
-    statement = queries.tills.sessions_statement(actor=shell.actor())
+    statement = queries.tills.sessions_statement(actor=cycle.actor())
     if query.clinic_id is not None:
         statement = statement.where(TillSession.clinic_id == query.clinic_id)
     if query.status is not None:
@@ -70,7 +70,7 @@ def session(session_id: int) -> dict[str, Any]:
 
 
 def _session_json(session_id: int) -> dict[str, Any]:
-    head = queries.tills.session(session_id, actor=shell.actor())
+    head = queries.tills.session(session_id, actor=cycle.actor())
     lines = queries.tills.movements(session_id)
     methods = _methods(head)
     return _head_json(head) | {
@@ -82,7 +82,7 @@ def _session_json(session_id: int) -> dict[str, Any]:
 def _methods(head: Mapping[str, Any]) -> list[dict[str, Any]] | None:
     clinic = clinics.clinic(head["clinic_id"])
     if head["status"] == "open":
-        if not queries.tills.sees_expected(shell.actor(), clinic.id, blind_close=clinic.blind_close):
+        if not queries.tills.sees_expected(cycle.actor(), clinic.id, blind_close=clinic.blind_close):
             return None
         found = queries.tills.figures(head["id"], clinic_id=clinic.id, opening_float_cents=head["opening_float_cents"])
         return [{"method": f.code, "expected": decimal_text(f.expected_cents)} for f in found]
@@ -136,10 +136,10 @@ def open_till(body: NewSession) -> dict[str, Any]:
         till_id,
         opening_float_cents=body.opening_float,
         note=body.note,
-        actor=shell.actor(),
-        now=shell.now(),
+        actor=cycle.actor(),
+        now=cycle.now(),
     )
-    return _head_json(queries.tills.session(session_id, actor=shell.actor()))
+    return _head_json(queries.tills.session(session_id, actor=cycle.actor()))
 
 
 class NewMovement(Body):
@@ -162,10 +162,10 @@ def record_movement(session_id: int, body: NewMovement) -> dict[str, Any]:
         concept=body.concept,
         beneficiary=body.beneficiary,
         voucher_number=body.voucher_number,
-        actor=shell.actor(),
-        now=shell.now(),
+        actor=cycle.actor(),
+        now=cycle.now(),
     )
-    head = queries.tills.session(session_id, actor=shell.actor())
+    head = queries.tills.session(session_id, actor=cycle.actor())
     line = next(line for line in queries.tills.movements(session_id) if line["id"] == movement_id)
     return _movement_line(line, head["currency"])
 
@@ -173,8 +173,8 @@ def record_movement(session_id: int, body: NewMovement) -> dict[str, Any]:
 @api.post("/api/till-sessions/<int:session_id>/approval/", requires=permissions.APPROVE)
 def approve_closing(session_id: int) -> dict[str, Any]:
     """Allow a closing with a difference above the limit of the clinic."""
-    actions.tills.approve_closing(session_id, actor=shell.actor(), now=shell.now())
-    return _head_json(queries.tills.session(session_id, actor=shell.actor()))
+    actions.tills.approve_closing(session_id, actor=cycle.actor(), now=cycle.now())
+    return _head_json(queries.tills.session(session_id, actor=cycle.actor()))
 
 
 class Count(Body):
@@ -193,7 +193,7 @@ def close_till(session_id: int, body: Count) -> dict[str, Any]:
         denominations=body.denominations,
         reason=body.reason,
         left_for_tomorrow_cents=body.left_for_tomorrow,
-        actor=shell.actor(),
-        now=shell.now(),
+        actor=cycle.actor(),
+        now=cycle.now(),
     )
     return _session_json(session_id)

@@ -11,26 +11,26 @@ from flask_babel import gettext as _
 
 from app.billing import actions, forms, permissions, queries, rules
 from app.clinics import queries as clinics
+from app.http import cycle, fragments
+from app.http.html import PageBlueprint
 from app.kernel import clock, money
 from app.kernel.errors import DomainError, NotFound
-from app.web import fragments, shell
-from app.web.shell import Pages
 
-pages = Pages("tickets", __name__)
+pages = PageBlueprint("tickets", __name__)
 
 CHANGED = "payment-taken, till-changed, visit-changed"
 
 
 @pages.get("/tickets", requires=permissions.READ)
 def ticket_list() -> Response:
-    clinic = clinics.clinic(shell.clinic_id(permissions.READ))
-    today = clock.local_day(shell.now(), clinic.timezone)
+    clinic = clinics.clinic(cycle.clinic_id(permissions.READ))
+    today = clock.local_day(cycle.now(), clinic.timezone)
     form = forms.TicketFilter(formdata=request.args)
     day = form.day.data if form.validate() else None
     words = (form.q.data or "").strip()
     if day is None and not words and not form.debts.data:
         day = form.day.data = today
-    rows = queries.tickets.search(clinic.id, actor=shell.actor(), words=words, day=day, debts=bool(form.debts.data))
+    rows = queries.tickets.search(clinic.id, actor=cycle.actor(), words=words, day=day, debts=bool(form.debts.data))
     return fragments.page(
         "billing/tickets.html",
         parts={"tickets": "billing/_tickets.html"},
@@ -51,13 +51,13 @@ def ticket(ticket_id: int) -> Response:
 
 
 def _ticket(ticket_id: int) -> dict[str, Any]:
-    found = queries.tickets.ticket(ticket_id, actor=shell.actor())
+    found = queries.tickets.ticket(ticket_id, actor=cycle.actor())
     clinic = clinics.clinic(found["clinic_id"])
     return {
         "ticket": found,
         "payments": queries.tickets.payments(ticket_id),
         "zone": clinic.timezone,
-        "today": clock.local_day(shell.now(), clinic.timezone),
+        "today": clock.local_day(cycle.now(), clinic.timezone),
     }
 
 
@@ -82,8 +82,8 @@ def take_payment(ticket_id: int) -> Response:
             tendered_cents=_tendered(ticket_id, form),
             reference=form.reference.data or "",
             note=form.note.data or "",
-            actor=shell.actor(),
-            now=shell.now(),
+            actor=cycle.actor(),
+            now=cycle.now(),
         )
     except NotFound:
         raise
@@ -94,7 +94,7 @@ def take_payment(ticket_id: int) -> Response:
 
 def _tendered(ticket_id: int, form: forms.PaymentForm) -> int | None:
     """What was handed over; the field hides with other methods than cash, but keeps what was typed before."""
-    clinic_id = queries.tickets.clinic_of(ticket_id, actor=shell.actor())
+    clinic_id = queries.tickets.clinic_of(ticket_id, actor=cycle.actor())
     is_cash = any(m.is_cash and m.code == form.method.data for m in queries.tills.methods(clinic_id))
     return form.tendered.data if is_cash else None
 
@@ -107,10 +107,10 @@ def _collect(ticket_id: int, form: forms.PaymentForm | None, status: int = 200) 
     if form is None:
         form = forms.PaymentForm(formdata=None, method=methods[0].code if methods else "", amount=ticket["owed_cents"])
     collect = {
-        "form": form.fresh(),
+        "form": form.with_submission_id(),
         "methods": methods,
-        "debts": queries.tickets.other_debts(ticket, actor=shell.actor()),
-        "till": next(iter(queries.tills.open_sessions(ticket["clinic_id"], actor=shell.actor())), None),
+        "debts": queries.tickets.other_debts(ticket, actor=cycle.actor()),
+        "till": next(iter(queries.tills.open_sessions(ticket["clinic_id"], actor=cycle.actor())), None),
         "quick": rules.quick_cash(ticket["owed_cents"]),
     }
     return fragments.page(
@@ -123,12 +123,12 @@ def _collect(ticket_id: int, form: forms.PaymentForm | None, status: int = 200) 
 
 
 def _taken(payment: actions.payments.Payment) -> Response:
-    ticket = queries.tickets.ticket(payment.ticket_id, actor=shell.actor())
+    ticket = queries.tickets.ticket(payment.ticket_id, actor=cycle.actor())
     html = fragments.part(
         "billing/_paid_panel.html",
         ticket=ticket,
         payment=payment,
-        debts=queries.tickets.other_debts(ticket, actor=shell.actor()),
+        debts=queries.tickets.other_debts(ticket, actor=cycle.actor()),
     )
     words = _("Cobrado %(amount)s.", amount=money.show(payment.amount_cents, ticket["currency"]))
     if payment.change_cents:
@@ -153,7 +153,7 @@ def refund(payment_id: int) -> Response:
         return _refund(payment_id, form, 422)
     try:
         taken_back = actions.payments.refund_payment(
-            payment_id, reason=form.reason.data or "", actor=shell.actor(), now=shell.now()
+            payment_id, reason=form.reason.data or "", actor=cycle.actor(), now=cycle.now()
         )
     except NotFound:
         raise
@@ -163,7 +163,7 @@ def refund(payment_id: int) -> Response:
 
 
 def _refund(payment_id: int, form: forms.ReasonForm, status: int = 200) -> Response:
-    payment = queries.tickets.payment(payment_id, actor=shell.actor())
+    payment = queries.tickets.payment(payment_id, actor=cycle.actor())
     return _reason(
         form,
         status,
@@ -186,7 +186,7 @@ def void(ticket_id: int) -> Response:
     if not form.validate():
         return _void(ticket_id, form, 422)
     try:
-        actions.tickets.void_ticket(ticket_id, reason=form.reason.data or "", actor=shell.actor(), now=shell.now())
+        actions.tickets.void_ticket(ticket_id, reason=form.reason.data or "", actor=cycle.actor(), now=cycle.now())
     except NotFound:
         raise
     except DomainError as error:
@@ -195,7 +195,7 @@ def void(ticket_id: int) -> Response:
 
 
 def _void(ticket_id: int, form: forms.ReasonForm, status: int = 200) -> Response:
-    ticket = queries.tickets.ticket(ticket_id, actor=shell.actor())
+    ticket = queries.tickets.ticket(ticket_id, actor=cycle.actor())
     return _reason(
         form,
         status,
@@ -212,7 +212,7 @@ def _reason(form: forms.ReasonForm, status: int, **words: str) -> Response:
         "billing/reason.html",
         parts={"dialog-body": "billing/_reason_form.html"},
         status=status,
-        form=form.fresh(),
+        form=form.with_submission_id(),
         **words,
     )
 
@@ -232,11 +232,11 @@ def slip(ticket_id: int) -> Response:
     clinic = clinics.clinic(context["ticket"]["clinic_id"])
     prints = queries.tickets.prints_of(ticket_id)
     return fragments.page(
-        "billing/slip.html", clinic_facts=clinic, prints=prints, copy=prints - 1, now=shell.now(), **context
+        "billing/slip.html", clinic_facts=clinic, prints=prints, copy=prints - 1, now=cycle.now(), **context
     )
 
 
 @pages.post("/tickets/<int:ticket_id>/slip", requires=permissions.READ)
 def print_slip(ticket_id: int) -> Response:
-    actions.tickets.print_slip(ticket_id, actor=shell.actor(), now=shell.now())
+    actions.tickets.print_slip(ticket_id, actor=cycle.actor(), now=cycle.now())
     return fragments.leave(f"/tickets/{ticket_id}/slip")

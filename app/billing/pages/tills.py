@@ -8,13 +8,13 @@ from wtforms.fields.choices import SelectChoice
 
 from app.billing import actions, forms, permissions, queries, rules
 from app.clinics import queries as clinics
+from app.http import cycle, fragments
+from app.http.html import PageBlueprint
 from app.kernel import clock
 from app.kernel.access import can
 from app.kernel.errors import DomainError, NotFound
-from app.web import fragments, shell
-from app.web.shell import Pages
 
-pages = Pages("tills", __name__)
+pages = PageBlueprint("tills", __name__)
 
 LATEST_LINES = 8
 
@@ -24,11 +24,11 @@ LATEST_LINES = 8
 
 @pages.get("/till", requires=permissions.OPERATE_TILL)
 def till() -> Response:
-    return _home(shell.clinic_id(permissions.OPERATE_TILL), None)
+    return _home(cycle.clinic_id(permissions.OPERATE_TILL), None)
 
 
 def _home(clinic_id: int, form: forms.OpenTillForm | None, status: int = 200) -> Response:
-    actor, clinic = shell.actor(), clinics.clinic(clinic_id)
+    actor, clinic = cycle.actor(), clinics.clinic(clinic_id)
     sees = queries.tills.sees_expected(actor, clinic_id, blind_close=clinic.blind_close)
     idle = queries.tills.idle_tills(clinic_id)
     return fragments.page(
@@ -44,7 +44,7 @@ def _home(clinic_id: int, form: forms.OpenTillForm | None, status: int = 200) ->
         can_approve=can(actor, permissions.APPROVE, clinic_id),
         zone=clinic.timezone,
         currency=clinic.currency,
-        today=clock.local_day(shell.now(), clinic.timezone),
+        today=clock.local_day(cycle.now(), clinic.timezone),
     )
 
 
@@ -59,7 +59,7 @@ def _open(head: dict[str, Any], sees: bool) -> dict[str, Any]:
         "figures": figures,
         "cash_cents": sum(f.expected_cents for f in figures if f.is_cash),
         "net_cents": sum(f.net_cents for f in figures),
-        "is_overlong": rules.is_overlong(head["opened_at"], shell.now()),
+        "is_overlong": rules.is_overlong(head["opened_at"], cycle.now()),
     }
 
 
@@ -75,13 +75,13 @@ def _open_form(idle: list[dict[str, Any]], form: forms.OpenTillForm | None) -> f
         left = idle[0]["float_cents"] if idle else 0
         form = forms.OpenTillForm(formdata=None, opening_float=left)
     form.till_id.choices = [SelectChoice(t["id"], t["name"]) for t in idle]
-    form.fresh()
+    form.with_submission_id()
     return form
 
 
 @pages.post("/till-sessions", requires=permissions.OPERATE_TILL)
 def open_till() -> Response:
-    clinic_id = shell.clinic_id(permissions.OPERATE_TILL)
+    clinic_id = cycle.clinic_id(permissions.OPERATE_TILL)
     form = forms.OpenTillForm()
     form.till_id.choices = [SelectChoice(t["id"], t["name"]) for t in queries.tills.idle_tills(clinic_id)]
     if not form.validate():
@@ -91,14 +91,14 @@ def open_till() -> Response:
             form.till_id.data,
             opening_float_cents=form.opening_float.data or 0,
             note=form.note.data or "",
-            actor=shell.actor(),
-            now=shell.now(),
+            actor=cycle.actor(),
+            now=cycle.now(),
         )
     except NotFound:
         raise
     except DomainError as error:
         return _home(clinic_id, form, forms.show_error(form, error))
-    code = queries.tills.session(session_id, actor=shell.actor())["code"]
+    code = queries.tills.session(session_id, actor=cycle.actor())["code"]
     return _changed("/till", _("Caja abierta: %(code)s.", code=code))
 
 
@@ -113,7 +113,7 @@ def _changed(go: str, words: str) -> Response:
 
 @pages.get("/till-sessions/<int:session_id>", requires=permissions.OPERATE_TILL)
 def session(session_id: int) -> Response:
-    actor = shell.actor()
+    actor = cycle.actor()
     head = queries.tills.session(session_id, actor=actor)
     clinic = clinics.clinic(head["clinic_id"])
     is_open = head["status"] == "open"
@@ -147,8 +147,8 @@ def record_movement(session_id: int) -> Response:
             concept=form.concept.data or "",
             beneficiary=form.beneficiary.data or "",
             voucher_number=form.voucher_number.data or "",
-            actor=shell.actor(),
-            now=shell.now(),
+            actor=cycle.actor(),
+            now=cycle.now(),
         )
     except NotFound:
         raise
@@ -162,14 +162,14 @@ def _movement(session_id: int, form: forms.MovementForm, status: int = 200) -> R
         "billing/movement.html",
         parts={"dialog-body": "billing/_movement_form.html"},
         status=status,
-        head=queries.tills.session(session_id, actor=shell.actor()),
-        form=form.fresh(),
+        head=queries.tills.session(session_id, actor=cycle.actor()),
+        form=form.with_submission_id(),
     )
 
 
 @pages.post("/till-sessions/<int:session_id>/approval", requires=permissions.APPROVE)
 def approve(session_id: int) -> Response:
-    actions.tills.approve_closing(session_id, actor=shell.actor(), now=shell.now())
+    actions.tills.approve_closing(session_id, actor=cycle.actor(), now=cycle.now())
     return _changed("/till", _("Cierre con diferencia autorizado."))
 
 
@@ -183,7 +183,7 @@ def closing_form(session_id: int) -> Response:
 
 @pages.post("/till-sessions/<int:session_id>/closing", requires=permissions.OPERATE_TILL)
 def close_till(session_id: int) -> Response:
-    head = queries.tills.session(session_id, actor=shell.actor())
+    head = queries.tills.session(session_id, actor=cycle.actor())
     form = forms.ClosingForm.for_methods(_counted_methods(head))
     if not form.validate():
         return _closing(session_id, form, 422)
@@ -194,8 +194,8 @@ def close_till(session_id: int) -> Response:
             denominations=form.denominations(),
             reason=form.reason.data or "",
             left_for_tomorrow_cents=form.left_for_tomorrow.data,
-            actor=shell.actor(),
-            now=shell.now(),
+            actor=cycle.actor(),
+            now=cycle.now(),
         )
     except NotFound:
         raise
@@ -209,7 +209,7 @@ def _counted_methods(head: dict[str, Any]) -> list[rules.Method]:
 
 
 def _closing(session_id: int, form: forms.ClosingForm | None, status: int = 200) -> Response:
-    actor = shell.actor()
+    actor = cycle.actor()
     head = queries.tills.session(session_id, actor=actor)
     if head["status"] == "closed" and form is None:
         return fragments.leave(f"/till-sessions/{session_id}")
@@ -222,7 +222,7 @@ def _closing(session_id: int, form: forms.ClosingForm | None, status: int = 200)
         "billing/closing.html",
         status=status,
         head=head,
-        form=form.fresh(),
+        form=form.with_submission_id(),
         figures=figures,
         denominations=rules.DENOMINATIONS,
         smallest_note=rules.SMALLEST_NOTE,
@@ -230,5 +230,5 @@ def _closing(session_id: int, form: forms.ClosingForm | None, status: int = 200)
         owing=owing,
         zone=clinic.timezone,
         currency=clinic.currency,
-        today=clock.local_day(shell.now(), clinic.timezone),
+        today=clock.local_day(cycle.now(), clinic.timezone),
     )

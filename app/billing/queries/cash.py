@@ -19,7 +19,7 @@ from app.kernel import access, clock
 from app.kernel.access import Actor
 from app.kernel.db import db
 from app.kernel.errors import Invalid, NotFound
-from app.kernel.words import N_
+from app.kernel.i18n import N_
 from app.reports import permissions
 
 
@@ -174,7 +174,7 @@ def columns(rows: Sequence[Row[Any]], *names: str) -> Iterator[Any]:
 def readable_clinic(clinic_id: int, actor: Actor) -> clinics.ClinicFacts:
     """The clinic, when the actor may read its reports: a stranger learns nothing, a colleague is refused."""
     if clinic_id not in actor.grants:
-        access.require(actor, permissions.READ)
+        access.require_anywhere(actor, permissions.READ)
         raise NotFound
     access.require(actor, permissions.READ, clinic_id)
     return clinics.clinic(clinic_id)

@@ -15,8 +15,8 @@ from app.identity.models import User
 from app.kernel.access import Actor, can
 from app.kernel.db import db
 from app.kernel.errors import NotFound
+from app.kernel.i18n import fold
 from app.kernel.outbox import EventRow
-from app.kernel.words import fold
 from app.patients.models import Patient
 
 PAID = func.coalesce(func.sum(Movement.amount_cents), 0)

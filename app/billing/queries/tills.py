@@ -12,12 +12,12 @@ from sqlalchemy.orm import aliased
 from app.billing import permissions, rules
 from app.billing.models import Movement, PaymentMethod, Ticket, Till, TillCount, TillSession
 from app.clinics import queries as clinics
-from app.clinics.models import Clinic
 from app.identity.models import User
 from app.kernel.access import Actor, can
 from app.kernel.db import db
 from app.kernel.errors import NotFound
 from app.patients.models import Patient
+from app.tenancy.models import Clinic
 
 Opener, Closer, Approver = aliased(User), aliased(User), aliased(User)
 

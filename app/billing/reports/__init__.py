@@ -7,7 +7,7 @@ from app.billing.reports import tables, wire
 from app.clinics import queries as clinics
 from app.kernel import clock
 from app.kernel.access import Actor
-from app.kernel.words import N_
+from app.kernel.i18n import N_
 from app.reports.registry import DayParams, Questions, Report
 
 

@@ -1,6 +1,6 @@
 """The columns of the money reports; those of the workbook's detail are named as the clinics' own sheets."""
 
-from app.kernel.words import N_
+from app.kernel.i18n import N_
 from app.reports.registry import Column
 
 METHOD = (

@@ -12,7 +12,7 @@ from app.billing.queries import cash as ledger
 from app.billing.reports import columns
 from app.clinics import queries as clinics
 from app.kernel import clock, money
-from app.kernel.words import N_
+from app.kernel.i18n import N_
 from app.reports.registry import Check, Document, Heading, Sheet, Table
 
 STATES = {"partial": N_("PARCIAL, sin valor de cierre"), "closed": N_("CERRADA"), "observed": N_("OBSERVADA")}

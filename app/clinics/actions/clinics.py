@@ -5,13 +5,14 @@ from datetime import date, datetime
 from sqlalchemy import delete, select
 
 from app.clinics import events, permissions, rules
-from app.clinics.models import Clinic, Closure, Room
+from app.clinics.models import Closure, Room
 from app.identity.actions import staff
 from app.kernel import outbox
-from app.kernel.access import Actor, require
+from app.kernel.access import Actor, require, require_anywhere
 from app.kernel.db import db, insert, lock
 from app.kernel.errors import Invalid, NotFound
-from app.kernel.words import N_
+from app.kernel.i18n import N_
+from app.tenancy.models import Clinic
 
 
 def create_clinic(settings: rules.ClinicSettings, *, actor: Actor, now: datetime) -> int:
@@ -19,7 +20,7 @@ def create_clinic(settings: rules.ClinicSettings, *, actor: Actor, now: datetime
 
     Payment methods, till and document series follow by billing's subscriber.
     """
-    require(actor, permissions.MANAGE)
+    require_anywhere(actor, permissions.MANAGE)
     rules.check_settings(settings)
     clinic = Clinic(organization_id=actor.organization_id)
     for name, (_old, new) in rules.differences(clinic, settings).items():

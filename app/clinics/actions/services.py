@@ -10,7 +10,7 @@ from app.kernel import outbox
 from app.kernel.access import Actor, require
 from app.kernel.db import db, lock
 from app.kernel.errors import Invalid, NotFound
-from app.kernel.words import N_
+from app.kernel.i18n import N_
 
 
 def create_service(clinic_id: int, data: rules.ServiceData, *, actor: Actor, now: datetime) -> int:

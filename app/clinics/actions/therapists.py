@@ -10,10 +10,10 @@ from app.clinics.models import Service, Specialty, Therapist, therapist_service,
 from app.identity import permissions as identity_permissions
 from app.identity.actions import staff
 from app.kernel import outbox
-from app.kernel.access import Actor, require
+from app.kernel.access import Actor, require_anywhere
 from app.kernel.db import db, lock
 from app.kernel.errors import Invalid, NotFound
-from app.kernel.words import N_
+from app.kernel.i18n import N_
 
 
 def create_therapist(
@@ -25,7 +25,7 @@ def create_therapist(
     now: datetime,
 ) -> int:
     """Take somebody on; returns the id. Raises Invalid."""
-    require(actor, permissions.MANAGE_THERAPISTS)
+    require_anywhere(actor, permissions.MANAGE_THERAPISTS)
     therapist = Therapist(organization_id=actor.organization_id)
     _write(therapist, rules.check_therapist(data))
     db.session.add(therapist)
@@ -86,7 +86,7 @@ def open_account(therapist_id: int, email: str, *, actor: Actor, now: datetime) 
     The password is temporary and exists in clear only in this answer.
     Raises AlreadyHasAccount, EmailTaken; Invalid without a service in a clinic of the actor.
     """
-    require(actor, identity_permissions.MANAGE_USERS)
+    require_anywhere(actor, identity_permissions.MANAGE_USERS)
     therapist = _therapist(therapist_id, actor)
     if queries.lists.account_of_therapist(therapist.id) is not None:
         raise rules.AlreadyHasAccount
@@ -107,7 +107,7 @@ def open_account(therapist_id: int, email: str, *, actor: Actor, now: datetime) 
 
 def _therapist(therapist_id: int, actor: Actor) -> Therapist:
     """One whom the actor may manage. Raises NotFound."""
-    require(actor, permissions.MANAGE_THERAPISTS)
+    require_anywhere(actor, permissions.MANAGE_THERAPISTS)
     visible = queries.lists.visible_therapist(actor, permissions.MANAGE_THERAPISTS)
     therapist = db.session.scalar(select(Therapist).where(Therapist.id == therapist_id, visible))
     if therapist is None:
@@ -150,7 +150,7 @@ def _replace(table: Table, column: str, therapist_id: int, wanted: set[int], kno
 
 def add_specialty(name: str, *, actor: Actor, now: datetime) -> int:
     """A specialty of the organization; the same name again gives the one there is."""
-    require(actor, permissions.MANAGE_THERAPISTS)
+    require_anywhere(actor, permissions.MANAGE_THERAPISTS)
     name = name.strip()[:80]
     if not name:
         raise Invalid({"name": N_("Escriba el nombre de la especialidad.")})

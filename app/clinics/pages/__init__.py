@@ -3,4 +3,3 @@
 from app.clinics.pages import clinics, home, services, therapists
 
 BLUEPRINTS = (home.pages, clinics.pages, services.pages, therapists.pages)
-CARDS = home.CARDS

@@ -6,17 +6,17 @@ from flask import Response
 from flask_babel import gettext as _
 
 from app.clinics import actions, forms, permissions, queries
+from app.http import cycle, fragments
+from app.http.html import PageBlueprint
 from app.kernel.errors import Invalid
-from app.web import fragments, shell
-from app.web.shell import Pages
 
-pages = Pages("services", __name__)
+pages = PageBlueprint("services", __name__)
 
 
 @pages.get("/admin/services", requires=permissions.MANAGE_SERVICES)
 def services() -> Response:
-    actor = shell.actor()
-    clinic_id = shell.clinic_id(permissions.MANAGE_SERVICES)
+    actor = cycle.actor()
+    clinic_id = cycle.clinic_id(permissions.MANAGE_SERVICES)
     return fragments.page(
         "clinics/services.html",
         parts={"services": "clinics/_services.html"},
@@ -28,58 +28,60 @@ def services() -> Response:
 @pages.get("/admin/services/new", requires=permissions.MANAGE_SERVICES)
 def new_service() -> Response:
     form = forms.ServiceForm(formdata=None, data={"colour": "1", "is_online": True, "duration_minutes": 45})
-    return _form(form, shell.clinic_id(permissions.MANAGE_SERVICES))
+    return _form(form, cycle.clinic_id(permissions.MANAGE_SERVICES))
 
 
 @pages.post("/admin/services", requires=permissions.MANAGE_SERVICES)
 def create_service() -> Response:
-    clinic_id = shell.clinic_id(permissions.MANAGE_SERVICES)
+    clinic_id = cycle.clinic_id(permissions.MANAGE_SERVICES)
     form = forms.ServiceForm()
-    form.offer(queries.lists.specialties(shell.actor()))
+    form.offer(queries.lists.specialties(cycle.actor()))
     if not form.validate():
         return _form(form, clinic_id, status=422)
     try:
-        actions.services.create_service(clinic_id, form.typed(), actor=shell.actor(), now=shell.now())
+        actions.services.create_service(clinic_id, form.typed(), actor=cycle.actor(), now=cycle.now())
     except Invalid as error:
-        form.refuse(error)
+        form.add_errors(error)
         return _form(form, clinic_id, status=422)
     return fragments.answer(go=f"/admin/services?clinic_id={clinic_id}", toast=_("Servicio creado."))
 
 
 @pages.get("/admin/services/<int:service_id>", requires=permissions.MANAGE_SERVICES)
 def service(service_id: int) -> Response:
-    row = queries.lists.managed_service(service_id, shell.actor())
+    row = queries.lists.managed_service(service_id, cycle.actor())
     shown = {**row._mapping, "colour": str(row.colour), "specialty_id": str(row.specialty_id or "")}
     return _form(forms.ServiceForm(formdata=None, data=shown), row.clinic_id, row)
 
 
 @pages.post("/admin/services/<int:service_id>", requires=permissions.MANAGE_SERVICES)
 def change_service(service_id: int) -> Response:
-    actor = shell.actor()
+    actor = cycle.actor()
     row = queries.lists.managed_service(service_id, actor)
     form = forms.ServiceForm()
     form.offer(queries.lists.specialties(actor))
     if not form.validate():
         return _form(form, row.clinic_id, row, 422)
     try:
-        actions.services.update_service(service_id, form.typed(), actor=actor, now=shell.now())
+        actions.services.update_service(service_id, form.typed(), actor=actor, now=cycle.now())
     except Invalid as error:
-        form.refuse(error)
+        form.add_errors(error)
         return _form(form, row.clinic_id, row, 422)
     return fragments.answer(go=f"/admin/services?clinic_id={row.clinic_id}", toast=_("Servicio guardado."))
 
 
 def _form(form: forms.ServiceForm, clinic_id: int, service: Any = None, status: int = 200) -> Response:
-    actor = shell.actor()
+    actor = cycle.actor()
     form.offer(queries.lists.specialties(actor))
     here = queries.lists.clinic(clinic_id, actor)
-    return fragments.page("clinics/service.html", status=status, form=form.fresh(), service=service, here=here)
+    return fragments.page(
+        "clinics/service.html", status=status, form=form.with_submission_id(), service=service, here=here
+    )
 
 
 @pages.post("/admin/services/<int:service_id>/retirement", requires=permissions.MANAGE_SERVICES)
 def retire_service(service_id: int) -> Response:
-    row = queries.lists.managed_service(service_id, shell.actor())
-    actions.services.retire_service(service_id, actor=shell.actor(), now=shell.now())
+    row = queries.lists.managed_service(service_id, cycle.actor())
+    actions.services.retire_service(service_id, actor=cycle.actor(), now=cycle.now())
     return fragments.answer(
         go=f"/admin/services?clinic_id={row.clinic_id}", toast=_("%(name)s ya no se ofrece.", name=row.name)
     )
@@ -87,8 +89,8 @@ def retire_service(service_id: int) -> Response:
 
 @pages.post("/admin/services/<int:service_id>/restoration", requires=permissions.MANAGE_SERVICES)
 def restore_service(service_id: int) -> Response:
-    row = queries.lists.managed_service(service_id, shell.actor())
-    actions.services.restore_service(service_id, actor=shell.actor(), now=shell.now())
+    row = queries.lists.managed_service(service_id, cycle.actor())
+    actions.services.restore_service(service_id, actor=cycle.actor(), now=cycle.now())
     return fragments.answer(
         go=f"/admin/services?clinic_id={row.clinic_id}", toast=_("%(name)s se ofrece de nuevo.", name=row.name)
     )

@@ -6,21 +6,21 @@ from flask import Response, request
 from flask_babel import gettext as _
 
 from app.clinics import actions, forms, permissions, queries
+from app.http import cycle, error_responses, fragments
+from app.http.html import PageBlueprint
 from app.identity import permissions as identity_permissions
 from app.identity.pages import users
-from app.kernel.access import can
+from app.kernel.access import can_anywhere
 from app.kernel.errors import Conflict, Invalid
-from app.kernel.words import fold
-from app.web import failures, fragments, shell
-from app.web.shell import Pages
+from app.kernel.i18n import fold
 
-pages = Pages("therapists", __name__)
+pages = PageBlueprint("therapists", __name__)
 MANAGE = permissions.MANAGE_THERAPISTS
 
 
 @pages.get("/admin/therapists", requires=MANAGE)
 def therapists() -> Response:
-    actor = shell.actor()
+    actor = cycle.actor()
     wanted, with_retired = fold(request.args.get("q", "")), "retired" in request.args
     rows = queries.lists.managed_therapists(actor, with_retired=with_retired)
     return fragments.page(
@@ -28,7 +28,7 @@ def therapists() -> Response:
         parts={"therapists": "clinics/_therapists.html"},
         rows=[row for row in rows if wanted in fold(f"{row['given_names']} {row['surnames']} {row['licence_number']}")],
         specialties=queries.lists.specialties(actor),
-        specialty_form=forms.SpecialtyForm(formdata=None).fresh(),
+        specialty_form=forms.SpecialtyForm(formdata=None).with_submission_id(),
         q=request.args.get("q", ""),
         with_retired=with_retired,
     )
@@ -46,10 +46,10 @@ def create_therapist() -> Response:
         return _form(form, status=422)
     try:
         therapist_id = actions.therapists.create_therapist(
-            form.typed(), **form.chosen(), actor=shell.actor(), now=shell.now()
+            form.typed(), **form.chosen(), actor=cycle.actor(), now=cycle.now()
         )
     except Invalid as error:
-        form.refuse(error)
+        form.add_errors(error)
         return _form(form, status=422)
     return fragments.answer(
         go=f"/admin/therapists/{therapist_id}/hours", toast=_("Terapeuta agregado. Ponga ahora su horario.")
@@ -74,21 +74,21 @@ def change_therapist(therapist_id: int) -> Response:
         return _form(form, row, status=422)
     try:
         actions.therapists.update_therapist(
-            therapist_id, form.typed(), **form.chosen(), actor=shell.actor(), now=shell.now()
+            therapist_id, form.typed(), **form.chosen(), actor=cycle.actor(), now=cycle.now()
         )
     except Invalid as error:
-        form.refuse(error)
+        form.add_errors(error)
         return _form(form, row, status=422)
     return fragments.answer(go=f"/admin/therapists/{therapist_id}", toast=_("Terapeuta guardado."))
 
 
 def _linked(therapist_id: int) -> dict[str, Any]:
-    row = queries.lists.therapist(therapist_id, shell.actor(), MANAGE)
-    return queries.lists.with_links([dict(row._mapping)], shell.actor())[0]
+    row = queries.lists.therapist(therapist_id, cycle.actor(), MANAGE)
+    return queries.lists.with_links([dict(row._mapping)], cycle.actor())[0]
 
 
 def _offered(form: forms.TherapistForm) -> forms.TherapistForm:
-    actor = shell.actor()
+    actor = cycle.actor()
     form.offer(queries.lists.specialties(actor), queries.lists.offered_in(actor.clinics_with(MANAGE)))
     return form
 
@@ -99,15 +99,17 @@ def _form(
     account: forms.AccountForm | None = None,
     status: int = 200,
 ) -> Response:
-    may_open = can(shell.actor(), identity_permissions.MANAGE_USERS)
+    may_open = can_anywhere(cycle.actor(), identity_permissions.MANAGE_USERS)
     email = row["email"] if row else ""
     return fragments.page(
         "clinics/therapist.html",
         status=status,
-        form=form.fresh(),
+        form=form.with_submission_id(),
         therapist=row,
         account=queries.lists.account_of_therapist(row["id"]) if row else None,
-        account_form=(account or forms.AccountForm(formdata=None, data={"email": email})).fresh() if may_open else None,
+        account_form=(account or forms.AccountForm(formdata=None, data={"email": email})).with_submission_id()
+        if may_open
+        else None,
     )
 
 
@@ -117,12 +119,12 @@ def open_account(therapist_id: int) -> Response:
     if form.validate():
         try:
             user_id, password = actions.therapists.open_account(
-                therapist_id, form.email.data or "", actor=shell.actor(), now=shell.now()
+                therapist_id, form.email.data or "", actor=cycle.actor(), now=cycle.now()
             )
         except Invalid as error:
-            form.refuse(error)
+            form.add_errors(error)
         except Conflict as error:
-            form.email.errors = [failures.sentence(error)]
+            form.email.errors = [error_responses.sentence(error)]
         else:
             users.show_once(user_id, password)
             return fragments.answer(go=f"/admin/users/{user_id}", toast=_("Cuenta creada."))
@@ -132,7 +134,7 @@ def open_account(therapist_id: int) -> Response:
 
 @pages.post("/admin/therapists/<int:therapist_id>/retirement", requires=MANAGE)
 def retire_therapist(therapist_id: int) -> Response:
-    actions.therapists.retire_therapist(therapist_id, actor=shell.actor(), now=shell.now())
+    actions.therapists.retire_therapist(therapist_id, actor=cycle.actor(), now=cycle.now())
     return fragments.answer(
         go="/admin/therapists",
         toast=_("Terapeuta retirado. Sus citas y su historial quedan."),
@@ -142,7 +144,7 @@ def retire_therapist(therapist_id: int) -> Response:
 
 @pages.post("/admin/therapists/<int:therapist_id>/restoration", requires=MANAGE)
 def restore_therapist(therapist_id: int) -> Response:
-    actions.therapists.restore_therapist(therapist_id, actor=shell.actor(), now=shell.now())
+    actions.therapists.restore_therapist(therapist_id, actor=cycle.actor(), now=cycle.now())
     return fragments.answer(go=f"/admin/therapists/{therapist_id}", toast=_("Terapeuta activo de nuevo."))
 
 
@@ -151,5 +153,5 @@ def add_specialty() -> Response:
     form = forms.SpecialtyForm()
     if not form.validate():
         return fragments.answer(go="/admin/therapists#specialties", toast=_("Escriba el nombre de la especialidad."))
-    actions.therapists.add_specialty(form.name.data or "", actor=shell.actor(), now=shell.now())
+    actions.therapists.add_specialty(form.name.data or "", actor=cycle.actor(), now=cycle.now())
     return fragments.answer(go="/admin/therapists#specialties", toast=_("Especialidad agregada."))

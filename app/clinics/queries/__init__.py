@@ -10,18 +10,11 @@ from typing import Any
 
 from sqlalchemy import Row, select
 
-from app.clinics.models import (
-    Clinic,
-    Closure,
-    Room,
-    Service,
-    Therapist,
-    therapist_service,
-)
-from app.clinics.queries import lists
-from app.kernel.access import Actor
+from app.clinics.models import Closure, Room, Service, Therapist, therapist_service
+from app.clinics.queries import lists as lists
 from app.kernel.db import db
 from app.kernel.errors import NotFound
+from app.tenancy.models import Clinic
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +112,6 @@ def clinics_of_organization(organization_id: int) -> list[ClinicFacts]:
     """The active clinics of an organization by name: where a patient may book."""
     mine = (Clinic.organization_id == organization_id, Clinic.is_active.is_(True))
     return [_clinic_facts(row) for row in db.session.execute(_CLINIC.where(*mine).order_by(Clinic.name))]
-
-
-def names_of(actor: Actor) -> list[dict[str, Any]]:
-    """The clinics where the actor works, or all of the organization for a patient: ``{id, name}``."""
-    rows = db.session.execute(select(Clinic.id, Clinic.name).where(lists.visible_clinic(actor)).order_by(Clinic.id))
-    return [dict(row._mapping) for row in rows]
 
 
 def service(service_id: int) -> ServiceFacts:

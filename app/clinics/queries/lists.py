@@ -8,30 +8,15 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, not_, or_, select
 
 from app.clinics import permissions
-from app.clinics.models import (
-    Clinic,
-    Closure,
-    Room,
-    Service,
-    Specialty,
-    Therapist,
-    therapist_service,
-    therapist_specialty,
-)
+from app.clinics.models import Closure, Room, Service, Specialty, Therapist, therapist_service, therapist_specialty
 from app.identity.models import User
-from app.kernel.access import Actor, Permission, can
+from app.kernel.access import Actor, Permission, can_anywhere
 from app.kernel.db import db
 from app.kernel.errors import NotFound
+from app.tenancy.models import Clinic
+from app.tenancy.queries import visible_clinic
 
 # ------------------------------------------------------------------ clinics
-
-
-def visible_clinic(actor: Actor) -> ColumnElement[bool]:
-    """Staff see where they work; patients every active clinic of their organization."""
-    works_there = Clinic.id.in_(actor.grants)
-    if actor.patient_id is None:
-        return works_there
-    return or_(works_there, and_(Clinic.organization_id == actor.organization_id, Clinic.is_active.is_(True)))
 
 
 def clinics(actor: Actor) -> Select[Any]:
@@ -112,7 +97,7 @@ def services(actor: Actor) -> Select[Any]:
         .outerjoin(Specialty, Specialty.id == Service.specialty_id)
         .where(visible_clinic(actor))
     )
-    if can(actor, permissions.MANAGE_SERVICES):
+    if can_anywhere(actor, permissions.MANAGE_SERVICES):
         return found
     found = found.where(Service.is_active.is_(True))
     return found if actor.grants else found.where(Service.is_online.is_(True))
@@ -172,7 +157,7 @@ def visible_therapist(actor: Actor, permission: Permission = permissions.READ) -
     )
     there = exists(linked.join(Clinic, Clinic.id == Service.clinic_id).where(in_scope))
     mine = Therapist.organization_id == actor.organization_id
-    if can(actor, permissions.MANAGE_THERAPISTS):
+    if can_anywhere(actor, permissions.MANAGE_THERAPISTS):
         return and_(mine, or_(there, not_(exists(linked))))
     return and_(mine, there, Therapist.deleted_at.is_(None))
 

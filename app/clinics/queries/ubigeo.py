@@ -6,7 +6,7 @@ from sqlalchemy import case, select
 
 from app.clinics.models import Ubigeo
 from app.kernel.db import db
-from app.kernel.words import fold
+from app.kernel.i18n import fold
 
 MOST_WORDS = 6
 

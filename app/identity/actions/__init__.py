@@ -15,7 +15,7 @@ from app.kernel import ids, outbox
 from app.kernel.access import Actor
 from app.kernel.db import db
 from app.kernel.errors import Invalid, NotFound, TooMany
-from app.kernel.words import N_
+from app.kernel.i18n import N_
 
 # OWASP's floor for argon2id: 19 MiB, two passes, one lane (29 ms measured on a small core).
 HASHER = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)

@@ -8,10 +8,10 @@ from app.identity import events, permissions, queries, rules
 from app.identity.actions import EmailTaken, create_user, hash_password, revoke_all_sessions
 from app.identity.models import Membership, User
 from app.kernel import outbox
-from app.kernel.access import Actor, require
+from app.kernel.access import Actor, require_anywhere
 from app.kernel.db import db
 from app.kernel.errors import Invalid, NotFound, RuleBroken
-from app.kernel.words import N_
+from app.kernel.i18n import N_
 
 
 def create_staff(
@@ -28,7 +28,7 @@ def create_staff(
     Nobody chooses another person's password: it is drawn here, shown once and kept only hashed.
     Raises EmailTaken; NotFound for a foreign clinic; NoRole without roles.
     """
-    require(actor, permissions.MANAGE_USERS)
+    require_anywhere(actor, permissions.MANAGE_USERS)
     if not roles:
         raise NoRole
     password = rules.temporary_password()
@@ -85,7 +85,7 @@ def set_roles(user_id: int, roles: list[tuple[int, str]], *, actor: Actor | None
 
 
 def _check_roles(user_id: int, roles: list[tuple[int, str]], actor: Actor) -> None:
-    require(actor, permissions.MANAGE_USERS)
+    require_anywhere(actor, permissions.MANAGE_USERS)
     scope = actor.clinics_with(permissions.MANAGE_USERS)
     person = db.session.execute(select(User.organization_id, User.therapist_id).where(User.id == user_id)).first()
     if person is None or person.organization_id != actor.organization_id or any(c not in scope for c, _ in roles):
@@ -117,7 +117,7 @@ def update_person(user_id: int, *, full_name: str, email: str, actor: Actor, now
 
     Raises NotFound, EmailTaken, WorksElsewhere: the address is what they sign in with.
     """
-    require(actor, permissions.MANAGE_USERS)
+    require_anywhere(actor, permissions.MANAGE_USERS)
     person = queries.staff_member(user_id, actor=actor)
     if (person["full_name"], person["email"]) == (full_name.strip(), email.strip().casefold()):
         return
@@ -133,7 +133,7 @@ def reset_password(user_id: int, *, actor: Actor, now: datetime) -> str:
 
     Raises NotFound, WorksElsewhere.
     """
-    require(actor, permissions.MANAGE_USERS)
+    require_anywhere(actor, permissions.MANAGE_USERS)
     queries.staff_member(user_id, actor=actor)
     _check_reach(user_id, actor)
     password = rules.temporary_password()
@@ -157,7 +157,7 @@ def _check_reach(user_id: int, actor: Actor) -> None:
 
 def set_active(user_id: int, active: bool, *, actor: Actor, now: datetime) -> None:
     """Close an account or open it again. Raises NotFound outside the actor's clinics, and for oneself."""
-    require(actor, permissions.MANAGE_USERS)
+    require_anywhere(actor, permissions.MANAGE_USERS)
     queries.staff_member(user_id, actor=actor)
     if user_id == actor.user_id:
         raise Invalid({"is_active": N_("No puede cerrar su propia cuenta.")})

@@ -3,4 +3,3 @@
 from app.identity.pages import account, users
 
 BLUEPRINTS = (account.pages, users.pages)
-CARD = users.CARD

@@ -6,13 +6,13 @@ from flask import Response, current_app, make_response, redirect, render_templat
 from flask_babel import gettext as _
 from flask_login import logout_user
 
+from app.http import cycle, error_responses, fragments, screens
+from app.http.html import PageBlueprint
 from app.identity import actions, forms, login, permissions, queries, rules
 from app.kernel.errors import Invalid, TooMany
-from app.kernel.words import N_
-from app.web import failures, fragments, navigation, shell
-from app.web.shell import Pages
+from app.kernel.i18n import N_
 
-pages = Pages("identity", __name__)
+pages = PageBlueprint("identity", __name__)
 
 DEMO_ACCOUNTS = (
     (N_("Ana, recepción Miraflores"), "ana@example.com"),
@@ -26,21 +26,21 @@ DEMO_ACCOUNTS = (
 
 @pages.get("/", public="sends everybody to their own home or to the sign-in")
 def home() -> Response:
-    actor = shell.maybe_actor()
-    return make_response(redirect(navigation.home(actor) if actor else "/login", 303))
+    actor = cycle.maybe_actor()
+    return make_response(redirect(screens.home(actor) if actor else "/login", 303))
 
 
 @pages.get("/dashboard", requires=permissions.OWN_ACCOUNT)
 def dashboard() -> Response:
-    return make_response(redirect(navigation.home(shell.actor()), 303))
+    return make_response(redirect(screens.home(cycle.actor()), 303))
 
 
 @pages.get("/login", public="signing in")
 def login_page() -> Any:
-    actor = shell.maybe_actor()
+    actor = cycle.maybe_actor()
     if actor is None:
         return _login(forms.LoginForm(), "")
-    return redirect(fragments.local_path(request.args.get("next", "")) or navigation.home(actor), 303)
+    return redirect(fragments.local_path(request.args.get("next", "")) or screens.home(actor), 303)
 
 
 @pages.post("/login", public="signing in")
@@ -55,14 +55,14 @@ def sign_in() -> Any:
             kind="browser",
             address=request.remote_addr or "",
             device=request.user_agent.string,
-            now=shell.now(),
+            now=cycle.now(),
         )
     except TooMany as error:
-        return _login(form, failures.sentence(error), 429)
+        return _login(form, error_responses.sentence(error), 429)
     if opened is None:
         return _login(form, _("El correo o la contraseña no son correctos."), 422)
     login.begin(opened)
-    return redirect(fragments.local_path(request.form.get("next", "")) or navigation.home(opened.actor), 303)
+    return redirect(fragments.local_path(request.form.get("next", "")) or screens.home(opened.actor), 303)
 
 
 def _login(form: forms.LoginForm, error: str, status: int = 200) -> Response:
@@ -75,7 +75,7 @@ def _login(form: forms.LoginForm, error: str, status: int = 200) -> Response:
 
 @pages.post("/logout", requires=permissions.OWN_ACCOUNT)
 def sign_out() -> Response:
-    actions.sign_out(actor=shell.actor(), now=shell.now())
+    actions.sign_out(actor=cycle.actor(), now=cycle.now())
     logout_user()
     session.clear()
     response = make_response(redirect("/login", 303))
@@ -89,14 +89,14 @@ def account() -> Response:
 
 
 def _account(password: forms.PasswordForm, status: int = 200) -> Response:
-    actor = shell.actor()
+    actor = cycle.actor()
     preferences = forms.PreferencesForm(locale=actor.locale or "", theme=actor.theme or "")
     return fragments.page(
         "identity/account.html",
         status=status,
-        password=password.fresh(),
-        preferences=preferences.fresh(),
-        sessions=queries.own_sessions(actor=actor, now=shell.now()),
+        password=password.with_submission_id(),
+        preferences=preferences.with_submission_id(),
+        sessions=queries.own_sessions(actor=actor, now=cycle.now()),
     )
 
 
@@ -107,13 +107,13 @@ def change_password() -> Response:
         return _account(form, 422)
     try:
         actions.change_password(
-            current=form.current.data or "", new=form.new.data or "", actor=shell.actor(), now=shell.now()
+            current=form.current.data or "", new=form.new.data or "", actor=cycle.actor(), now=cycle.now()
         )
     except Invalid:
         form.current.errors = [_("La contraseña actual no es correcta.")]
         return _account(form, 422)
     except rules.WeakPassword as error:
-        form.new.errors = [failures.sentence(error)]
+        form.new.errors = [error_responses.sentence(error)]
         return _account(form, 422)
     return fragments.answer(go="/account", toast=_("Contraseña cambiada. Las otras sesiones se cerraron."))
 
@@ -123,7 +123,7 @@ def change_preferences() -> Response:
     form = forms.PreferencesForm()
     if not form.validate():
         return _account(forms.PasswordForm(formdata=None), 422)
-    actions.change_preferences(locale=form.locale.data or None, theme=form.theme.data or None, actor=shell.actor())
+    actions.change_preferences(locale=form.locale.data or None, theme=form.theme.data or None, actor=cycle.actor())
     response = fragments.leave("/account")
     if form.theme.data:  # the script of the page header reads it before the first paint
         response.set_cookie("theme", form.theme.data, max_age=365 * 86400, samesite="Lax")
@@ -134,5 +134,5 @@ def change_preferences() -> Response:
 
 @pages.post("/account/sessions/<int:session_id>/revocation", requires=permissions.OWN_ACCOUNT)
 def revoke_session(session_id: int) -> Response:
-    actions.revoke_own_session(session_id, actor=shell.actor(), now=shell.now())
+    actions.revoke_own_session(session_id, actor=cycle.actor(), now=cycle.now())
     return fragments.answer(go="/account", toast=_("Sesión cerrada."))

@@ -5,37 +5,23 @@ from typing import Any
 from flask import Response, request, session
 from flask_babel import gettext as _
 
+from app.http import cycle, fragments
+from app.http.html import PageBlueprint
 from app.identity import forms, permissions, queries, rules
 from app.identity.actions import staff
 from app.kernel.access import Actor
 from app.kernel.errors import Invalid
-from app.kernel.words import N_, fold
-from app.web import fragments, frame, shell
-from app.web.cards import Card, Tally
-from app.web.shell import Pages
+from app.kernel.i18n import fold
+from app.tenancy import queries as tenancy
 
-pages = Pages("users", __name__)
+pages = PageBlueprint("users", __name__)
 
 SHOWN_ONCE = "new_password"  # the browser's own cookie carries it to the next page: no table ever holds it
 
 
-def _tally(actor: Actor) -> Tally:
-    return Tally(sum(person["is_active"] for person in queries.staff(actor=actor)))
-
-
-CARD = Card(
-    N_("Usuarios"),
-    N_("Quién entra al sistema y qué puede hacer en cada sede"),
-    "/admin/users",
-    "users",
-    permissions.MANAGE_USERS,
-    _tally,
-)
-
-
 @pages.get("/admin/users", requires=permissions.MANAGE_USERS)
 def users() -> Response:
-    actor = shell.actor()
+    actor = cycle.actor()
     wanted = fold(request.args.get("q", ""))
     everybody = "closed" in request.args
     names = _clinic_names(actor)
@@ -65,7 +51,7 @@ def _places(roles: list[tuple[int, str]], names: dict[int, str]) -> list[str]:
 def _clinic_names(actor: Actor) -> dict[int, str]:
     """The clinics whose users the actor manages."""
     scope = actor.clinics_with(permissions.MANAGE_USERS)
-    return {c["id"]: c["name"] for c in frame.provided("clinics", actor) if c["id"] in scope}
+    return {c["id"]: c["name"] for c in tenancy.clinic_names(actor) if c["id"] in scope}
 
 
 @pages.get("/admin/users/new", requires=permissions.MANAGE_USERS)
@@ -76,7 +62,7 @@ def new_user() -> Response:
 @pages.post("/admin/users", requires=permissions.MANAGE_USERS)
 def create_user() -> Response:
     form = forms.UserForm()
-    form.offer(_clinic_names(shell.actor()), therapist=False)
+    form.offer(_clinic_names(cycle.actor()), therapist=False)
     if not form.validate():
         return _form(form, status=422)
     try:
@@ -84,11 +70,11 @@ def create_user() -> Response:
             email=form.email.data or "",
             full_name=form.full_name.data or "",
             roles=form.chosen_roles(),
-            actor=shell.actor(),
-            now=shell.now(),
+            actor=cycle.actor(),
+            now=cycle.now(),
         )
     except Invalid as error:
-        form.refuse(error)
+        form.add_errors(error)
         return _form(form, status=422)
     show_once(user_id, password)
     return fragments.answer(go=f"/admin/users/{user_id}", toast=_("Cuenta creada."))
@@ -96,7 +82,7 @@ def create_user() -> Response:
 
 @pages.get("/admin/users/<int:user_id>", requires=permissions.MANAGE_USERS)
 def user(user_id: int) -> Response:
-    person = queries.staff_member(user_id, actor=shell.actor())
+    person = queries.staff_member(user_id, actor=cycle.actor())
     roles = [f"{clinic_id}:{role}" for clinic_id, role in person["roles"]]
     form = forms.UserForm(full_name=person["full_name"], email=person["email"], roles=roles)
     return _form(form, person)
@@ -104,7 +90,7 @@ def user(user_id: int) -> Response:
 
 @pages.post("/admin/users/<int:user_id>", requires=permissions.MANAGE_USERS)
 def change_user(user_id: int) -> Response:
-    actor, now = shell.actor(), shell.now()
+    actor, now = cycle.actor(), cycle.now()
     person = queries.staff_member(user_id, actor=actor)
     form = forms.UserForm()
     form.offer(_clinic_names(actor), therapist=bool(person["therapist_id"]))
@@ -117,20 +103,20 @@ def change_user(user_id: int) -> Response:
         if set(form.chosen_roles()) != set(person["roles"]):
             staff.change_roles(user_id, form.chosen_roles(), actor=actor, now=now)
     except Invalid as error:
-        form.refuse(error)
+        form.add_errors(error)
         return _form(form, person, 422)
     return fragments.answer(go="/admin/users", toast=_("Cambios de %(name)s guardados.", name=form.full_name.data))
 
 
 def _form(form: forms.UserForm, person: dict[str, Any] | None = None, status: int = 200) -> Response:
-    actor = shell.actor()
+    actor = cycle.actor()
     form.offer(_clinic_names(actor), therapist=bool(person and person["therapist_id"]))
     kept = session.get(SHOWN_ONCE)
     password = session.pop(SHOWN_ONCE)[1] if kept and person and kept[0] == person["id"] else None
     return fragments.page(
         "identity/users_form.html",
         status=status,
-        form=form.fresh(),
+        form=form.with_submission_id(),
         person=person,
         password=password,
         is_self=bool(person and person["id"] == actor.user_id),
@@ -144,7 +130,7 @@ def show_once(user_id: int, password: str) -> None:
 
 @pages.post("/admin/users/<int:user_id>/temporary-password", requires=permissions.MANAGE_USERS)
 def reset_password(user_id: int) -> Response:
-    show_once(user_id, staff.reset_password(user_id, actor=shell.actor(), now=shell.now()))
+    show_once(user_id, staff.reset_password(user_id, actor=cycle.actor(), now=cycle.now()))
     return fragments.answer(
         go=f"/admin/users/{user_id}", toast=_("Contraseña temporal creada. Sus sesiones terminaron.")
     )
@@ -152,11 +138,11 @@ def reset_password(user_id: int) -> Response:
 
 @pages.post("/admin/users/<int:user_id>/closing", requires=permissions.MANAGE_USERS)
 def close_account(user_id: int) -> Response:
-    staff.set_active(user_id, False, actor=shell.actor(), now=shell.now())
+    staff.set_active(user_id, False, actor=cycle.actor(), now=cycle.now())
     return fragments.answer(go="/admin/users?closed=1", toast=_("Cuenta cerrada. Sus sesiones terminaron."))
 
 
 @pages.post("/admin/users/<int:user_id>/reopening", requires=permissions.MANAGE_USERS)
 def reopen_account(user_id: int) -> Response:
-    staff.set_active(user_id, True, actor=shell.actor(), now=shell.now())
+    staff.set_active(user_id, True, actor=cycle.actor(), now=cycle.now())
     return fragments.answer(go=f"/admin/users/{user_id}", toast=_("Cuenta abierta de nuevo."))

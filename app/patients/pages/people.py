@@ -1,22 +1,21 @@
 """The list of patients, one patient, registering and changing one."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from flask import Response, request
 from flask_babel import gettext as _
 
-from app.kernel.access import Actor, Permission, can
+from app.http import cycle, error_responses, fragments
+from app.http.html import PageBlueprint
+from app.http.paging import pager
+from app.kernel.access import can_anywhere
 from app.kernel.errors import Conflict, Invalid
-from app.kernel.words import N_
+from app.kernel.i18n import N_
 from app.patients import actions, forms, permissions, queries, rules
-from app.web import failures, fragments, shell
-from app.web.paging import pager
-from app.web.shell import Pages
 
-pages = Pages("patients", __name__)
+pages = PageBlueprint("patients", __name__)
 
 PAGE_SIZE = 25
 
@@ -28,70 +27,22 @@ class WrongPatient(Conflict):
     message = N_("Este formulario se abrió para otra persona. Nada cambió; ábralo de nuevo.")
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """A part of the patient's page that an upper domain serves: ``{id}`` in ``path`` is the patient."""
-
-    label: str
-    path: str
-    requires: Permission
-    icon: str = ""
-
-
-_slots: list[Slot] = []
-_links: list[Slot] = []
-
-
-def add_slot(label: str, path: str, requires: Permission) -> None:
-    """Load the fragment ``patient-<last word of path>`` into every patient's page. Called by ``wiring``."""
-    _slots.append(Slot(label, path, requires))
-
-
-def add_link(label: str, path: str, icon: str, requires: Permission) -> None:
-    """Offer a next step at the head of every patient's page. Called by ``wiring``."""
-    _links.append(Slot(label, path, requires, icon))
-
-
-def _open_to(actor: Actor, parts: list[Slot], patient_id: int) -> list[dict[str, str]]:
-    return [
-        {
-            "id": f"patient-{part.path.rpartition('/')[2]}",
-            "label": _(part.label),
-            "href": part.path.format(id=patient_id),
-            "icon": part.icon,
-        }
-        for part in parts
-        if can(actor, part.requires)
-    ]
-
-
-def shown(person: Mapping[str, Any], today: date) -> dict[str, Any]:
-    """A person with the words that screens show."""
-    return {
-        **person,
-        "age": rules.age(person["birth_date"], today),
-        "document": rules.show_document(person["document_type"], person["document_number"]),
-        "phone_text": rules.show_phone(person["phone"]),
-        "label": rules.label(person),
-    }
-
-
 def _today() -> date:
-    return rules.today(shell.now())
+    return rules.today(cycle.now())
 
 
 @pages.get("/patients", requires=permissions.READ)
 def index() -> Response:
     text = request.args.get("q", "").strip()[:100]
     number = max(1, request.args.get("page", 1, type=int))
-    found = queries.page(text, actor=shell.actor(), number=number, size=PAGE_SIZE)
+    found = queries.page(text, actor=cycle.actor(), number=number, size=PAGE_SIZE)
     return fragments.page(
         "patients/list.html",
         parts={"patient-list": "patients/_list.html"},
         q=text,
-        rows=[shown(row, _today()) for row in found.rows],
+        rows=[rules.displayed(row, _today()) for row in found.rows],
         pager=pager(count=found.count, number=number, size=PAGE_SIZE, path="/patients", q=text),
-        may_register=can(shell.actor(), permissions.REGISTER),
+        may_register=can_anywhere(cycle.actor(), permissions.REGISTER),
     )
 
 
@@ -107,7 +58,7 @@ def create() -> Response:
     if not form.validate():
         return _form(form, status=422)
     try:
-        patient_id = actions.register_patient(form.details(), actor=shell.actor(), now=shell.now())
+        patient_id = actions.register_patient(form.details(), actor=cycle.actor(), now=cycle.now())
     except Invalid as error:
         form.blame(error)
         return _form(form, status=422)
@@ -116,33 +67,9 @@ def create() -> Response:
     return fragments.answer(go=f"/patients/{patient_id}", toast=_("Paciente registrado."))
 
 
-@pages.get("/patients/<int:patient_id>", requires=permissions.READ)
-def card(patient_id: int) -> Response:
-    actor = shell.actor()
-    person = queries.get(patient_id, actor=actor)
-    return fragments.page(
-        "patients/card.html",
-        patient=shown(person, _today()) | _words(person),
-        slots=_open_to(actor, _slots, patient_id),
-        links=_open_to(actor, _links, patient_id) if person["deleted_at"] is None else [],
-        may_update=can(actor, permissions.UPDATE) and person["deleted_at"] is None,
-        may_archive=can(actor, permissions.ARCHIVE),
-    )
-
-
-def _words(person: Mapping[str, Any]) -> dict[str, Any]:
-    sex = rules.SEX_LABELS[person["sex"]] if person["sex"] else ""
-    return {
-        "sex_word": _(sex) if sex else "",
-        "other_phone_text": rules.show_phone(person["other_phone"]),
-        "emergency_phone_text": rules.show_phone(person["emergency_phone"]),
-        "district_text": queries.district_of(person),
-    }
-
-
 @pages.get("/patients/<int:patient_id>/edit", requires=permissions.UPDATE)
 def edit(patient_id: int) -> Response:
-    person = queries.get(patient_id, actor=shell.actor())
+    person = queries.get(patient_id, actor=cycle.actor())
     form = forms.PatientForm(formdata=None, **_filled(queries.details(person)), q=queries.district_of(person))
     form.version.data = _stamp(person)
     return _form(form, person=person)
@@ -150,14 +77,14 @@ def edit(patient_id: int) -> Response:
 
 @pages.post("/patients/<int:patient_id>/edit", requires=permissions.UPDATE)
 def update(patient_id: int) -> Response:
-    form, actor = forms.PatientForm(), shell.actor()
+    form, actor = forms.PatientForm(), cycle.actor()
     person = queries.get(patient_id, actor=actor)
     version = _version(form, patient_id)
     if not form.validate():
         return _form(form, person=person, status=422)
     typed = form.details()
     try:
-        actions.update_patient(patient_id, typed, version=version, actor=actor, now=shell.now())
+        actions.update_patient(patient_id, typed, version=version, actor=actor, now=cycle.now())
     except Invalid as error:
         form.blame(error)
         return _form(form, person=person, status=422)
@@ -206,9 +133,9 @@ def _form(
     return fragments.page(
         "patients/form.html",
         status=status,
-        form=form.fresh(),
+        form=form.with_submission_id(),
         patient=person,
-        conflict=failures.sentence(conflict) if conflict else "",
+        conflict=error_responses.sentence(conflict) if conflict else "",
         known=conflict.details if conflict else {},
         others=others or [],
     )
@@ -216,11 +143,11 @@ def _form(
 
 @pages.post("/patients/<int:patient_id>/archiving", requires=permissions.ARCHIVE)
 def archive(patient_id: int) -> Response:
-    actions.archive_patient(patient_id, actor=shell.actor(), now=shell.now())
+    actions.archive_patient(patient_id, actor=cycle.actor(), now=cycle.now())
     return fragments.answer(go=f"/patients/{patient_id}", toast=_("Ficha archivada."))
 
 
 @pages.post("/patients/<int:patient_id>/restoration", requires=permissions.ARCHIVE)
 def restore(patient_id: int) -> Response:
-    actions.restore_patient(patient_id, actor=shell.actor(), now=shell.now())
+    actions.restore_patient(patient_id, actor=cycle.actor(), now=cycle.now())
     return fragments.answer(go=f"/patients/{patient_id}", toast=_("Ficha restaurada."))

@@ -12,14 +12,14 @@ from flask import Response, make_response, request
 from flask_babel import gettext as _
 
 from app.clinics.queries import ubigeo
+from app.http import cycle, error_responses, fragments
+from app.http.html import PageBlueprint
 from app.identity.permissions import OWN_ACCOUNT
-from app.kernel.access import can
+from app.kernel.access import can_anywhere
 from app.kernel.errors import Invalid
 from app.patients import actions, forms, permissions, queries, rules
-from app.web import failures, fragments, shell
-from app.web.shell import Pages
 
-pages = Pages("patient_picker", __name__)
+pages = PageBlueprint("patient_picker", __name__)
 
 MOST_OPTIONS = 8
 FORM_ID = re.compile(r"[a-z][a-z0-9-]{0,40}")
@@ -40,26 +40,26 @@ def _picker(person: Mapping[str, Any] | None, *, note: str = "", status: int = 2
 def picker() -> Response:
     """The picker, empty or with the person of ``patient_id``."""
     patient_id = request.args.get("patient_id", type=int)
-    return _picker(queries.get(patient_id, actor=shell.actor()) if patient_id else None)
+    return _picker(queries.get(patient_id, actor=cycle.actor()) if patient_id else None)
 
 
 @pages.get("/patients/options", requires=permissions.READ)
 def options() -> str:
     text = request.args.get("q", "").strip()[:100]
-    rows = queries.search(text, actor=shell.actor(), limit=MOST_OPTIONS) if text else []
+    rows = queries.search(text, actor=cycle.actor(), limit=MOST_OPTIONS) if text else []
     return fragments.part(
         "patients/_options.html",
         q=text,
         form_id=_form_id(),
         options=[{**row, "label": rules.label(row)} for row in rows],
-        may_register=can(shell.actor(), permissions.REGISTER),
+        may_register=can_anywhere(cycle.actor(), permissions.REGISTER),
     )
 
 
 @pages.get("/patients/quick", requires=permissions.REGISTER)
 def quick() -> Response:
     text = request.args.get("q", "").strip()[:100]
-    if not shell.is_fragment_request():
+    if not cycle.is_fragment_request():
         return fragments.leave("/patients/new")
     guessed = rules.guess(text)
     values = {name: getattr(guessed, name) for name in rules.FIELDS}
@@ -74,7 +74,7 @@ def known() -> Response:
         number = rules.document(kind, request.args.get("document_number", ""))
     except rules.BadValue:
         number = None  # the registration will say what is wrong
-    person = queries.by_document(kind, number, actor=shell.actor()) if number else None
+    person = queries.by_document(kind, number, actor=cycle.actor()) if number else None
     if person is None or person["deleted_at"] is not None:
         return make_response("", 204)
     return _picker(person, note=_("Ya tenía ficha: se eligió a esta persona."))
@@ -82,11 +82,11 @@ def known() -> Response:
 
 @pages.post("/patients/quick", requires=permissions.REGISTER)
 def register() -> Response:
-    form, actor = forms.QuickForm(), shell.actor()
+    form, actor = forms.QuickForm(), cycle.actor()
     if not form.validate():
         return _quick(form, status=422)
     try:
-        patient_id = actions.register_patient(form.details(), actor=actor, now=shell.now())
+        patient_id = actions.register_patient(form.details(), actor=actor, now=cycle.now())
     except Invalid as error:
         form.blame(error)
         return _quick(form, status=422)
@@ -94,7 +94,7 @@ def register() -> Response:
         if "full_name" in error.details:
             person = queries.get(error.details["patient_id"], actor=actor)
             return _picker(person, note=_("Ya tenía ficha: se eligió a esta persona."), status=409)
-        return _quick(form, conflict=failures.sentence(error), status=409)
+        return _quick(form, conflict=error_responses.sentence(error), status=409)
     person = queries.get(patient_id, actor=actor)
     return fragments.answer(
         _picker(person).get_data(as_text=True), go=f"/patients/{patient_id}", toast=_("Paciente registrado.")
@@ -102,7 +102,9 @@ def register() -> Response:
 
 
 def _quick(form: forms.QuickForm, *, conflict: str = "", status: int = 200) -> Response:
-    return make_response(fragments.part("patients/_quick.html", form=form.fresh(), conflict=conflict), status)
+    return make_response(
+        fragments.part("patients/_quick.html", form=form.with_submission_id(), conflict=conflict), status
+    )
 
 
 @pages.get("/ubigeo/options", requires=OWN_ACCOUNT)

@@ -3,13 +3,13 @@
 from flask import Response, request
 from flask_babel import gettext as _
 
+from app.http import cycle, error_responses, fragments
+from app.http.html import PageBlueprint
 from app.identity.rules import WeakPassword
 from app.kernel.errors import Invalid, TooMany
 from app.patients import actions, forms
-from app.web import failures, fragments, shell
-from app.web.shell import Pages
 
-pages = Pages("registration", __name__)
+pages = PageBlueprint("registration", __name__)
 
 PUBLIC = "patients register themselves"
 
@@ -26,16 +26,16 @@ def register() -> Response:
         return _show(form, status=422)
     try:
         actions.register_self(
-            form.details(), password=form.password.data or "", address=request.remote_addr or "", now=shell.now()
+            form.details(), password=form.password.data or "", address=request.remote_addr or "", now=cycle.now()
         )
     except Invalid as error:
         form.blame(error)
         return _show(form, status=422)
     except WeakPassword as error:
-        form.password.errors = [failures.sentence(error)]
+        form.password.errors = [error_responses.sentence(error)]
         return _show(form, status=422)
     except TooMany as error:
-        return _show(form, error=failures.sentence(error), status=429)
+        return _show(form, error=error_responses.sentence(error), status=429)
     return fragments.leave("/register/done")
 
 
@@ -45,4 +45,4 @@ def done() -> Response:
 
 
 def _show(form: forms.RegisterForm, *, error: str = "", status: int = 200) -> Response:
-    return fragments.page("patients/register.html", status=status, form=form.fresh(), error=error)
+    return fragments.page("patients/register.html", status=status, form=form.with_submission_id(), error=error)

@@ -21,7 +21,7 @@ from markupsafe import Markup
 
 from app.kernel import money
 from app.kernel.errors import DomainError
-from app.kernel.words import N_
+from app.kernel.i18n import N_
 from app.reports.registry import Document, Report, Stamp
 
 log = logging.getLogger(__name__)

@@ -31,7 +31,7 @@ def limit_self() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-class Pages(logging.Handler):
+class PageBlueprint(logging.Handler):
     """Tells the parent each page that WeasyPrint begins, and when the last one is laid out."""
 
     def __init__(self, out: BinaryIO) -> None:
@@ -78,7 +78,7 @@ def print_pdf(html: str, css: str, assets: dict[str, bytes], out: BinaryIO) -> b
     progress = logging.getLogger("weasyprint.progress")
     progress.setLevel(logging.INFO)
     progress.propagate = False
-    progress.handlers = [Pages(out)]
+    progress.handlers = [PageBlueprint(out)]
     fetcher, fonts = OnlyAssets(), FontConfiguration()
     sheet = weasyprint.CSS(string=css, url_fetcher=fetcher, font_config=fonts)
     page = weasyprint.HTML(string=html, url_fetcher=fetcher, base_url="asset:")

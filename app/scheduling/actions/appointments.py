@@ -15,7 +15,7 @@ from app.kernel import clock, ids, outbox
 from app.kernel.access import Actor, can, require
 from app.kernel.db import db, lock
 from app.kernel.errors import Conflict, Forbidden
-from app.kernel.words import N_
+from app.kernel.i18n import N_
 from app.scheduling import events, permissions, rules
 from app.scheduling.actions import checks, history
 from app.scheduling.models import Appointment

@@ -13,7 +13,7 @@ from app.kernel import clock
 from app.kernel.access import Actor, can
 from app.kernel.db import db
 from app.kernel.errors import Conflict, Forbidden, RuleBroken
-from app.kernel.words import N_
+from app.kernel.i18n import N_
 from app.scheduling import permissions, rules
 from app.scheduling.queries import appointments as reads
 from app.scheduling.queries import slots

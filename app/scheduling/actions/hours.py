@@ -12,7 +12,7 @@ from app.kernel import outbox
 from app.kernel.access import Actor, require
 from app.kernel.db import db, lock
 from app.kernel.errors import Invalid, NotFound
-from app.kernel.words import N_
+from app.kernel.i18n import N_
 from app.scheduling import events, permissions, rules
 from app.scheduling.models import TimeOff, WorkingHours
 from app.scheduling.queries import hours

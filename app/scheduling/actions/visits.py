@@ -14,7 +14,7 @@ from app.kernel import clock, outbox
 from app.kernel.access import Actor, Permission, can, require
 from app.kernel.db import db, lock
 from app.kernel.errors import Forbidden
-from app.kernel.words import N_
+from app.kernel.i18n import N_
 from app.scheduling import events, permissions, rules
 from app.scheduling.actions import appointments, checks, history
 from app.scheduling.models import Appointment, AppointmentEvent, Encounter

@@ -11,9 +11,9 @@ from wtforms.validators import InputRequired, Length
 from wtforms.widgets import HiddenInput
 
 from app.clinics.queries import ServiceFacts, TherapistFacts
+from app.http.fields import Form, LocalDateTimeField
 from app.kernel import money
 from app.scheduling import rules
-from app.web.fields import Form, LocalDateTimeField
 
 _REASON = Length(max=200, message=_l("Escriba 200 letras como máximo."))
 

@@ -12,9 +12,9 @@ from wtforms.validators import DataRequired, Length, Optional
 
 from app.clinics.queries import RoomFacts
 from app.clinics.rules import WEEKDAYS
+from app.http.fields import Form, LocalDateTimeField, MinuteField
 from app.kernel.errors import Invalid
 from app.scheduling.rules import WeekShift
-from app.web.fields import Form, LocalDateTimeField, MinuteField
 
 
 class DayForm(wtforms.Form):
@@ -68,7 +68,7 @@ class HoursForm(Form):
             if day.starts_minute.data is not None
         ]
 
-    def refuse(self, error: Invalid) -> None:
+    def add_errors(self, error: Invalid) -> None:
         """A sentence per weekday goes to that day's end."""
         for weekday, lines in error.details.items():
             if weekday.isdigit():

@@ -8,15 +8,15 @@ from flask import Response, request
 
 from app.clinics import queries as clinics
 from app.clinics.queries import ClinicFacts, TherapistFacts
+from app.http import cycle, fragments
+from app.http.html import PageBlueprint
 from app.kernel import clock
 from app.kernel.access import can
 from app.kernel.errors import NotFound
 from app.scheduling import permissions, rules
 from app.scheduling.queries import agenda as reads
-from app.web import fragments, shell
-from app.web.shell import Pages
 
-pages = Pages("agenda", __name__)
+pages = PageBlueprint("agenda", __name__)
 
 
 @pages.get("/agenda", requires=permissions.READ)
@@ -28,7 +28,7 @@ def day() -> Response:
         "scheduling/agenda.html",
         parts={"agenda-day": "scheduling/_agenda_grid.html"},
         grid_id="agenda-day",
-        agenda=reads.of_day(clinic, shown, [chosen] if chosen else people, actor=shell.actor(), now=shell.now()),
+        agenda=reads.of_day(clinic, shown, [chosen] if chosen else people, actor=cycle.actor(), now=cycle.now()),
         is_week=False,
         before=_href("/agenda", clinic, shown - timedelta(days=1), chosen),
         after=_href("/agenda", clinic, shown + timedelta(days=1), chosen),
@@ -48,7 +48,7 @@ def week() -> Response:
         "scheduling/agenda.html",
         parts={"agenda-week": "scheduling/_agenda_grid.html"},
         grid_id="agenda-week",
-        agenda=reads.of_week(clinic, monday, chosen, actor=shell.actor(), now=shell.now()),
+        agenda=reads.of_week(clinic, monday, chosen, actor=cycle.actor(), now=cycle.now()),
         is_week=True,
         before=_href("/agenda/week", clinic, shown - timedelta(days=7), chosen),
         after=_href("/agenda/week", clinic, shown + timedelta(days=7), chosen),
@@ -57,7 +57,7 @@ def week() -> Response:
 
 
 def _clinic_and_people() -> tuple[ClinicFacts, list[TherapistFacts]]:
-    clinic = clinics.clinic(shell.clinic_id(permissions.READ))
+    clinic = clinics.clinic(cycle.clinic_id(permissions.READ))
     return clinic, clinics.therapists_of(clinic.id)
 
 
@@ -68,7 +68,7 @@ def _chosen(people: list[TherapistFacts], clinic: ClinicFacts) -> TherapistFacts
     """
     asked = request.args.get("therapist_id")
     if asked is None:
-        actor = shell.actor()
+        actor = cycle.actor()
         own = None if can(actor, permissions.RECEIVE, clinic.id) else actor.therapist_id
         return next((person for person in people if person.id == own), None)
     if not asked:
@@ -84,7 +84,7 @@ def _day_asked(clinic: ClinicFacts) -> date:
     try:
         return date.fromisoformat(request.args.get("day", ""))
     except ValueError:
-        return clock.local_day(shell.now(), clinic.timezone)
+        return clock.local_day(cycle.now(), clinic.timezone)
 
 
 def _href(path: str, clinic: ClinicFacts, shown: date | None, chosen: TherapistFacts | None) -> str:
@@ -103,11 +103,11 @@ def _frame(
         "people": people,
         "chosen": chosen,
         "shown": shown,
-        "today": clock.local_day(shell.now(), clinic.timezone),
+        "today": clock.local_day(cycle.now(), clinic.timezone),
         "labels": rules.LABELS,
         "here": _href(path, clinic, shown, chosen),
         "now_href": _href(path, clinic, None, chosen),
         "day_href": _href("/agenda", clinic, shown, chosen),
         "week_href": _href("/agenda/week", clinic, shown, chosen),
-        "may_book": can(shell.actor(), permissions.BOOK, clinic.id),
+        "may_book": can(cycle.actor(), permissions.BOOK, clinic.id),
     }

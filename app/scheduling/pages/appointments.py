@@ -8,9 +8,11 @@ from flask import Response, request
 from flask_babel import gettext as _
 
 from app.clinics import queries as clinics
+from app.http import cycle, fragments
+from app.http.html import PageBlueprint
 from app.kernel import clock
-from app.kernel.access import can, require
-from app.kernel.words import N_
+from app.kernel.access import can, can_anywhere, require
+from app.kernel.i18n import N_
 from app.patients import permissions as patient_permissions
 from app.patients import queries as patients
 from app.patients import rules as patient_rules
@@ -19,10 +21,8 @@ from app.scheduling.actions import appointments, visits
 from app.scheduling.forms import booking as forms
 from app.scheduling.pages.visits import changed
 from app.scheduling.queries import appointments as reads
-from app.web import fragments, shell
-from app.web.shell import Pages
 
-pages = Pages("appointment", __name__)
+pages = PageBlueprint("appointment", __name__)
 
 NEEDED = {
     "confirmation": permissions.BOOK,
@@ -41,7 +41,7 @@ NEEDED = {
 @pages.get("/appointments/<int:appointment_id>", requires=permissions.READ)
 def show(appointment_id: int) -> Response:
     """Everything of a visit and the steps that this person may take."""
-    visit = reads.get(appointment_id, actor=shell.actor())
+    visit = reads.get(appointment_id, actor=cycle.actor())
     return fragments.dialog(
         "scheduling/_appointment.html",
         title=visit["patient_name"],
@@ -51,16 +51,16 @@ def show(appointment_id: int) -> Response:
         labels=rules.LABELS,
         steps=_steps(visit),
         reasons=rules.CANCEL_REASONS,
-        today=clock.local_day(shell.now(), visit["timezone"]),
-        may_see_patient=can(shell.actor(), patient_permissions.READ),
+        today=clock.local_day(cycle.now(), visit["timezone"]),
+        may_see_patient=can_anywhere(cycle.actor(), patient_permissions.READ),
     )
 
 
 def _steps(visit: Mapping[str, Any]) -> list[str]:
     """The steps this actor may take now; none on a colleague's visit for a therapist."""
-    if not reads.may_change(visit["clinic_id"], visit["therapist_id"], shell.actor()):
+    if not reads.may_change(visit["clinic_id"], visit["therapist_id"], cycle.actor()):
         return []
-    actor, now, zone = shell.actor(), shell.now(), visit["timezone"]
+    actor, now, zone = cycle.actor(), cycle.now(), visit["timezone"]
     grace = timedelta(minutes=clinics.clinic(visit["clinic_id"]).noshow_grace_minutes)
     days = clock.local_day(visit["starts_at"], zone) - clock.local_day(now, zone)
     possible = rules.card_steps(
@@ -89,7 +89,7 @@ def cancel(appointment_id: int) -> Response:
     form.offer(visit["status"])
     if not form.validate():
         return _cancelling(visit, form, 422)
-    appointments.cancel_appointment(appointment_id, reason=form.reason.data, actor=shell.actor(), now=shell.now())
+    appointments.cancel_appointment(appointment_id, reason=form.reason.data, actor=cycle.actor(), now=cycle.now())
     return changed(appointment_id, N_("Cancelada: %(name)s"), may_undo=True)
 
 
@@ -108,7 +108,7 @@ def enter_in_error(appointment_id: int) -> Response:
     form = forms.ErrorForm()
     if not form.validate():
         return _erasing(_visit(appointment_id), form, 422)
-    visits.enter_in_error(appointment_id, reason=form.reason.data or "", actor=shell.actor(), now=shell.now())
+    visits.enter_in_error(appointment_id, reason=form.reason.data or "", actor=cycle.actor(), now=cycle.now())
     return changed(appointment_id, N_("Anulada: %(name)s"))
 
 
@@ -118,8 +118,8 @@ def _erasing(visit: Mapping[str, Any], form: forms.ErrorForm, status: int = 200)
 
 def _visit(appointment_id: int) -> Mapping[str, Any]:
     """The visit with the right to change it. Raises NotFound, Forbidden."""
-    visit = reads.get(appointment_id, actor=shell.actor())
-    require(shell.actor(), permissions.BOOK, visit["clinic_id"])
+    visit = reads.get(appointment_id, actor=cycle.actor())
+    require(cycle.actor(), permissions.BOOK, visit["clinic_id"])
     return visit
 
 
@@ -130,9 +130,9 @@ def _asking(visit: Mapping[str, Any], form: Any, title: str, noun: str, status: 
         title=title,
         status=status,
         visit=visit,
-        form=form.fresh(),
+        form=form.with_submission_id(),
         path=f"/appointments/{visit['id']}/{noun}",
-        today=clock.local_day(shell.now(), visit["timezone"]),
+        today=clock.local_day(cycle.now(), visit["timezone"]),
         next=fragments.local_path(request.args.get("next", "")),
     )
 
@@ -140,8 +140,8 @@ def _asking(visit: Mapping[str, Any], form: Any, title: str, noun: str, status: 
 @pages.get("/patients/<int:patient_id>/appointments", requires=permissions.READ)
 def of_patient(patient_id: int) -> Response:
     """The part of a patient's page that this domain adds: visits to come and past ones."""
-    patient = patients.get(patient_id, actor=shell.actor())
-    coming, past = reads.of_patient(patient_id, actor=shell.actor(), now=shell.now())
+    patient = patients.get(patient_id, actor=cycle.actor())
+    coming, past = reads.of_patient(patient_id, actor=cycle.actor(), now=cycle.now())
     return fragments.page(
         "scheduling/patient_appointments.html",
         parts={"patient-appointments": "scheduling/_patient_appointments.html"},
@@ -149,5 +149,5 @@ def of_patient(patient_id: int) -> Response:
         lists=[(_("Próximas citas"), coming), (_("Citas anteriores"), past)],
         labels=rules.LABELS,
         label_of=rules.label_of,
-        now=shell.now(),
+        now=cycle.now(),
     )

@@ -9,11 +9,13 @@ from flask_babel import gettext as _
 
 from app.clinics import queries as clinics
 from app.clinics.queries import ClinicFacts
+from app.http import cycle, error_responses, fragments
+from app.http.html import PageBlueprint
 from app.kernel import clock
-from app.kernel.access import can, require
+from app.kernel.access import can_anywhere, require
 from app.kernel.db import db
 from app.kernel.errors import Conflict, DomainError, RuleBroken
-from app.kernel.words import N_
+from app.kernel.i18n import N_
 from app.patients import queries as patients
 from app.patients import rules as patient_rules
 from app.scheduling import permissions, rules
@@ -22,10 +24,8 @@ from app.scheduling.forms import booking as forms
 from app.scheduling.pages.visits import changed
 from app.scheduling.queries import appointments as reads
 from app.scheduling.queries import booking as queries
-from app.web import failures, fragments, shell
-from app.web.shell import Pages
 
-pages = Pages("booking", __name__)
+pages = PageBlueprint("booking", __name__)
 
 LOCAL = "%Y-%m-%dT%H:%M"  # as a datetime-local input writes it
 
@@ -61,8 +61,8 @@ def create() -> Response:
             starts_at=wanted,
             reason=form.reason.data or "",
             override_reason=form.override_reason.data or "",
-            actor=shell.actor(),
-            now=shell.now(),
+            actor=cycle.actor(),
+            now=cycle.now(),
         )
     except (Conflict, RuleBroken) as error:
         return _booking(clinic, form, wanted, **_refused(form, error))
@@ -70,7 +70,7 @@ def create() -> Response:
 
 
 def _clinic() -> ClinicFacts:
-    return clinics.clinic(shell.clinic_id(permissions.BOOK))
+    return clinics.clinic(cycle.clinic_id(permissions.BOOK))
 
 
 def _wanted(clinic: ClinicFacts) -> datetime | None:
@@ -97,8 +97,8 @@ def _offer(clinic: ClinicFacts, form: forms.BookingForm, wanted: datetime | None
         clinic,
         therapist_id=form.therapist_id.data,
         service_id=form.service_id.data,
-        wanted=wanted or shell.now(),
-        now=shell.now(),
+        wanted=wanted or cycle.now(),
+        now=cycle.now(),
     )
     form.offer(offer.people, offer.services, clinic.currency)
     return offer
@@ -116,18 +116,18 @@ def _booking(
     offer = offer or _offer(clinic, form, wanted)
     if status == 200:
         _fill(form, offer, clinic)
-    patient = patients.get(form.patient_id.data, actor=shell.actor()) if form.patient_id.data else None
+    patient = patients.get(form.patient_id.data, actor=cycle.actor()) if form.patient_id.data else None
     return fragments.dialog(
         "scheduling/_booking_form.html",
         title=_("Reservar"),
         parts={"booking-what": "scheduling/_booking_what.html"},
         status=status,
-        form=form.fresh(),
+        form=form.with_submission_id(),
         form_id="booking",
         patient={"id": patient["id"], "label": patient_rules.label(patient)} if patient else None,
         offer=offer,
         clinic_facts=clinic,
-        today=clock.local_day(shell.now(), clinic.timezone),
+        today=clock.local_day(cycle.now(), clinic.timezone),
         asks_override=asks_override or bool(form.override_reason.data),
     )
 
@@ -142,8 +142,8 @@ def _fill(form: forms.BookingForm, offer: queries.Choices, clinic: ClinicFacts) 
 def _refused(form: Any, error: DomainError) -> dict[str, Any]:
     """The refusal as a message of the form, and how to show it. Nothing was written."""
     db.session.rollback()  # the guards of the database may have spoken: the form is read anew
-    form.form_errors.append(failures.sentence(error))
-    is_outside = isinstance(error, rules.OutsideSchedule) and can(shell.actor(), permissions.OVERRIDE)
+    form.form_errors.append(error_responses.sentence(error))
+    is_outside = isinstance(error, rules.OutsideSchedule) and can_anywhere(cycle.actor(), permissions.OVERRIDE)
     return {"status": 409 if isinstance(error, Conflict) else 422, "asks_override": is_outside}
 
 
@@ -173,8 +173,8 @@ def move(appointment_id: int) -> Response:
             therapist_id=form.therapist_id.data,
             version=form.version.data,
             override_reason=form.override_reason.data or "",
-            actor=shell.actor(),
-            now=shell.now(),
+            actor=cycle.actor(),
+            now=cycle.now(),
         )
     except (Conflict, RuleBroken) as error:
         refused = _refused(form, error)
@@ -184,8 +184,8 @@ def move(appointment_id: int) -> Response:
 
 def _visit(appointment_id: int) -> Mapping[str, Any]:
     """The visit with the right to change it. Raises NotFound, Forbidden."""
-    visit = reads.get(appointment_id, actor=shell.actor())
-    require(shell.actor(), permissions.BOOK, visit["clinic_id"])
+    visit = reads.get(appointment_id, actor=cycle.actor())
+    require(cycle.actor(), permissions.BOOK, visit["clinic_id"])
     return visit
 
 
@@ -201,8 +201,8 @@ def _moving(
         title=_("Reprogramar"),
         status=status,
         visit=visit,
-        form=form.fresh(),
-        groups=queries.times_to_move(clinic, visit, people, now=shell.now()),
-        today=clock.local_day(shell.now(), clinic.timezone),
+        form=form.with_submission_id(),
+        groups=queries.times_to_move(clinic, visit, people, now=cycle.now()),
+        today=clock.local_day(cycle.now(), clinic.timezone),
         asks_override=asks_override or bool(form.override_reason.data),
     )

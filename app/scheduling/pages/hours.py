@@ -4,42 +4,28 @@ from typing import Any
 
 from flask import Response, request
 from flask_babel import gettext as _
-from flask_babel import ngettext
 
 from app.clinics import permissions as clinics_permissions
 from app.clinics import queries as clinics
 from app.clinics.rules import WEEKDAYS
+from app.http import cycle, fragments
+from app.http.html import PageBlueprint
 from app.kernel import clock
-from app.kernel.access import Actor
 from app.kernel.errors import Invalid
-from app.kernel.words import N_
 from app.scheduling import permissions
 from app.scheduling.actions import hours as actions
 from app.scheduling.forms.hours import HoursForm, TimeOffForm
 from app.scheduling.queries import hours as queries
-from app.web import fragments, shell
-from app.web.cards import Card, Tally
-from app.web.shell import Pages
+from app.tenancy import queries as tenancy
 
-pages = Pages("hours", __name__)
+pages = PageBlueprint("hours", __name__)
 MANAGE = permissions.MANAGE_HOURS
 PARTS = {"week": "scheduling/_hours_week.html", "time-off": "scheduling/_hours_time_off.html"}
 
 
-def _tally(actor: Actor) -> Tally:
-    count, idle = queries.without_hours(actor)
-    text = ngettext("%(num)d terapeuta sin horario", "%(num)d terapeutas sin horario", idle) if idle else ""
-    return Tally(count - idle, text)
-
-
-CARD = Card(
-    N_("Horarios"), N_("Turnos de la semana, ausencias y turnos extra"), "/admin/hours", "clock", MANAGE, _tally
-)
-
-
 @pages.get("/admin/hours", requires=MANAGE)
 def overview() -> Response:
-    return fragments.page("scheduling/hours.html", people=queries.overview(shell.actor()), weekdays=_weekdays())
+    return fragments.page("scheduling/hours.html", people=queries.overview(cycle.actor()), weekdays=_weekdays())
 
 
 def _weekdays() -> list[str]:
@@ -52,7 +38,7 @@ def hours(therapist_id: int) -> Response:
 
 
 def _therapist(therapist_id: int) -> Any:
-    return clinics.lists.therapist(therapist_id, shell.actor(), clinics_permissions.MANAGE_THERAPISTS)
+    return clinics.lists.therapist(therapist_id, cycle.actor(), clinics_permissions.MANAGE_THERAPISTS)
 
 
 def _page(
@@ -64,10 +50,10 @@ def _page(
     status: int = 200,
 ) -> Response:
     """The page in the clinic chosen; a form given is shown as it was typed."""
-    actor, now = shell.actor(), shell.now()
-    clinic = clinics.clinic(shell.clinic_id(MANAGE))
+    actor, now = cycle.actor(), cycle.now()
+    clinic = clinics.clinic(cycle.clinic_id(MANAGE))
     form = week or HoursForm.of(queries.week(therapist.id, clinic.id))
-    places = clinics.names_of(actor)
+    places = tenancy.clinic_names(actor)
     scope = actor.clinics_with(MANAGE)
     return fragments.page(
         "scheduling/hours_of_therapist.html",
@@ -76,11 +62,11 @@ def _page(
         therapist=therapist,
         here=clinic,
         places=[place for place in places if place["id"] in scope],
-        week=form.offer(clinics.rooms_of(clinic.id)).fresh(),
+        week=form.offer(clinics.rooms_of(clinic.id)).with_submission_id(),
         weekdays=_weekdays(),
         elsewhere=queries.spans(queries.elsewhere(therapist.id, clinic.id)),
         absences=queries.time_off(therapist.id, actor=actor, now=now),
-        absence=(absence or TimeOffForm(formdata=None)).fresh(),
+        absence=(absence or TimeOffForm(formdata=None)).with_submission_id(),
         in_the_way=in_the_way,
         today=clock.local_day(now, clinic.timezone),
     )
@@ -89,14 +75,14 @@ def _page(
 @pages.post("/admin/therapists/<int:therapist_id>/hours", requires=MANAGE)
 def set_hours(therapist_id: int) -> Response:
     therapist = _therapist(therapist_id)
-    clinic_id = shell.clinic_id(MANAGE)
+    clinic_id = cycle.clinic_id(MANAGE)
     form = HoursForm().offer(clinics.rooms_of(clinic_id))
     if not form.validate():
         return _page(therapist, week=form, status=422)
     try:
-        actions.set_hours(therapist_id, clinic_id, form.shifts(), actor=shell.actor(), now=shell.now())
+        actions.set_hours(therapist_id, clinic_id, form.shifts(), actor=cycle.actor(), now=cycle.now())
     except Invalid as error:
-        form.refuse(error)
+        form.add_errors(error)
         return _page(therapist, week=form, status=422)
     return _changed(therapist, "week", _("Horario guardado. Las citas ya reservadas quedan."))
 
@@ -104,8 +90,8 @@ def set_hours(therapist_id: int) -> Response:
 @pages.post("/admin/therapists/<int:therapist_id>/time-off", requires=MANAGE)
 def add_time_off(therapist_id: int) -> Response:
     """An absence over visits is shown with them first; ``confirmed`` with the same hours saves it all the same."""
-    actor, therapist = shell.actor(), _therapist(therapist_id)
-    clinic = clinics.clinic(shell.clinic_id(MANAGE))
+    actor, therapist = cycle.actor(), _therapist(therapist_id)
+    clinic = clinics.clinic(cycle.clinic_id(MANAGE))
     form = TimeOffForm()
     if not form.validate():
         return _page(therapist, absence=form, status=422)
@@ -123,10 +109,10 @@ def add_time_off(therapist_id: int) -> Response:
             ends_at=period[1],
             reason=form.reason.data or "",
             actor=actor,
-            now=shell.now(),
+            now=cycle.now(),
         )
     except Invalid as error:
-        form.refuse(error)
+        form.add_errors(error)
         return _page(therapist, absence=form, status=422)
     word = _("Ausencia guardada.") if form.kind.data == "off" else _("Turno extra guardado.")
     return _changed(therapist, "time-off", word)
@@ -134,10 +120,10 @@ def add_time_off(therapist_id: int) -> Response:
 
 @pages.post("/admin/time-off/<int:time_off_id>/removal", requires=MANAGE)
 def remove_time_off(time_off_id: int) -> Response:
-    removed = actions.remove_time_off(time_off_id, actor=shell.actor(), now=shell.now())
+    removed = actions.remove_time_off(time_off_id, actor=cycle.actor(), now=cycle.now())
     return _changed(_therapist(removed.therapist_id), "time-off", _("Quitado. Esas horas vuelven a su horario."))
 
 
 def _changed(therapist: Any, part: str, toast: str) -> Response:
-    html = _page(therapist).get_data(as_text=True) if shell.is_fragment_request() else ""
+    html = _page(therapist).get_data(as_text=True) if cycle.is_fragment_request() else ""
     return fragments.answer(html, go=f"/admin/therapists/{therapist.id}/hours#{part}", toast=toast)

@@ -5,19 +5,19 @@ from datetime import date, timedelta
 from flask import Response, request
 
 from app.clinics import queries as clinics
+from app.http import cycle, fragments
+from app.http.html import PageBlueprint
 from app.kernel import clock
 from app.scheduling import permissions
-from app.scheduling.queries import portal
-from app.web import fragments, shell
-from app.web.shell import Pages
+from app.scheduling.queries import own_day
 
-pages = Pages("my_day", __name__)
+pages = PageBlueprint("my_day", __name__)
 
 
 @pages.get("/my-day", requires=permissions.READ_ASSIGNED)
 def my_day() -> Response:
-    clinic = clinics.clinic(shell.clinic_id(permissions.READ))
-    today = clock.local_day(shell.now(), clinic.timezone)
+    clinic = clinics.clinic(cycle.clinic_id(permissions.READ))
+    today = clock.local_day(cycle.now(), clinic.timezone)
     try:
         day = date.fromisoformat(request.args.get("day", ""))
     except ValueError:
@@ -25,10 +25,10 @@ def my_day() -> Response:
     return fragments.page(
         "scheduling/my_day.html",
         parts={"my-day": "scheduling/_my_day.html"},
-        own=portal.of_therapist(day, zone=clinic.timezone, actor=shell.actor()),
+        own=own_day.of_therapist(day, zone=clinic.timezone, actor=cycle.actor()),
         day=day,
         today=today,
-        now=shell.now(),
+        now=cycle.now(),
         before=day - timedelta(days=1),
         after=day + timedelta(days=1),
     )

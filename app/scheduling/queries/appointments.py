@@ -8,15 +8,16 @@ from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, exists, or_,
 from sqlalchemy.orm import aliased
 
 from app.billing.queries import tickets
-from app.clinics.models import Clinic, Room, Service, Therapist, therapist_service
+from app.clinics.models import Room, Service, Therapist, therapist_service
 from app.identity.models import User
 from app.kernel import money
-from app.kernel.access import Actor, can
+from app.kernel.access import Actor, can, can_anywhere
 from app.kernel.db import db
 from app.kernel.errors import NotFound
 from app.patients.models import Patient
 from app.scheduling import permissions, rules
 from app.scheduling.models import OCCUPYING, Appointment, AppointmentEvent, Encounter
+from app.tenancy.models import Clinic
 
 NOBODY = -1  # no row has this id
 
@@ -31,7 +32,7 @@ _LOCKED = select(Appointment).where(Appointment.id == bindparam("id"), _SEEN).wi
 
 def seen_by(actor: Actor) -> dict[str, Any]:
     """The parameters of what an actor may see: their clinics, their own agenda, their own visits."""
-    assigned = actor.therapist_id and can(actor, permissions.READ_ASSIGNED)
+    assigned = actor.therapist_id and can_anywhere(actor, permissions.READ_ASSIGNED)
     own = actor.patient_id and permissions.READ_OWN.code in actor.own
     return {
         "seen_clinics": list(actor.clinics_with(permissions.READ)),

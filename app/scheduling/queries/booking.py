@@ -13,7 +13,7 @@ from app.clinics.queries import ClinicFacts, ServiceFacts, TherapistFacts
 from app.kernel import clock
 from app.kernel.db import db
 from app.kernel.errors import NotFound, RuleBroken
-from app.kernel.words import N_
+from app.kernel.i18n import N_
 from app.scheduling.queries import slots
 from app.scheduling.queries.slots import Slot
 

@@ -9,12 +9,13 @@ from sqlalchemy import Row, exists, func, select
 
 from app.clinics import permissions as clinics_permissions
 from app.clinics import queries as clinics
-from app.clinics.models import Clinic, Service, Therapist, therapist_service
+from app.clinics.models import Service, Therapist, therapist_service
 from app.kernel.access import Actor
 from app.kernel.db import db
 from app.patients.models import Patient
 from app.scheduling import permissions, rules
 from app.scheduling.models import Appointment, TimeOff, WorkingHours
+from app.tenancy.models import Clinic
 
 _SHIFT = tuple(getattr(WorkingHours, name) for name in rules.WeekShift.__dataclass_fields__)
 

@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import aliased
 
-from app.clinics.models import Clinic, Service, Therapist
+from app.clinics.models import Service, Therapist
 from app.identity.models import User
 from app.kernel import clock
 from app.kernel.db import db
 from app.patients.models import Patient
 from app.scheduling import rules
 from app.scheduling.models import Appointment, AppointmentEvent
+from app.tenancy.models import Clinic
 
 WIDEST_ZONE_CHANGE = timedelta(hours=2)
 

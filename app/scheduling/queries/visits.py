@@ -14,7 +14,7 @@ from sqlalchemy import Row, select
 from app.clinics import queries as clinics
 from app.clinics.models import Service, Therapist
 from app.kernel import clock
-from app.kernel.access import Actor, require
+from app.kernel.access import Actor, require_anywhere
 from app.kernel.db import db
 from app.kernel.errors import NotFound
 from app.patients.models import Patient
@@ -66,7 +66,7 @@ def visits(
 
     Raises NotFound for a foreign clinic, Forbidden without the permission.
     """
-    require(actor, permissions.READ)
+    require_anywhere(actor, permissions.READ)
     if clinic_id not in actor.clinics_with(permissions.READ):
         raise NotFound
     clinic = clinics.clinic(clinic_id)

@@ -1,1 +1,0 @@
-"""The JSON shell: bearer tokens, typed bodies, lists, first answers kept, the OpenAPI document."""

@@ -1,0 +1,234 @@
+"""Commands for operators, documented in docs/operations.md.
+
+What the operator has to put right is one line and exit status 2; a breach found by ``flask verify`` is 1.
+"""
+
+import fcntl
+import os
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+from flask import Flask, current_app
+from flask.cli import AppGroup, with_appcontext
+from flask_babel import gettext
+from flask_migrate import Migrate
+
+import config
+from app.kernel import clock
+from app.kernel.db import db, unit_of_work
+from app.kernel.errors import DomainError, Invalid
+
+# What a command needs is imported in it: tests and every command load this module.
+ROOT = Path(__file__).resolve().parents[2]
+
+config_group = AppGroup("config", help="Settings as the product reads them.")
+demo_group = AppGroup("demo", help="The demo clinic: a database to look around in.")
+admin_group = AppGroup("admin", help="Administrators' accounts.")
+backup_group = AppGroup("backup", help="Database and files in one archive.")
+
+
+def register(app: Flask) -> None:
+    Migrate(app, db, directory=str(ROOT / "migrations"), compare_type=True, render_as_batch=False)
+    for command in (config_group, demo_group, admin_group, backup_group, prepare, verify_data, clean_up):
+        app.cli.add_command(command)
+
+
+def _settings() -> config.Settings:
+    settings: config.Settings = current_app.config["SETTINGS"]
+    return settings
+
+
+def _refuse(sentence: str) -> NoReturn:
+    click.echo(sentence, err=True)
+    raise click.exceptions.Exit(2)
+
+
+def _says_what_is_wrong(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Turn what a command may raise into one line and status 2."""
+
+    @wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except DomainError as error:
+            fields = [f"{name}: {gettext(text)}" for name, texts in error.details.items() for text in texts]
+            _refuse("; ".join(fields) if isinstance(error, Invalid) else gettext(error.text) % error.params)
+
+    return wrapped
+
+
+# ------------------------------------------------------------------ settings
+
+
+@config_group.command("check")
+def check() -> None:
+    """Print every setting that was read; secrets hidden."""
+    for name, value in config.describe(_settings()):
+        click.echo(f"{name:20} {value}")
+
+
+@click.command("prepare")
+@with_appcontext
+@_says_what_is_wrong
+def prepare() -> None:
+    """Migrate, and in a demo fill an empty database: what script/server runs before it serves, in one process."""
+    from app.cli import demo, schema
+
+    schema.migrate()
+    if _settings().env == "demo" and not schema.has_data():
+        with unit_of_work(write=True):
+            summary = demo.load(password=_settings().demo_password, now=clock.now())
+        click.echo(summary)
+
+
+# ------------------------------------------------------------------ demo
+
+
+@demo_group.command("load")
+@click.option("--if-empty", is_flag=True, help="Do nothing when there is a clinic already.")
+@_says_what_is_wrong
+def load_demo(if_empty: bool) -> None:
+    """Write the demo clinic into an empty database, dated around today."""
+    from app.cli import demo
+
+    _refuse_in_production()
+    try:
+        with unit_of_work(write=True):
+            summary = demo.load(password=_settings().demo_password, now=clock.now())
+    except demo.NotEmpty:
+        if if_empty:
+            return
+        _refuse("There is a clinic in this database already: flask demo reset replaces all of it.")
+    click.echo(summary)
+
+
+@demo_group.command("reset")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@_says_what_is_wrong
+def reset_demo(yes: bool) -> None:
+    """Throw away everything in the database and load the demo clinic again."""
+    from app.cli import demo, schema
+
+    _refuse_in_production()
+    if not yes and schema.has_data():
+        click.confirm("This deletes every row of this database. Go on?", abort=True)
+    schema.start_over()
+    with unit_of_work(write=True):
+        summary = demo.load(password=_settings().demo_password, now=clock.now())
+    click.echo(summary)
+
+
+def _refuse_in_production() -> None:
+    if _settings().env == "production":
+        _refuse("MEDICONNECT_ENV is production: demo data has no place here.")
+
+
+# ------------------------------------------------------------------ accounts
+
+
+@admin_group.command("create")
+@click.option("--email", prompt=True)
+@click.option("--name", "full_name", prompt="Full name")
+@click.option("--password", prompt=True, hide_input=True, confirmation_prompt=True)
+@click.option("--organization", default="Mi organización", help="Name, when the database is empty.")
+@click.option("--clinic", default="Sede principal", help="Name of the first clinic, when the database is empty.")
+@_says_what_is_wrong
+def create_admin(email: str, full_name: str, password: str, organization: str, clinic: str) -> None:
+    """Make an administrator of every clinic; in an empty database also the organization and its first clinic.
+
+    Without --password it is asked for, so that it stands in no history of commands.
+    """
+    from app.cli import admin
+
+    with unit_of_work(write=True):
+        created = admin.create_admin(
+            email=email,
+            full_name=full_name,
+            password=password,
+            organization=organization,
+            clinic=clinic,
+            now=clock.now(),
+        )
+    click.echo(f"{email} administers {', '.join(created.clinics)}.")
+
+
+# ------------------------------------------------------------------ looking after the data
+
+
+@click.command("verify")
+@with_appcontext
+def verify_data() -> None:
+    """Ask the live database for everything that must always be true; status 1 when something is not."""
+    from app.cli import verify
+
+    with unit_of_work(write=False):
+        findings = verify.run(now=clock.now(), files=_settings().data_dir / "files")
+    for finding in findings:
+        click.echo(f"{'BREACH' if finding.breaches else 'ok':7}{finding.name}")
+        for breach in finding.breaches[: verify.MOST_SHOWN]:
+            click.echo(f"         {breach}")
+        if len(finding.breaches) > verify.MOST_SHOWN:
+            click.echo(f"         and {len(finding.breaches) - verify.MOST_SHOWN} more")
+    if any(finding.breaches for finding in findings):
+        raise click.exceptions.Exit(1)
+
+
+@click.command("cleanup")
+@with_appcontext
+@_says_what_is_wrong
+def clean_up() -> None:
+    """Delete what nobody will ask for again; the clock does the rows every hour, this also the files."""
+    from app.cli import maintenance
+
+    with unit_of_work(write=True):
+        gone = dict(maintenance.clean_up(now=clock.now()))
+    with unit_of_work(write=False):
+        gone["files without a row"] = maintenance.remove_orphans(_settings().data_dir / "files", now=clock.now())
+    for name, count in gone.items():
+        click.echo(f"{count:7} {name}")
+
+
+@backup_group.command("create")
+@click.argument("target", required=False, type=click.Path(path_type=Path, dir_okay=False))
+@_says_what_is_wrong
+def create_backup(target: Path | None) -> None:
+    """Write database and files into TARGET (DATA_DIR/backups/…); the server may run meanwhile."""
+    from app.cli import backup
+
+    try:
+        archive = backup.create(_settings(), target, now=clock.now())
+    except backup.BackupError as error:
+        _refuse(str(error))
+    click.echo(f"{archive.path} holds the database and {archive.files} files.")
+
+
+@backup_group.command("restore")
+@click.argument("source", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--replace", is_flag=True, help="Overwrite the data that is there.")
+@_says_what_is_wrong
+def restore_backup(source: Path, replace: bool) -> None:
+    """Put the backup SOURCE in place of the data. The server has to be stopped."""
+    from app.cli import backup
+
+    _refuse_while_running()
+    try:
+        archive = backup.restore(_settings(), source, replace=replace)
+    except backup.BackupError as error:
+        _refuse(str(error))
+    click.echo(
+        f"Restored the backup of {archive.created_at}: database and {archive.files} files. Now run flask verify."
+    )
+
+
+def _refuse_while_running() -> None:
+    """The supervisor holds this lock for as long as it runs (script/supervisor.py)."""
+    descriptor = os.open(_settings().data_dir / "server.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        _refuse("The server runs on this data: stop it first.")
+    finally:
+        os.close(descriptor)

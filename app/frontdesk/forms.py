@@ -1,0 +1,89 @@
+"""The filters of the front desk, the walk-in and the next visit."""
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from urllib.parse import urlencode
+
+from flask_babel import lazy_gettext as _l
+from werkzeug.datastructures import MultiDict
+from wtforms import HiddenField, IntegerField, SelectField, StringField
+from wtforms.validators import InputRequired, Optional
+from wtforms.widgets import HiddenInput
+
+from app.http.fields import Form
+
+ANYBODY = "any"  # the place of who takes whoever is free first
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What the desk shows, as its address says it. Today is not written: a desk left open overnight
+    shows the new day in the morning."""
+
+    clinic_id: int
+    day: date
+    is_today: bool
+    therapist_id: int | None = None
+    view: str = "board"
+    q: str = ""
+
+    @classmethod
+    def read(cls, args: "MultiDict[str, str]", *, clinic_id: int, today: date) -> "Filters":
+        """From a query string; what cannot be read means the default."""
+        try:
+            day = date.fromisoformat(args.get("day", ""))
+        except ValueError:
+            day = today
+        return cls(
+            clinic_id=clinic_id,
+            day=day,
+            is_today=day == today,
+            therapist_id=args.get("therapist_id", type=int),
+            view="list" if args.get("view") == "list" else "board",
+            q=args.get("q", "").strip()[:80],
+        )
+
+    def url(self, path: str = "/front-desk") -> str:
+        said = {
+            "clinic_id": self.clinic_id,
+            "day": "" if self.is_today else self.day.isoformat(),
+            "therapist_id": self.therapist_id,
+            "view": "" if self.view == "board" else self.view,
+            "q": self.q,
+        }
+        return f"{path}?{urlencode({name: value for name, value in said.items() if value})}"
+
+    def on(self, day: date, today: date) -> str:
+        """The same desk on another day, without the search."""
+        return replace(self, day=day, is_today=day == today, q="").url()
+
+    def seen_as(self, view: str) -> str:
+        return replace(self, view=view).url()
+
+
+class WalkInForm(Form):
+    """Somebody without an appointment; the picker of patients stands beside the form."""
+
+    patient_id = IntegerField(widget=HiddenInput(), validators=[Optional()])
+    service_id = SelectField(_l("Servicio"), coerce=int)
+    place = StringField(_l("Con quién"), default=ANYBODY)
+
+    def chosen(self) -> tuple[int, datetime] | None:
+        """The therapist and the time that were shown; None for whoever is free first."""
+        therapist_id, _at, starts_at = (self.place.data or ANYBODY).partition("@")
+        try:
+            instant = datetime.fromisoformat(starts_at)
+            return (int(therapist_id), instant) if instant.tzinfo else None
+        except ValueError:
+            return None
+
+
+class NextVisitForm(Form):
+    starts_at = HiddenField(validators=[InputRequired()])
+
+    def instant(self) -> datetime | None:
+        try:
+            instant = datetime.fromisoformat(str(self.starts_at.data))
+        except ValueError:
+            return None
+        return instant if instant.tzinfo else None

@@ -1,0 +1,268 @@
+"""The front desk: the day's board, walk-ins, the next visit of who just paid, the end of the day.
+
+The steps themselves (arrival, session, cancellation) are posted to the nouns of ``visits`` and ``booking``,
+collecting to billing's; each answers with ``visit-changed`` or ``payment-taken`` and the board fetches itself.
+"""
+
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from functools import partial
+from typing import Any
+
+from flask import Response, request
+from flask_babel import gettext as _
+from wtforms.fields.choices import SelectChoice
+
+from app.billing import permissions as billing
+from app.clinics import queries as clinics
+from app.clinics.queries import ClinicFacts
+from app.frontdesk import forms
+from app.frontdesk import queries as desk
+from app.http import cycle, error_responses, fragments
+from app.http.html import PageBlueprint
+from app.http.templating import day_words, hour
+from app.kernel import clock
+from app.kernel.access import can, require
+from app.kernel.db import db
+from app.kernel.errors import Conflict, RuleBroken
+from app.kernel.i18n import N_
+from app.patients import queries as patients
+from app.patients import rules as patient_rules
+from app.scheduling import permissions, rules
+from app.scheduling.actions import appointments
+from app.scheduling.queries import appointments as reads
+
+pages = PageBlueprint("desk", __name__)
+
+WALK_IN = N_("Sin cita")
+
+
+class NobodyFree(RuleBroken):
+    message = N_("Hoy nadie tiene una hora libre en su horario. Elija con quién o reserve otro día.")
+
+
+@pages.get("/front-desk", requires=permissions.RECEIVE)
+def front_desk() -> Response:
+    """The board or the list of a day; the fragment ``#desk`` is what searches and live refreshes ask for."""
+    clinic, filters, today = _asked()
+    actor = cycle.actor()
+    return fragments.page(
+        "frontdesk/board.html",
+        parts={"desk": "frontdesk/_board.html"},
+        board=desk.board(
+            clinic,
+            filters.day,
+            therapist_id=filters.therapist_id,
+            search=filters.q,
+            actor=actor,
+            now=cycle.now(),
+        ),
+        filters=filters,
+        today=today,
+        yesterday=filters.day - timedelta(days=1),
+        tomorrow=filters.day + timedelta(days=1),
+        therapists=partial(clinics.therapists_of, clinic.id),  # asked by the whole page only
+        till=_till(clinic.id),
+        labels=_labels(),
+    )
+
+
+@pages.get("/front-desk/closing", requires=permissions.RECEIVE)
+def closing() -> Response:
+    """What the day still lacks before the till is closed."""
+    clinic, filters, today = _asked()
+    return fragments.page(
+        "frontdesk/closing.html",
+        parts={"closing": "frontdesk/_closing.html"},
+        closing=desk.closing(clinic, filters.day, actor=cycle.actor(), now=cycle.now()),
+        filters=filters,
+        today=today,
+        till=_till(clinic.id),
+        labels=_labels(),
+    )
+
+
+def _labels() -> dict[str, str]:
+    """The words of the states, translated once and not for each card."""
+    return {code: _(label) for code, label in rules.LABELS.items()}
+
+
+def _clinic() -> ClinicFacts:
+    return clinics.clinic(cycle.clinic_id(permissions.RECEIVE))
+
+
+def _asked() -> tuple[ClinicFacts, forms.Filters, date]:
+    clinic = _clinic()
+    today = clock.local_day(cycle.now(), clinic.timezone)
+    return clinic, forms.Filters.read(request.args, clinic_id=clinic.id, today=today), today
+
+
+def _till(clinic_id: int) -> dict[str, Any] | None:
+    """The till as the strip shows it; None for who does not work with it."""
+    if not can(cycle.actor(), billing.OPERATE_TILL, clinic_id):
+        return None
+    return {"code": desk.till_code(clinic_id, actor=cycle.actor())}
+
+
+# ------------------------------------------------------------------ walk-ins
+
+
+@pages.get("/walk-ins/new", requires=permissions.RECEIVE)
+def new_walk_in() -> Response:
+    return _walk_in(forms.WalkInForm(request.args, meta={"csrf": False}), _clinic())
+
+
+@pages.post("/walk-ins", requires=permissions.RECEIVE)
+def receive_walk_in() -> Response:
+    """Book from now (or from the next free time today) and straight to the waiting room."""
+    clinic, form = _clinic(), forms.WalkInForm()
+    form.service_id.choices = _services(clinic)
+    if not form.validate():
+        return _walk_in(form, clinic, 422)
+    if not form.patient_id.data:
+        form.form_errors.append(_("Elija a una persona de la lista o registre una nueva."))
+        return _walk_in(form, clinic, 422)
+    try:
+        booked = _book_walk_in(form, clinic)
+    except (RuleBroken, Conflict) as error:
+        db.session.rollback()
+        form.form_errors.append(error_responses.sentence(error))
+        return _walk_in(form, clinic, error.status)
+    visit = reads.heading(booked.id)
+    words = _(
+        "En sala: %(name)s. Con %(therapist)s a las %(hour)s.",
+        name=visit.patient_name,
+        therapist=visit.therapist_name,
+        hour=hour(visit.starts_at, visit.timezone),
+    )
+    return _done(words, clinic.id, "dialog:close")
+
+
+def _done(words: str, clinic_id: int, close: str) -> Response:
+    """The board fetches itself, and the form that was answered closes: nothing to swap."""
+    response = fragments.answer(go=f"/front-desk?clinic_id={clinic_id}", toast=words)
+    response.headers["HX-Trigger"] = f"visit-changed, {close}"
+    response.headers["HX-Reswap"] = "none"
+    return response
+
+
+def _book_walk_in(form: forms.WalkInForm, clinic: ClinicFacts) -> appointments.Booked:
+    now = cycle.now()
+    therapist_id, starts_at = form.chosen() or _first_place(form.service_id.data, clinic, now)
+    return appointments.book_appointment(
+        clinic_id=clinic.id,
+        therapist_id=therapist_id,
+        patient_id=form.patient_id.data or 0,
+        service_id=form.service_id.data,
+        starts_at=starts_at,
+        override_reason=WALK_IN,
+        origin="walk-in",
+        is_here=True,
+        actor=cycle.actor(),
+        now=now,
+    )
+
+
+def _first_place(service_id: int, clinic: ClinicFacts, now: datetime) -> tuple[int, datetime]:
+    """Whoever is free first in their hours. Raises NobodyFree."""
+    for place in desk.places(clinic, clinics.service(service_id), now=now):
+        if place.starts_at and not place.is_outside_hours:
+            return place.therapist_id, place.starts_at
+    raise NobodyFree
+
+
+def _services(clinic: ClinicFacts) -> list[SelectChoice]:
+    return [
+        SelectChoice(s.id, _("%(name)s, %(minutes)s min", name=s.name, minutes=s.duration_minutes))
+        for s in clinics.services_of(clinic.id)
+    ]
+
+
+def _walk_in(form: forms.WalkInForm, clinic: ClinicFacts, status: int = 200) -> Response:
+    form.service_id.choices = _services(clinic)
+    offered = [choice.value for choice in form.service_id.choices]
+    if form.service_id.data not in offered:
+        form.service_id.data = next(iter(offered), None)
+    service = clinics.service(form.service_id.data) if form.service_id.data else None
+    return fragments.page(
+        "frontdesk/walk_in.html",
+        parts={"dialog-body": "frontdesk/_walk_in.html", "walk-in-places": "frontdesk/_places.html"},
+        status=status,
+        form=form.with_submission_id(),
+        form_id="walk-in",
+        patient=_picked(form.patient_id.data),
+        clinic_id=clinic.id,
+        zone=clinic.timezone,
+        places=desk.places(clinic, service, now=cycle.now()) if service else [],
+    )
+
+
+def _picked(patient_id: int | None) -> dict[str, Any] | None:
+    """The chosen person for the picker."""
+    person = patients.get(patient_id, actor=cycle.actor()) if patient_id else None
+    return {"id": person["id"], "label": patient_rules.label(person)} if person else None
+
+
+# ------------------------------------------------------------------ the next visit
+
+
+@pages.get("/appointments/<int:appointment_id>/next", requires=permissions.RECEIVE)
+def next_visit(appointment_id: int) -> Response:
+    return _next(reads.get(appointment_id, actor=cycle.actor()), forms.NextVisitForm(formdata=None))
+
+
+@pages.post("/appointments/<int:appointment_id>/next", requires=permissions.RECEIVE)
+def book_next_visit(appointment_id: int) -> Response:
+    visit = reads.get(appointment_id, actor=cycle.actor())
+    form = forms.NextVisitForm()
+    starts_at = form.instant() if form.validate() else None
+    if starts_at is None:
+        form.form_errors.append(_("Elija una de las horas."))
+        return _next(visit, form, 422)
+    try:
+        booked = _book_next(visit, starts_at)
+    except (RuleBroken, Conflict) as error:
+        db.session.rollback()
+        form.form_errors.append(error_responses.sentence(error))
+        return _next(visit, form, error.status)
+    zone = visit["timezone"]
+    day, today = clock.local_day(booked.starts_at, zone), clock.local_day(cycle.now(), zone)
+    words = _(
+        "Reservada: %(name)s, %(day)s %(hour)s con %(therapist)s.",
+        name=visit["patient_name"],
+        day=day_words(day, today),
+        hour=hour(booked.starts_at, zone),
+        therapist=visit["therapist_name"],
+    )
+    return _done(words, visit["clinic_id"], "panel:close")
+
+
+def _book_next(visit: Mapping[str, Any], starts_at: datetime) -> appointments.Booked:
+    return appointments.book_appointment(
+        clinic_id=visit["clinic_id"],
+        therapist_id=visit["therapist_id"],
+        patient_id=visit["patient_id"],
+        service_id=visit["service_id"],
+        starts_at=starts_at,
+        actor=cycle.actor(),
+        now=cycle.now(),
+    )
+
+
+def _next(visit: Mapping[str, Any], form: forms.NextVisitForm, status: int = 200) -> Response:
+    require(cycle.actor(), permissions.BOOK, visit["clinic_id"])
+    clinic = clinics.clinic(visit["clinic_id"])
+    service = clinics.service(visit["service_id"])
+    return fragments.page(
+        "frontdesk/next.html",
+        parts={"panel": "frontdesk/_next.html"},
+        status=status,
+        form=form.with_submission_id(),
+        visit=visit,
+        proposals=desk.proposals(visit, clinic, minutes=service.duration_minutes, now=cycle.now()),
+        zone=clinic.timezone,
+        today=clock.local_day(cycle.now(), clinic.timezone),
+    )
+
+
+BLUEPRINTS = (pages,)

@@ -1,0 +1,359 @@
+"""The front desk's day: cards in columns with their timers, counters, what is left at closing time, who
+could take a walk-in, and the next visits to propose."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import bindparam, or_, select
+
+from app.billing import rules as till_rules
+from app.billing.models import Till, TillSession
+from app.billing.queries import tickets
+from app.clinics import queries as clinics
+from app.clinics.queries import ClinicFacts, ServiceFacts
+from app.frontdesk import rules as desk_rules
+from app.kernel import clock, money
+from app.kernel.access import Actor, can
+from app.kernel.db import db
+from app.kernel.i18n import N_, fold
+from app.patients.rules import age
+from app.scheduling import permissions, rules
+from app.scheduling.models import OCCUPYING, Appointment
+from app.scheduling.queries import day as days
+from app.scheduling.queries import slots
+from app.scheduling.queries.slots import Slot
+
+COLUMNS = (
+    ("booked", N_("Reservadas"), ("pending", "booked", "confirmed")),
+    ("arrived", N_("En sala"), ("arrived", "checked-in")),
+    ("in-session", N_("En consulta"), ("in-session",)),
+    ("fulfilled", N_("Atendidas"), ("fulfilled",)),
+    ("noshow", N_("No realizadas"), ("noshow", "cancelled")),
+)
+SHOWN = tuple(state for _code, _title, states in COLUMNS for state in states)
+REBOOK_DAYS = 21
+PROPOSALS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """Whole minutes by the server's clock; ``kind`` is empty, ``warn`` or ``late``."""
+
+    text: str
+    kind: str = ""
+    total: str = ""  # the time in the clinic, where it is another one
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A visit as board, list and closing show it. ``step`` and ``menu`` as in ``desk_rules.desk_step``."""
+
+    id: int
+    state: str
+    time: str
+    patient_id: int
+    name: str
+    age: int | None
+    document: str  # its last digits
+    therapist: str
+    room: str
+    service: str
+    colour: int
+    is_first_visit: bool
+    is_moved: bool
+    debt: str
+    ticket_id: int | None
+    timer: Timer | None
+    rises: bool
+    step: str
+    menu: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    code: str
+    title: str
+    cards: list[Card]
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """``counts`` and ``average_wait`` (minutes, None before the first) are of the whole day, also while a
+    search shows some of it; ``is_over`` when no visit is to come."""
+
+    columns: list[Column]
+    cards: list[Card]
+    counts: dict[str, int]
+    total: int
+    average_wait: int | None
+    is_over: bool
+
+
+def board(
+    clinic: ClinicFacts, day: date, *, therapist_id: int | None, search: str, actor: Actor, now: datetime
+) -> Board:
+    """A clinic's day for the desk. Three queries; Forbidden without ``READ``."""
+    visits = _visits(clinic, day, therapist_id=therapist_id, actor=actor)
+    cards = _cards([v for v in visits if _matches(v, fold(search))], clinic, day, actor=actor, now=now)
+    tallies = days.counts(visits)
+    return Board(
+        columns=[
+            Column(code, title, sorted((c for c in cards if c.state in states), key=lambda c: not c.rises))
+            for code, title, states in COLUMNS
+        ],
+        cards=cards,
+        counts={code: sum(tallies.get(s, 0) for s in states) for code, _title, states in COLUMNS},
+        total=len(visits),
+        average_wait=_average_wait(visits),
+        is_over=bool(visits) and all(v.row.ends_at <= now for v in visits if v.row.status in rules.EXPECTED),
+    )
+
+
+def _visits(clinic: ClinicFacts, day: date, *, therapist_id: int | None, actor: Actor) -> list[days.Visit]:
+    return [v for v in days.visits_of_day(clinic, day, actor=actor, therapist_id=therapist_id) if v.state in SHOWN]
+
+
+def _matches(visit: days.Visit, wanted: str) -> bool:
+    row = visit.row
+    return not wanted or all(
+        word in fold(f"{row.patient_name} {row.document_number or ''} {row.phone}") for word in wanted.split()
+    )
+
+
+def _cards(visits: Sequence[days.Visit], clinic: ClinicFacts, day: date, *, actor: Actor, now: datetime) -> list[Card]:
+    debts = tickets.debts_of_patients({v.row.patient_id for v in visits}, before_day=day)
+    offset = (day - clock.local_day(now, clinic.timezone)).days
+    may_correct = can(actor, permissions.CORRECT, clinic.id)
+    grace = timedelta(minutes=clinic.noshow_grace_minutes)
+    return [
+        _card(v, debts.get(v.row.patient_id, 0), clinic, day, offset, grace, may_correct=may_correct, now=now)
+        for v in visits
+    ]
+
+
+def _card(
+    visit: days.Visit,
+    old_debt_cents: int,
+    clinic: ClinicFacts,
+    day: date,
+    offset: int,
+    grace: timedelta,
+    *,
+    may_correct: bool,
+    now: datetime,
+) -> Card:
+    row, owes = visit.row, visit.owed_cents > 0
+    debt_cents = old_debt_cents + (visit.owed_cents if visit.state == "fulfilled" else 0)
+    timer = _timer(visit, grace, owes=owes, now=now) if offset == 0 else None
+    return Card(
+        id=row.id,
+        state=visit.state,
+        time=visit.starts,
+        patient_id=row.patient_id,
+        name=row.patient_name,
+        age=age(row.birth_date, day),
+        document=(row.document_number or "")[-4:],
+        therapist=row.therapist_name,
+        room=row.room_name or "",
+        service=row.service_name,
+        colour=row.colour,
+        is_first_visit=row.is_first_visit,
+        is_moved=row.reschedule_count > 0,
+        debt=money.show(debt_cents, clinic.currency) if debt_cents else "",
+        ticket_id=visit.ticket.ticket_id if visit.ticket else None,
+        timer=timer,
+        rises=(visit.state == "fulfilled" and owes) or (timer is not None and timer.kind == "late"),
+        step=desk_rules.desk_step(visit.state, days_from_today=offset, owes=owes),
+        menu=desk_rules.desk_menu(
+            visit.state,
+            days_from_today=offset,
+            owes=owes,
+            may_be_noshow=now >= row.starts_at + grace,
+            can_undo=rules.may_undo(visit.state, since=row.status_since, now=now, may_correct=may_correct),
+        ),
+    )
+
+
+def _timer(visit: days.Visit, grace: timedelta, *, owes: bool, now: datetime) -> Timer | None:
+    """How long the visit is in its state and the patient in the clinic; silent where nobody waits."""
+    row = visit.row
+    since = days.minutes_since
+    if row.status in rules.EXPECTED:
+        late = since(row.starts_at, now)
+        return Timer(f"+{_minutes(late)}", "late" if now >= row.starts_at + grace else "warn") if late else None
+    total = _minutes(since(row.arrived_at or row.status_since, now))
+    if row.status in {"arrived", "checked-in"}:
+        waited = since(max(row.arrived_at or row.status_since, row.starts_at), now)
+        kind = "late" if waited >= desk_rules.WAIT_LATE else "warn" if waited >= desk_rules.WAIT_WARNING else ""
+        here = _minutes(since(row.status_since, now))
+        return Timer(here, kind, total if total != here else "")
+    if visit.state == "in-session":
+        inside = since(row.started_at, now)
+        over = inside - visit.minutes
+        return Timer(
+            _minutes(inside), "late" if over >= desk_rules.OVERTIME_LATE else "warn" if over > 0 else "", total
+        )
+    if visit.state == "fulfilled" and owes:
+        waited = since(row.status_since, now)
+        return Timer(_minutes(waited), "warn" if waited >= desk_rules.WAIT_WARNING else "", total)
+    return None
+
+
+def _minutes(count: int) -> str:
+    return f"{count} min" if count < 100 else f"{count // 60} h {count % 60:02d}"
+
+
+def _average_wait(visits: Sequence[days.Visit]) -> int | None:
+    """Minutes between arrival (or the hour of the visit, when that is later) and going in."""
+    waits = [
+        days.minutes_since(max(v.row.arrived_at, v.row.starts_at), v.row.started_at)
+        for v in visits
+        if v.row.started_at and v.row.arrived_at and v.row.started_at > v.row.arrived_at
+    ]
+    return round(sum(waits) / len(waits)) if waits else None
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """What a day still lacks: visits without an end, and attended ones that are owed."""
+
+    unfinished: list[Card]
+    unpaid: list[Card]
+
+
+def closing(clinic: ClinicFacts, day: date, *, actor: Actor, now: datetime) -> Closing:
+    """The end of a day, of all therapists. Three queries."""
+    cards = _cards(_visits(clinic, day, therapist_id=None, actor=actor), clinic, day, actor=actor, now=now)
+    return Closing(
+        unfinished=[c for c in cards if c.state not in {"fulfilled", "noshow", "cancelled"}],
+        unpaid=[c for c in cards if c.state == "fulfilled" and c.step == "payment"],
+    )
+
+
+# one's own first, as billing takes a payment
+_OPEN_TILL = (
+    select(TillSession.business_day, TillSession.number)
+    .join(Till, Till.id == TillSession.till_id)
+    .where(TillSession.clinic_id == bindparam("clinic_id"), TillSession.status == "open")
+    .order_by(TillSession.opened_by != bindparam("user_id"), Till.kind != "recaudadora", TillSession.opened_at)
+    .limit(1)
+)
+
+
+def till_code(clinic_id: int, *, actor: Actor) -> str:
+    """The code of the till session that would take a payment now; empty when every till is closed."""
+    row = db.session.execute(_OPEN_TILL, {"clinic_id": clinic_id, "user_id": actor.user_id}).first()
+    return till_rules.till_code(row.business_day, row.number) if row else ""
+
+
+# ------------------------------------------------------------------ walk-ins
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The first time a therapist has today for somebody who is here; ``starts_at`` None when there is none."""
+
+    therapist_id: int
+    therapist: str
+    starts_at: datetime | None = None
+    is_now: bool = False
+    is_outside_hours: bool = False
+
+
+def places(clinic: ClinicFacts, service: ServiceFacts, *, now: datetime) -> list[Place]:
+    """Who could take a walk-in today, the earliest first; those outside their hours after all others.
+
+    Six queries.
+    """
+    people = clinics.therapists_of(clinic.id, service.id)
+    ids = [person.id for person in people]
+    day = clock.local_day(now, clinic.timezone)
+    periods = slots.shifts(clinic, ids, day, day)
+    length = timedelta(minutes=service.duration_minutes)
+    busy = _busy(ids, periods, _five_minutes(now), _five_minutes(now) + length)
+    later = slots.free(clinic, ids, day, day, duration_minutes=service.duration_minutes, now=now, open_periods=periods)
+    found = [
+        _place(person, periods.get((person.id, day), []), busy, later, length=length, now=now) for person in people
+    ]
+    return sorted(found, key=lambda p: (p.starts_at is None, p.is_outside_hours, p.starts_at or now, p.therapist))
+
+
+def _five_minutes(now: datetime) -> datetime:
+    """The grid line of five minutes at or before an instant."""
+    return now.replace(minute=now.minute - now.minute % 5, second=0, microsecond=0)
+
+
+def _busy(ids: Sequence[int], periods: dict[Any, list[rules.Shift]], start: datetime, end: datetime) -> list[Any]:
+    rooms = {shift.room_id for pieces in periods.values() for shift in pieces if shift.room_id is not None}
+    return list(
+        db.session.execute(
+            select(Appointment.therapist_id, Appointment.room_id).where(
+                or_(Appointment.therapist_id.in_(ids), Appointment.room_id.in_(rooms)),
+                Appointment.starts_at < end,
+                Appointment.ends_at > start,
+                Appointment.status.in_(OCCUPYING),
+            )
+        )
+    )
+
+
+def _place(
+    person: clinics.TherapistFacts,
+    pieces: list[rules.Shift],
+    busy: list[Any],
+    later: list[Slot],
+    *,
+    length: timedelta,
+    now: datetime,
+) -> Place:
+    start = _five_minutes(now)
+    shift = rules.covers(pieces, start, start + length)
+    is_free = not any(
+        b.therapist_id == person.id or (shift and shift.room_id is not None and b.room_id == shift.room_id)
+        for b in busy
+    )
+    if shift and is_free:
+        return Place(person.id, person.name, start, is_now=True)
+    slot = next((s for s in later if s.therapist_id == person.id), None)
+    if slot:
+        return Place(person.id, person.name, slot.starts_at)
+    if is_free:
+        return Place(person.id, person.name, start, is_now=True, is_outside_hours=True)
+    return Place(person.id, person.name)
+
+
+# ------------------------------------------------------------------ the next visit
+
+
+@dataclass(frozen=True, slots=True)
+class Proposals:
+    """The same weekday and hour in a week (or the nearest that day), then the first free times."""
+
+    best: Slot | None
+    is_same_hour: bool
+    first: list[Slot]
+
+
+def proposals(visit: Any, clinic: ClinicFacts, *, minutes: int, now: datetime) -> Proposals:
+    """Times for the next visit with the same therapist. Four queries."""
+    today = clock.local_day(now, clinic.timezone)
+    wanted = _weeks_later(visit["starts_at"], now, clinic.timezone)
+    last = max(today + timedelta(days=REBOOK_DAYS), clock.local_day(wanted, clinic.timezone))
+    free = slots.free(clinic, [visit["therapist_id"]], today, last, duration_minutes=minutes, now=now)
+    that_day = [
+        s for s in free if clock.local_day(s.starts_at, clinic.timezone) == clock.local_day(wanted, clinic.timezone)
+    ]
+    best = min(that_day, key=lambda s: abs(s.starts_at - wanted), default=None)
+    first = [s for s in free if s is not best][:PROPOSALS]
+    return Proposals(best, best is not None and best.starts_at == wanted, first)
+
+
+def _weeks_later(starts_at: datetime, now: datetime, zone: str) -> datetime:
+    """The same weekday and wall-clock hour, a week later, or as many weeks as it takes to be ahead."""
+    start = clock.local(starts_at, zone)
+    minute, day = start.hour * 60 + start.minute, start.date() + timedelta(days=7)
+    while clock.at(day, minute, zone) <= now:
+        day += timedelta(days=7)
+    return clock.at(day, minute, zone)

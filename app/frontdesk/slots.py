@@ -1,0 +1,9 @@
+"""The places of this package on shared screens."""
+
+from app.http.screens import MENU, Slot
+from app.kernel.i18n import N_
+from app.scheduling import permissions
+
+SLOTS = (
+    Slot(MENU, 10, N_("Recepción"), "/front-desk", permissions.RECEIVE, icon="armchair", home_of=("receptionist",)),
+)

@@ -1,0 +1,195 @@
+"""The request cycle: how every page and every JSON resource runs.
+
+Find the actor, require the route's permission and parse the input in a reading unit; then run the view in one
+unit of work, committed when it returns, rolled back when it raises. The stored response of an earlier, equal
+submission is sent again instead. What the domain refuses is answered in one place (``Adapter.refuse``).
+
+A route that declares neither a permission nor why it is public does not start.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import wraps
+from typing import Any, Protocol
+
+from flask import Response, current_app, g, request, session
+from werkzeug.routing import IntegerConverter, Map
+
+from app.kernel import access, clock, db, idempotency
+from app.kernel.access import Actor, Permission
+from app.kernel.errors import DomainError, Forbidden, NotFound, Unauthenticated
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class RowNumber(IntegerConverter):
+    """``<int:…>`` in a path: a number that a row can have. A larger one is not found, like any other."""
+
+    def __init__(self, map: Map, *args: Any, **options: Any) -> None:
+        super().__init__(map, *args, **{"max": 2**31 - 1, **options})
+
+
+class UndeclaredRoute(RuntimeError):
+    """A route says neither which permission it requires nor why it is public."""
+
+
+@dataclass(frozen=True, slots=True)
+class RouteSpec:
+    """What a route declares. ``requires``: any one of them is enough; empty with ``signed_in`` or ``public``.
+
+    ``options`` are the adapter's own: the form of a page, the body, query and response models of JSON.
+    """
+
+    requires: tuple[Permission, ...] = ()
+    public: str = ""
+    signed_in: bool = False
+    options: Mapping[str, Any] | None = None
+
+    def option(self, name: str) -> Any:
+        return (self.options or {}).get(name)
+
+
+class Adapter(Protocol):
+    """What differs between pages and JSON."""
+
+    channel: str
+
+    def read_body(self) -> None:
+        """Receive the whole body: nothing may wait for the network later."""
+
+    def find_actor(self, spec: RouteSpec) -> Actor | None: ...
+
+    def parse(self, spec: RouteSpec, arguments: dict[str, Any]) -> None:
+        """Add the typed input to the view's arguments. Raises Invalid."""
+
+    def submission(self) -> tuple[str, str] | None:
+        """The idempotency token of this request and the fingerprint of what it asks for."""
+
+    def respond(self, result: Any, spec: RouteSpec) -> Response: ...
+
+    def stored_headers(self, response: Response) -> dict[str, str]:
+        """The headers that an equal request gets again."""
+
+    def refuse(self, error: DomainError, spec: RouteSpec, arguments: dict[str, Any]) -> Response:
+        """The response to an error of the domain; the transaction has been rolled back."""
+
+
+def require_declaration(rule: str, requires: tuple[Permission, ...], public: str, signed_in: bool) -> None:
+    """Raise UndeclaredRoute unless a route says exactly one of the three."""
+    if sum((bool(requires), bool(public), signed_in)) != 1:
+        raise UndeclaredRoute(f"{rule}: say one of requires=, public= and signed_in=")
+
+
+def declare(view: Callable[..., Any], spec: RouteSpec) -> Callable[..., Any]:
+    """Attach a route's declaration: the start-up check, OpenAPI and the tests read it."""
+    view.__dict__["spec"] = spec
+    return view
+
+
+def handler(view: Callable[..., Any], spec: RouteSpec, adapter: Adapter) -> Callable[..., Response]:
+    """``view`` inside the request cycle."""
+
+    @wraps(view)
+    def handle(**arguments: Any) -> Response:
+        try:
+            return _run(view, spec, adapter, arguments)
+        except DomainError as error:
+            return adapter.refuse(error, spec, arguments)
+
+    return declare(handle, spec)
+
+
+def _run(view: Callable[..., Any], spec: RouteSpec, adapter: Adapter, arguments: dict[str, Any]) -> Response:
+    adapter.read_body()
+    g.now = clock.now()
+    if request.method in SAFE_METHODS:
+        with db.unit_of_work(write=False):
+            _admit(spec, adapter, arguments)
+            return adapter.respond(view(**arguments), spec)
+    with db.unit_of_work(write=False):  # a stranger, a bad token or a bad form never takes the write lock
+        _admit(spec, adapter, arguments)
+    with db.unit_of_work(write=True):
+        response = _respond_once(view, spec, adapter, arguments)
+        if response.status_code >= 400 and not spec.public:
+            db.db.session.rollback()  # a refusal has changed nothing (attempts on public routes are counted)
+        return response
+
+
+def _admit(spec: RouteSpec, adapter: Adapter, arguments: dict[str, Any]) -> None:
+    g.actor = adapter.find_actor(spec)
+    if not spec.public:
+        if g.actor is None:
+            raise Unauthenticated
+        if spec.requires and not any(access.can_anywhere(g.actor, permission) for permission in spec.requires):
+            raise Forbidden
+    adapter.parse(spec, arguments)
+
+
+def _respond_once(view: Callable[..., Any], spec: RouteSpec, adapter: Adapter, arguments: dict[str, Any]) -> Response:
+    submission = adapter.submission() if g.actor is not None else None
+    if submission is None:
+        return adapter.respond(view(**arguments), spec)
+    token, fingerprint = submission
+    owner = f"{adapter.channel}:{g.actor.user_id}"
+    stored = idempotency.claim(owner, token, fingerprint, now=g.now)
+    if stored is not None:
+        return Response(stored.body, stored.status, stored.headers)
+    response = adapter.respond(view(**arguments), spec)
+    if response.status_code < 400:  # else rolled back with its claim: the token stays free for the corrected form
+        idempotency.store_response(
+            owner,
+            token,
+            idempotency.StoredResponse(response.status_code, adapter.stored_headers(response), response.get_data()),
+        )
+    return response
+
+
+def actor() -> Actor:
+    """Who acts in this request. Raises Unauthenticated on a public page without a session."""
+    found: Actor | None = g.actor
+    if found is None:
+        raise Unauthenticated
+    return found
+
+
+def maybe_actor() -> Actor | None:
+    found: Actor | None = g.get("actor")
+    return found
+
+
+def now() -> datetime:
+    """The instant of this request."""
+    instant: datetime = g.now
+    return instant
+
+
+def clinic_id(permission: Permission) -> int:
+    """The clinic this request is about: named in the request, else the one last chosen, else the first.
+
+    Raises NotFound for a clinic in which the actor does not hold ``permission``.
+    """
+    scope = actor().clinics_with(permission)
+    requested = request.values.get("clinic_id", type=int)
+    if requested is not None:
+        if requested not in scope:
+            raise NotFound
+        session["clinic_id"] = requested  # a preference of this browser; checked at each use
+        return requested
+    last_chosen = session.get("clinic_id")
+    if last_chosen in scope:
+        return int(last_chosen)
+    if not scope:
+        raise NotFound
+    return min(scope)
+
+
+def is_fragment_request() -> bool:
+    return request.headers.get("HX-Request") == "true" and "HX-History-Restore-Request" not in request.headers
+
+
+def check_every_route(skip: frozenset[str] = frozenset({"static"})) -> None:
+    """Refuse to start when a route went around the request cycle."""
+    for endpoint, view in current_app.view_functions.items():
+        if endpoint not in skip and "spec" not in view.__dict__:
+            raise UndeclaredRoute(f"endpoint {endpoint!r} declares no permission")

@@ -1,0 +1,145 @@
+"""What an error looks like: a page, a toast for htmx, or a JSON problem from the blueprints of the API.
+
+Never a traceback. The reference number at the foot of a page is the request id of the log line.
+"""
+
+import logging
+from urllib.parse import quote, urlsplit
+
+from flask import Flask, Response, current_app, g, jsonify, make_response, redirect, render_template, request
+from flask_babel import gettext
+from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import DataError, DBAPIError
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+
+from app.http.cycle import is_fragment_request
+from app.kernel import errors
+from app.kernel.db import is_away
+from app.kernel.i18n import N_
+
+log = logging.getLogger(__name__)
+
+HTTP_ERRORS = {
+    400: ("BAD_REQUEST", N_("La solicitud no se entiende.")),
+    403: ("INSUFFICIENT_PERMISSIONS", N_("Permisos insuficientes")),
+    404: ("NOT_FOUND", N_("No encontrado")),
+    405: ("METHOD_NOT_ALLOWED", N_("Esta dirección no admite esa operación.")),
+    413: ("PAYLOAD_TOO_LARGE", N_("Lo enviado es demasiado grande.")),
+    415: ("UNSUPPORTED_MEDIA_TYPE", N_("El tipo de contenido no se admite; envíe JSON.")),
+    429: ("RATE_LIMITED", N_("Demasiados intentos. Espere un momento y vuelva a intentar.")),
+}
+
+
+def sentence(error: errors.DomainError) -> str:
+    """The error's sentence in the reader's language, filled with its parameters."""
+    text = gettext(error.text)
+    words = {n: gettext(value) if value and isinstance(value, str) else value for n, value in error.params.items()}
+    return text % words if words else text
+
+
+def problem(status: int, code: str, text: str, details: dict[str, object] | None = None) -> Response:
+    """The JSON error shape of the API (D35)."""
+    response = jsonify({"error": text, "code": code, "message": text, "details": details or {}})
+    response.status_code = status
+    if status == 429:
+        response.headers["Retry-After"] = str((details or {}).get("retry_after", 30))
+    if status == 503:
+        response.headers["Retry-After"] = "5"
+    return response
+
+
+def register(app: Flask) -> None:
+    app.register_error_handler(errors.DomainError, _domain)
+    app.register_error_handler(CSRFError, _csrf)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def page_status(error: errors.DomainError) -> int:
+    """The status of a page: 422 for input and rules (JSON says 400, D35), else the error's own."""
+    return 422 if isinstance(error, errors.Invalid | errors.RuleBroken) else error.status
+
+
+def problem_of(error: errors.DomainError) -> Response:
+    """An error of the domain as JSON."""
+    return problem(error.status, error.code, sentence(error), _details(error))
+
+
+def _details(error: errors.DomainError) -> dict[str, object]:
+    if not isinstance(error, errors.Invalid):
+        return error.details
+    return {
+        name: [gettext(line) % error.params if error.params else gettext(line) for line in lines]
+        for name, lines in error.details.items()
+    }
+
+
+def _domain(error: errors.DomainError) -> Response:
+    if is_json_request():
+        return problem_of(error)
+    if isinstance(error, errors.Unauthenticated):
+        return _to_login()
+    return _show(page_status(error), error.code, sentence(error))
+
+
+def _to_login() -> Response:
+    """To the sign-in, and from there back to the page of now."""
+    if is_fragment_request():
+        page = urlsplit(request.headers.get("HX-Current-URL", ""))
+        response = make_response("", 401)
+        response.headers["HX-Redirect"] = _login_before(f"{page.path}?{page.query}".rstrip("?"))
+        return response
+    path = request.full_path.rstrip("?") if request.method == "GET" else "/"
+    return make_response(redirect(_login_before(path), 303))
+
+
+def _login_before(path: str) -> str:
+    return f"/login?next={quote(path)}" if path not in {"", "/"} else "/login"
+
+
+def _csrf(error: CSRFError) -> Response:
+    if request.path == "/login":  # signed in or out in another tab meanwhile: the form of now
+        return make_response(redirect(_login_before(request.form.get("next", "/")), 303))
+    return _show(403, "CSRF", gettext("La página estuvo abierta demasiado tiempo. Recárguela y vuelva a intentar."))
+
+
+def _http(error: HTTPException) -> Response:
+    if error.response is not None or (error.code or 500) < 400:
+        return make_response(error.get_response())
+    code, text = HTTP_ERRORS.get(error.code or 500, ("ERROR", N_("No se pudo completar la operación.")))
+    response = _show(error.code or 500, code, gettext(text))
+    if isinstance(error, MethodNotAllowed):
+        response.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
+    return response
+
+
+def _unexpected(error: Exception) -> Response:
+    if isinstance(error, DBAPIError) and is_away(error):
+        return _domain(errors.Unavailable())
+    if isinstance(error, OverflowError | DataError):  # a number, day or text that no column and no calendar holds
+        log.warning("request %s: value out of range", g.get("request_id"), exc_info=error)
+        return _show(400, HTTP_ERRORS[400][0], gettext(HTTP_ERRORS[400][1]))
+    log.error("request %s failed", g.get("request_id"), exc_info=error)
+    text = gettext("Error interno del servidor. No se guardó nada; vuelva a intentar o avise a soporte.")
+    return _show(500, "DATABASE_ERROR" if isinstance(error, DBAPIError) else "INTERNAL_ERROR", text)
+
+
+def is_json_request() -> bool:
+    """Whether the blueprint of this request answers JSON; an address of nothing is told by its path."""
+    if request.blueprint is not None:
+        return getattr(current_app.blueprints[request.blueprint], "answers_json", False)
+    return request.path == "/api" or request.path.startswith("/api/")
+
+
+def _show(status: int, code: str, text: str) -> Response:
+    if is_json_request():
+        return problem(status, code, text)
+    if is_fragment_request():
+        response = make_response(render_template("shared/_toast.html", kind="error", text=text, undo=None), status)
+        response.headers["HX-Retarget"] = "#toasts"
+        response.headers["HX-Reswap"] = "beforeend"
+        return response
+    reference = str(g.get("request_id", ""))[:8]
+    return make_response(
+        render_template("shared/failure.html", status=status, code=code, text=text, reference=reference), status
+    )

@@ -1,0 +1,104 @@
+"""Form parts shared by all domains: the base form, money, local dates and times."""
+
+from datetime import datetime, time
+from typing import Any
+
+from flask_babel import gettext
+from flask_wtf import FlaskForm
+from wtforms import Field, HiddenField, StringField
+from wtforms.validators import ValidationError
+from wtforms.widgets import TextInput, TimeInput
+
+from app.kernel import clock, ids, money
+from app.kernel.errors import Invalid
+
+
+class Form(FlaskForm):
+    """Carries the CSRF token and the ``submission_id`` that makes a double click harmless."""
+
+    submission_id = HiddenField()
+
+    def with_submission_id(self) -> "Form":
+        """Give the form the id of its next submission; keep what was typed."""
+        if not self.submission_id.data:
+            self.submission_id.data = ids.secret()[:22]
+        return self
+
+    def add_errors(self, error: Invalid) -> None:
+        """Show a rule's refusal beside the fields it names; what fits no field stands above the form."""
+        for name, lines in error.details.items():
+            texts = [gettext(line) % error.params if error.params else gettext(line) for line in lines]
+            if name in self:
+                self[name].errors = texts
+            else:
+                self.form_errors.extend(texts)
+
+
+class MoneyField(StringField):
+    """An amount typed as ``80`` or ``80.50``; ``data`` is integer cents."""
+
+    widget = TextInput()
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        if not valuelist or not str(valuelist[0]).strip():
+            self.data = None
+            return
+        self._typed = str(valuelist[0])
+        try:
+            self.data = money.parse_cents(self._typed)
+        except money.BadAmount as error:
+            self.data = None
+            raise ValueError(gettext(error.text)) from error
+
+    def _value(self) -> str:
+        if self.data is not None:
+            return money.decimal_text(self.data)
+        return getattr(self, "_typed", "")
+
+
+class MinuteField(StringField):
+    """An hour of the day, ``09:30``; ``data`` is minutes from midnight, None when empty.
+
+    ``ends=True`` reads ``00:00`` as the end of the day (1440), which a time input cannot say otherwise.
+    """
+
+    widget = TimeInput()
+
+    def __init__(self, label: Any = None, validators: Any = None, *, ends: bool = False, **options: Any) -> None:
+        super().__init__(label, validators, **options)
+        self.ends = ends
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        typed = str(valuelist[0]).strip() if valuelist else ""
+        self.data = None
+        if not typed:
+            return
+        try:
+            at = time.fromisoformat(typed)
+        except ValueError as error:
+            raise ValueError(gettext("Escriba una hora, por ejemplo 09:30.")) from error
+        self.data = at.hour * 60 + at.minute or (1440 if self.ends else 0)
+
+    def _value(self) -> str:
+        return "" if self.data is None else f"{self.data // 60 % 24:02d}:{self.data % 60:02d}"
+
+
+class LocalDateTimeField(StringField):
+    """``2026-11-24T10:30`` on the clinic's wall clock; ``instant(zone)`` gives UTC."""
+
+    widget = TextInput("datetime-local")
+
+    def instant(self, zone_name: str) -> datetime:
+        return clock.parse_instant(str(self.data), zone_name)
+
+    def pre_validate(self, form: Any) -> None:
+        try:
+            datetime.fromisoformat(str(self.data))
+        except ValueError as error:
+            raise ValidationError(gettext("Escriba una fecha y hora válidas.")) from error
+
+
+def positive(form: Any, field: Field) -> None:
+    """A validator: an amount above zero."""
+    if field.data is not None and field.data <= 0:
+        raise ValidationError(gettext("Escriba un monto mayor que cero."))

@@ -1,0 +1,108 @@
+"""One URL, one view: the page for a plain request, one of its partials for htmx.
+
+htmx 4 says which element it will replace (``HX-Target: section#agenda-day``); a page names its
+partials by element id, and views never read a header.
+"""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Response, flash, make_response, redirect, render_template, request
+from markupsafe import Markup
+
+from app.http import page_context
+from app.http.cycle import is_fragment_request
+
+
+def page(template: str, *, parts: dict[str, str] | None = None, status: int = 200, **context: Any) -> Response:
+    """The page ``template``, or the partial whose element id the request targets.
+
+    ``parts`` maps element ids to partial templates; all of them take the page's context.
+    """
+    target = request.headers.get("HX-Target", "").rpartition("#")[2] if is_fragment_request() else ""
+    partial = (parts or {}).get(target)
+    if partial:
+        return make_response(render_template(partial, **context), status)
+    return make_response(render_template(template, **{**page_context.values(), **context}), status)
+
+
+def dialog(
+    body: str, *, title: str, parts: dict[str, str] | None = None, status: int = 200, **context: Any
+) -> Response:
+    """The partial ``body`` in the page's dialog, or without script as a page of its own.
+
+    ``body`` finds ``in_dialog`` in its context: only there its form answers to htmx. ``parts`` are
+    further partials inside it, as in ``page``.
+    """
+    return page(
+        "shared/dialog_page.html",
+        parts={"dialog-body": "shared/_dialog.html", **(parts or {})},
+        status=status,
+        body=body,
+        page_title=title,
+        **context,
+    )
+
+
+def part(template: str, **context: Any) -> str:
+    """A partial rendered alone (for ``answer``)."""
+    return render_template(template, **context)
+
+
+def beside(target: str, html: str, swap: str = "outerMorph") -> Markup:
+    """A fragment that goes to another place than the request's own target (htmx 4 partial)."""
+    return Markup('<hx-partial hx-target="{}" hx-swap="{}">{}</hx-partial>').format(target, swap, Markup(html))  # noqa: S704 - html is a rendered template
+
+
+def answer(
+    html: str = "",
+    *,
+    go: str,
+    toast: str | None = None,
+    undo: str | None = None,
+    others: tuple[Markup, ...] = (),
+    close_dialog: bool = False,
+    status: int = 200,
+) -> Response:
+    """What a successful POST gives: the changed fragment with a toast, or without script a 303 to ``go``.
+
+    ``undo`` is the URL that a "Deshacer" button in the toast posts to.
+    """
+    if not is_fragment_request():
+        if toast:
+            flash(toast)
+        return make_response(redirect(go, 303))
+    pieces = [html, *others]
+    if toast:
+        pieces.append(
+            beside(
+                "#toasts",
+                render_template("shared/_toast.html", kind="ok", text=toast, undo=undo),
+                "beforeend",
+            )
+        )
+    response = make_response("".join(pieces), status)
+    if close_dialog:
+        response.headers["HX-Trigger"] = "dialog:close"
+    return response
+
+
+def back(otherwise: str) -> str:
+    """Where a form without script returns to: the path in its ``next``, else ``otherwise``."""
+    return local_path(request.form.get("next", "")) or otherwise
+
+
+def local_path(url: str) -> str:
+    """A path of this site, or nothing: no open redirect."""
+    parts = urlsplit(url)
+    safe = url.startswith("/") and not url.startswith(("//", "/\\")) and not parts.netloc and not parts.scheme
+    return url if safe and "\n" not in url and "\r" not in url else ""
+
+
+def leave(url: str) -> Response:
+    """Go to another page, with or without htmx."""
+    if not is_fragment_request():
+        return make_response(redirect(url, 303))
+    response = make_response("")
+    response.headers["HX-Redirect"] = url
+    return response

@@ -1,0 +1,115 @@
+"""Pages on the request cycle.
+
+    pages = PageBlueprint("scheduling", __name__)
+
+    @pages.get("/agenda", requires=permissions.READ)
+    def agenda() -> Response: ...
+
+    @pages.post("/patients", requires=permissions.REGISTER, form=forms.PatientForm, retry=_form)
+    def create(form: forms.PatientForm) -> Response: ...
+
+``form`` is a form class, or a function of the route's arguments that makes one (for choices that come from the
+database). It is validated before the view runs. ``retry(form=…, error=…, **arguments)`` shows it again, with what
+was typed and the messages, when it does not validate and when an action raises an error of the domain:
+422 for input and rules, 409 for a conflict.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, Response, make_response, request
+from flask_login import current_user
+
+from app.http import cycle, error_responses
+from app.http.cycle import RouteSpec
+from app.kernel import db, idempotency
+from app.kernel.access import Actor, Permission
+from app.kernel.errors import Conflict, DomainError, Invalid, RuleBroken
+
+STORED_HEADERS = (
+    "Location",
+    "Content-Type",
+    "HX-Trigger",
+    "HX-Redirect",
+    "HX-Location",
+    "HX-Retarget",
+    "HX-Reswap",
+)
+NOT_ASKED_FOR = frozenset({"csrf_token", "submission_id"})
+
+
+class PageBlueprint(Blueprint):
+    """A blueprint of pages; every rule declares its permission."""
+
+    def route(  # type: ignore[override]
+        self,
+        rule: str,
+        *,
+        requires: Permission | None = None,
+        public: str = "",
+        form: Callable[..., Any] | None = None,
+        retry: Callable[..., Response] | None = None,
+        **options: Any,
+    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        needed = (requires,) if requires else ()
+        cycle.require_declaration(f"{self.name} {rule}", needed, public, signed_in=False)
+        spec = RouteSpec(needed, public, options={"form": form, "retry": retry})
+
+        def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
+            endpoint = options.pop("endpoint", view.__name__)
+            self.add_url_rule(rule, endpoint, cycle.handler(view, spec, ADAPTER), **options)
+            return view
+
+        return decorate
+
+
+class PageAdapter:
+    """The session's cookie, forms, the ``submission_id`` of a form, and refusals a person can read."""
+
+    channel = "user"
+
+    def read_body(self) -> None:
+        request.form  # noqa: B018 - reading it is what counts
+
+    def find_actor(self, spec: RouteSpec) -> Actor | None:
+        return current_user.actor if current_user.is_authenticated else None
+
+    def parse(self, spec: RouteSpec, arguments: dict[str, Any]) -> None:
+        make_form = spec.option("form")
+        if make_form is None or request.method in cycle.SAFE_METHODS:
+            return
+        form = make_form() if isinstance(make_form, type) else make_form(**arguments)
+        arguments["form"] = form
+        if not form.validate():
+            raise InvalidForm
+
+    def submission(self) -> tuple[str, str] | None:
+        token = request.form.get("submission_id", "")[:64]
+        if not token:
+            return None
+        fields = sorted((k, v) for k, v in request.form.items(multi=True) if k not in NOT_ASKED_FOR)
+        return token, idempotency.fingerprint(request.path.encode(), repr(fields).encode())
+
+    def respond(self, result: Any, spec: RouteSpec) -> Response:
+        return make_response(result)
+
+    def stored_headers(self, response: Response) -> dict[str, str]:
+        return {name: response.headers[name] for name in STORED_HEADERS if name in response.headers}
+
+    def refuse(self, error: DomainError, spec: RouteSpec, arguments: dict[str, Any]) -> Response:
+        retry, form = spec.option("retry"), arguments.get("form")
+        if retry is None or form is None or not isinstance(error, Conflict | Invalid | RuleBroken):
+            raise error  # a page of its own, or a toast: app.http.error_responses
+        if isinstance(error, Invalid):
+            form.add_errors(error)
+        with db.unit_of_work(write=False):
+            response = make_response(retry(error=None if isinstance(error, Invalid) else error, **arguments))
+        response.status_code = error_responses.page_status(error)
+        return response
+
+
+class InvalidForm(Invalid):
+    """The form's own validators have spoken; their messages stand at its fields."""
+
+
+ADAPTER = PageAdapter()

@@ -1,0 +1,159 @@
+"""JSON resources on the request cycle, with typed bodies and queries.
+
+    api = ApiBlueprint("appointments", __name__)
+
+    @api.post("/api/appointments/", requires=permissions.BOOK, body=NewAppointment, status=201)
+    def create(body: NewAppointment) -> dict[str, Any]: ...
+
+``requires`` may be a tuple: any one of the permissions is enough (a patient's own, the desk's).
+What a route declares is also what ``/api/openapi.json`` says of it.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+from flask import Blueprint, Response, request
+from pydantic import BaseModel, ValidationError
+
+from app.http import cycle, error_responses, tokens
+from app.http.cycle import RouteSpec
+from app.kernel import idempotency
+from app.kernel.access import Actor, Permission
+from app.kernel.errors import DomainError, Invalid
+from app.kernel.i18n import N_
+
+Requires = Permission | tuple[Permission, ...]
+
+
+class BadJson(DomainError):
+    code = "BAD_REQUEST"
+    message = N_("El cuerpo no es un objeto JSON válido.")
+
+
+class UnsupportedMedia(DomainError):
+    status = 415
+    code = "UNSUPPORTED_MEDIA_TYPE"
+    message = N_("El tipo de contenido no se admite; envíe JSON.")
+
+
+class ApiBlueprint(Blueprint):
+    """A blueprint of JSON resources; ``signed_in=True`` opens a route to every signed-in user."""
+
+    answers_json = True
+
+    def route(  # type: ignore[override]
+        self,
+        rule: str,
+        *,
+        requires: Requires | None = None,
+        public: str = "",
+        signed_in: bool = False,
+        body: type[BaseModel] | None = None,
+        query: type[BaseModel] | None = None,
+        status: int = 200,
+        **options: Any,
+    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        needed = requires if isinstance(requires, tuple) else (requires,) if requires else ()
+        cycle.require_declaration(f"{self.name} {rule}", needed, public, signed_in)
+        spec = RouteSpec(needed, public, signed_in, options={"body": body, "query": query, "status": status})
+
+        def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
+            handler = cycle.handler(view, spec, ADAPTER)
+            self.add_url_rule(rule, options.pop("endpoint", view.__name__), handler, strict_slashes=False, **options)
+            return view
+
+        return decorate
+
+
+class JsonAdapter:
+    """Bearer tokens, pydantic models, the ``Idempotency-Key`` header, and problems as JSON."""
+
+    channel = "api"
+
+    def read_body(self) -> None:
+        request.get_data(cache=True)
+
+    def find_actor(self, spec: RouteSpec) -> Actor | None:
+        # a stale token must not keep anybody from signing in or from asking for the next one
+        return None if spec.public else tokens.find_actor()
+
+    def parse(self, spec: RouteSpec, arguments: dict[str, Any]) -> None:
+        if (query := spec.option("query")) is not None:
+            arguments["query"] = parse(query, request.args.to_dict())
+        if (body := spec.option("body")) is not None:
+            arguments["body"] = parse(body, _json(request.get_data()))
+
+    def submission(self) -> tuple[str, str] | None:
+        token = request.headers.get("Idempotency-Key", "")[:200]
+        if not token:
+            return None
+        path = request.path.rstrip("/").encode()
+        return token, idempotency.fingerprint(request.method.encode(), path, request.get_data())
+
+    def respond(self, result: Any, spec: RouteSpec) -> Response:
+        return to_response(result, spec.option("status"))
+
+    def stored_headers(self, response: Response) -> dict[str, str]:
+        return {"Content-Type": "application/json"}
+
+    def refuse(self, error: DomainError, spec: RouteSpec, arguments: dict[str, Any]) -> Response:
+        return error_responses.problem_of(error)
+
+
+ADAPTER = JsonAdapter()
+
+
+def to_response(result: Any, status: int) -> Response:
+    """A view's dict (or ``(dict, status)``, or a finished Response) as JSON; instants as UTC with ``Z``."""
+    if isinstance(result, Response):
+        return result
+    if isinstance(result, tuple):
+        result, status = result
+    text = orjson.dumps(result, option=orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS)
+    return Response(text, status, content_type="application/json")
+
+
+def _json(raw: bytes) -> Any:
+    if not raw:
+        return {}
+    if request.mimetype != "application/json":
+        raise UnsupportedMedia
+    try:
+        value = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise BadJson from error
+    if not isinstance(value, dict):
+        raise BadJson
+    return value
+
+
+FIELD_MESSAGES = {
+    "missing": N_("Este dato es obligatorio."),
+    "extra_forbidden": N_("Este dato o filtro no existe."),
+    "string_too_long": N_("El texto es demasiado largo."),
+    "string_too_short": N_("El texto es demasiado corto."),
+    "int_parsing": N_("Escriba un número entero."),
+    "date_from_datetime_parsing": N_("Escriba una fecha como 2026-11-24."),
+    "less_than": N_("El valor es demasiado grande."),
+    "less_than_equal": N_("El valor es demasiado grande."),
+    "greater_than_equal": N_("El valor es demasiado pequeño."),
+}
+
+
+def parse(model: type[BaseModel], values: Any) -> Any:
+    """Values as ``model``. Raises Invalid with a sentence per field."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise Invalid({_field_path(e["loc"]): _field_message(e) for e in error.errors(include_url=False)}) from error
+
+
+def _field_path(location: tuple[int | str, ...]) -> str:
+    return ".".join(str(step) for step in location) or "__all__"
+
+
+def _field_message(error: Any) -> str:
+    if error["type"] == "value_error":
+        return str(error["ctx"]["error"])
+    return FIELD_MESSAGES.get(error["type"], N_("El valor no es válido."))

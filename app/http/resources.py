@@ -1,0 +1,86 @@
+"""Shapes shared by all JSON resources: strict bodies, list queries, pages of results."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from flask import request
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from sqlalchemy import Row, Select, func, select
+from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.sql.elements import ColumnElement
+
+from app.kernel import money
+from app.kernel.db import db
+from app.kernel.errors import Invalid
+from app.kernel.i18n import N_
+
+MOST_PAGES = 1_000_000
+
+
+def _cents(text: object) -> int:
+    try:
+        return money.parse_cents(text)
+    except money.BadAmount as error:
+        raise ValueError(error.text) from error
+
+
+# "80.00" on the wire; a JSON float is no amount of money.
+Cents = Annotated[int, BeforeValidator(_cents, json_schema_input_type=str)]
+
+
+class Body(BaseModel):
+    """A request body. Unknown fields are ignored, so that no client can set what it must not."""
+
+    model_config = ConfigDict(extra="ignore", populate_by_name=True, str_strip_whitespace=True)
+
+
+class Query(BaseModel):
+    """A query string. An unknown filter is a 400, not a silently wider answer."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+
+class ListQuery(Query):
+    page: int = Field(1, ge=1, le=MOST_PAGES)
+    page_size: int = Field(20, ge=1, le=100)
+    ordering: str | None = None
+
+
+def listing(
+    statement: Select[Any],
+    query: ListQuery,
+    *,
+    show: Callable[[Row[Any]], dict[str, Any]],
+    orderings: Mapping[str, ColumnElement[Any] | InstrumentedAttribute[Any]],
+    default: str,
+) -> dict[str, Any]:
+    """A page of ``statement`` as ``{count, next, previous, page, page_size, results}``.
+
+    ``orderings`` maps the names a client may use to columns; ``-name`` descends. An unknown name
+    raises Invalid.
+    """
+    wanted = query.ordering or default
+    column = orderings.get(wanted.removeprefix("-"))
+    if column is None:
+        raise Invalid({"ordering": N_("Este orden no existe.")})
+    count = db.session.scalar(select(func.count()).select_from(statement.order_by(None).subquery())) or 0
+    ordered = statement.order_by(column.desc() if wanted.startswith("-") else column.asc())
+    rows = db.session.execute(ordered.limit(query.page_size).offset((query.page - 1) * query.page_size))
+    return envelope([show(row) for row in rows], count, query.page, query.page_size)
+
+
+def envelope(results: Iterable[dict[str, Any]], count: int, page: int = 1, page_size: int = 100) -> dict[str, Any]:
+    """The list shape around results that are a page already."""
+    return {
+        "count": count,
+        "next": _address(page + 1) if page * page_size < count else None,
+        "previous": _address(page - 1) if page > 1 else None,
+        "page": page,
+        "page_size": page_size,
+        "results": list(results),
+    }
+
+
+def _address(page: int) -> str:
+    return f"{request.path}?{urlencode({**request.args.to_dict(), 'page': page})}"

@@ -1,0 +1,99 @@
+"""Screens that several packages fill: the menu, the administration's home, the patient's page.
+
+A package adds itself by listing a ``Slot`` in its ``slots.py``; the screen asks for the slots of its name and shows
+those that the actor may open. The screen's own package never names who fills it.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Flask, current_app
+from flask_babel import gettext
+
+from app.kernel.access import Actor, Permission, can_anywhere
+
+MENU = "menu"  # links at the side of every page
+ADMIN = "admin"  # cards of the administration's home, each with a badge
+PATIENT = "patient"  # fragments loaded into a patient's page
+PATIENT_LINKS = "patient-links"  # next steps at the head of a patient's page
+
+
+@dataclass(frozen=True, slots=True)
+class Badge:
+    """How many there are, and a whole sentence about what is missing (already translated)."""
+
+    count: int
+    missing: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One place on a screen. ``label`` and ``about`` are Spanish source texts.
+
+    ``{id}`` in ``href`` is the id of what the screen is about. ``order`` sorts the slots of a screen. ``home_of``
+    names the roles whose day starts at this menu entry. ``badge`` is computed when the screen is shown.
+    """
+
+    screen: str
+    order: int
+    label: str
+    href: str
+    requires: Permission
+    icon: str = ""
+    about: str = ""
+    home_of: tuple[str, ...] = ()
+    badge: Callable[[Actor], Badge] | None = None
+
+    @property
+    def fragment_id(self) -> str:
+        """The element id of the fragment that ``href`` serves: ``patient-appointments``."""
+        return f"{self.screen}-{self.href.rpartition('/')[2]}"
+
+
+def register(app: Flask, slots: Iterable[Slot]) -> None:
+    """Make the slots of every package known to an application."""
+    by_screen: dict[str, list[Slot]] = {}
+    for slot in sorted(slots, key=lambda slot: slot.order):
+        by_screen.setdefault(slot.screen, []).append(slot)
+    app.extensions["slots"] = by_screen
+
+
+def of(screen: str, actor: Actor | None) -> list[Slot]:
+    """The slots of a screen that the actor may open, in their order."""
+    slots: Mapping[str, list[Slot]] = current_app.extensions["slots"]
+    return [slot for slot in slots.get(screen, ()) if can_anywhere(actor, slot.requires)]
+
+
+def menu(actor: Actor | None, path: str) -> list[dict[str, object]]:
+    """The menu of an actor, the entry that ``path`` stands under marked active."""
+    return [
+        {
+            "label": gettext(slot.label),
+            "href": slot.href,
+            "icon": slot.icon,
+            "active": path == slot.href or path.startswith(slot.href + "/"),
+        }
+        for slot in of(MENU, actor)
+    ]
+
+
+def home(actor: Actor) -> str:
+    """Where the actor's day starts: the page of their role, else the first page they may open."""
+    allowed = of(MENU, actor)
+    default = allowed[0].href if allowed else "/account"
+    return next((slot.href for slot in allowed if actor.role in slot.home_of), default)
+
+
+def admin_cards(actor: Actor) -> list[dict[str, Any]]:
+    """The cards of the administration's home with their badges."""
+    return [
+        {
+            "label": gettext(slot.label),
+            "about": gettext(slot.about),
+            "href": slot.href,
+            "icon": slot.icon,
+            "badge": slot.badge(actor) if slot.badge else None,
+        }
+        for slot in of(ADMIN, actor)
+    ]

@@ -1,0 +1,81 @@
+"""Access tokens: ten minutes, one pinned algorithm, tied to a session row that is read every time."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import jwt
+from flask import current_app, g, request
+
+from app.kernel import access
+from app.kernel.access import Actor
+from app.kernel.errors import Unauthenticated
+from app.kernel.i18n import N_
+
+LIFETIME = timedelta(minutes=10)
+AUDIENCE = "mediconnect-api"
+ALGORITHM = "HS256"
+
+
+class TokenExpired(Unauthenticated):
+    code = "TOKEN_EXPIRED"
+    message = N_("Token expirado")
+
+
+class BadToken(Unauthenticated):
+    code = "INVALID_TOKEN"
+    message = N_("Token inválido")
+
+
+def issue(*, user_id: int, session_id: int, now: datetime) -> str:
+    """A signed access token for a session row."""
+    claims = {
+        "sub": str(user_id),
+        "sid": session_id,
+        "aud": AUDIENCE,
+        "typ": "access",
+        "iat": int(now.timestamp()),
+        "exp": int((now + LIFETIME).timestamp()),
+    }
+    return jwt.encode(claims, _key(), algorithm=ALGORITHM)
+
+
+def read(token: str) -> dict[str, Any]:
+    """The claims of a token. Raises TokenExpired or BadToken."""
+    try:
+        claims: dict[str, Any] = jwt.decode(
+            token,
+            _key(),
+            algorithms=[ALGORITHM],
+            audience=AUDIENCE,
+            options={"require": ["exp", "iat", "sub", "sid", "aud", "typ"]},
+        )
+    except jwt.ExpiredSignatureError as error:
+        raise TokenExpired from error
+    except jwt.InvalidTokenError as error:
+        raise BadToken from error
+    if claims["typ"] != "access":
+        raise BadToken
+    return claims
+
+
+def _key() -> str:
+    return str(current_app.config["SECRET_KEY"]) + ":api-tokens"
+
+
+def bearer() -> str | None:
+    """The token of the Authorization header; the API reads no cookie, so it needs no CSRF token."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" and token else None
+
+
+def find_actor() -> Actor | None:
+    """The actor of the request's token. Raises TokenExpired, BadToken or a revoked session's refusal."""
+    token = bearer()
+    if token is None:
+        return None
+    g.claims = read(token)
+    load: access.SessionLoader = current_app.extensions["load_actor"]
+    found = load(session_id=int(g.claims["sid"]))
+    if found is None:
+        raise BadToken
+    return found

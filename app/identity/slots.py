@@ -1,0 +1,24 @@
+"""The places of this package on shared screens."""
+
+from app.http.screens import ADMIN, Badge, Slot
+from app.identity import permissions, queries
+from app.kernel.access import Actor
+from app.kernel.i18n import N_
+
+
+def _active_users(actor: Actor) -> Badge:
+    return Badge(sum(person["is_active"] for person in queries.staff(actor=actor)))
+
+
+SLOTS = (
+    Slot(
+        ADMIN,
+        50,
+        N_("Usuarios"),
+        "/admin/users",
+        permissions.MANAGE_USERS,
+        icon="users",
+        about=N_("Quién entra al sistema y qué puede hacer en cada sede"),
+        badge=_active_users,
+    ),
+)

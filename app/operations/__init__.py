@@ -1,1 +1,0 @@
-"""Running the product: health, the clock, demo data, maintenance."""

@@ -1,0 +1,7 @@
+"""The places of this package on shared screens."""
+
+from app.http.screens import MENU, Slot
+from app.kernel.i18n import N_
+from app.patients import permissions
+
+SLOTS = (Slot(MENU, 50, N_("Pacientes"), "/patients", permissions.READ, icon="users"),)

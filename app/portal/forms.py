@@ -1,0 +1,29 @@
+"""Request data of the patient's pages."""
+
+from flask_babel import lazy_gettext as _l
+from wtforms import HiddenField, RadioField, StringField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import Length
+
+from app.http.fields import Form
+
+
+class ConfirmForm(Form):
+    """The last step: what was chosen travels in hidden fields and is checked again by the action."""
+
+    service_id = HiddenField()
+    therapist_id = HiddenField()
+    starts_at = HiddenField()
+    reason = StringField(_l("Motivo de la visita"), [Length(max=200, message=_l("Use 200 caracteres como máximo."))])
+
+
+class CancelForm(Form):
+    reason = RadioField(
+        _l("¿Por qué cancela?"),
+        choices=[
+            SelectChoice("patient", _l("No puedo ir")),
+            SelectChoice("mistake", _l("Reservé por error")),
+            SelectChoice("clinic", _l("La clínica me lo pidió")),
+        ],
+        default="patient",
+    )

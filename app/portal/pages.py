@@ -1,0 +1,249 @@
+"""The patient's pages: the next visit, booking in three steps, moving, cancelling. A phone first."""
+
+from datetime import date, datetime
+from typing import Any
+
+from flask import Response, request
+from flask_babel import gettext as _
+from werkzeug.exceptions import NotFound as NoPage
+
+from app.clinics import queries as clinics
+from app.clinics.queries import ClinicFacts, ServiceFacts
+from app.http import cycle, error_responses, fragments
+from app.http.html import PageBlueprint
+from app.kernel import clock
+from app.kernel.errors import Conflict, NotFound, RuleBroken
+from app.portal import forms
+from app.portal import queries as portal
+from app.scheduling import permissions
+from app.scheduling.actions import appointments, visits
+from app.scheduling.queries import slots
+from app.tenancy import queries as tenancy
+
+pages = PageBlueprint("portal", __name__)
+
+HOME = "/my"
+
+
+@pages.get("/my", requires=permissions.READ_OWN)
+def home() -> Response:
+    return fragments.page(
+        "portal/visits.html",
+        parts={"my-visits": "portal/_visits.html"},
+        visits=portal.of_patient(actor=cycle.actor(), now=cycle.now()),
+        topic=f"visits:{cycle.actor().patient_id}",
+    )
+
+
+@pages.post("/my/visits/<int:appointment_id>/confirmation", requires=permissions.BOOK_OWN)
+def confirm(appointment_id: int) -> Response:
+    portal.own_visit(appointment_id, actor=cycle.actor(), now=cycle.now())
+    visits.confirm_appointment(appointment_id, source="online", actor=cycle.actor(), now=cycle.now())
+    return fragments.answer(go=HOME, toast=_("Gracias. Su cita queda confirmada."))
+
+
+@pages.get("/my/booking", requires=permissions.BOOK_OWN)
+def choose() -> Any:
+    """Step 1 without a service, step 2 with one, step 3 with a time: plain links, so that Back works."""
+    service_id = request.args.get("service_id", type=int)
+    if service_id is None:
+        return _choose_service()
+    service, clinic = _service(service_id)
+    if request.args.get("starts_at"):
+        return _confirm_page(service, clinic, forms.ConfirmForm(request.args))
+    return _choose_time(service, clinic)
+
+
+def _choose_service() -> Response:
+    came_to = portal.patient_clinic_ids(cycle.actor())
+    mine = tenancy.clinic_names(cycle.actor())
+    mine.sort(key=lambda c: came_to.index(c["id"]) if c["id"] in came_to else len(came_to))
+    offers = [(c, clinics.services_of(c["id"], online_only=True)) for c in mine]
+    return fragments.page("portal/booking_service.html", offers=[o for o in offers if o[1]])
+
+
+def _choose_time(service: ServiceFacts, clinic: ClinicFacts) -> Response:
+    people = clinics.therapists_of(clinic.id, service_id=service.id)
+    therapist_id = request.args.get("therapist_id", type=int)
+    chosen = [p for p in people if p.id == therapist_id] if therapist_id else people
+    if not chosen:
+        raise NotFound
+    return fragments.page(
+        "portal/booking_time.html",
+        service=service,
+        clinic=clinic,
+        people=people,
+        therapist_id=therapist_id,
+        times=_times(clinic, [p.id for p in chosen], service.duration_minutes),
+        base=f"/my/booking?service_id={service.id}" + (f"&therapist_id={therapist_id}" if therapist_id else ""),
+        today=_today(clinic.timezone),
+    )
+
+
+def _times(clinic: ClinicFacts, therapist_ids: list[int], minutes: int) -> portal.Times:
+    return portal.times_to_choose(
+        clinic,
+        therapist_ids,
+        duration_minutes=minutes,
+        from_day=_day(request.args.get("from")),
+        chosen=_day(request.args.get("day")),
+        now=cycle.now(),
+    )
+
+
+def _confirm_page(
+    service: ServiceFacts,
+    clinic: ClinicFacts,
+    form: forms.ConfirmForm,
+    *,
+    error: str = "",
+    near: list[slots.Slot] | None = None,
+    status: int = 200,
+) -> Response:
+    starts_at = _instant(form.starts_at.data, clinic)
+    therapist = clinics.therapist(int(form.therapist_id.data or 0))
+    return fragments.page(
+        "portal/booking_confirm.html",
+        status=status,
+        form=form.with_submission_id(),
+        service=service,
+        clinic=clinic,
+        therapist=therapist,
+        starts=clock.local(starts_at, clinic.timezone),
+        error=error,
+        near=near or [],
+        today=_today(clinic.timezone),
+    )
+
+
+@pages.post("/my/visits", requires=permissions.BOOK_OWN)
+def book() -> Response:
+    form = forms.ConfirmForm()
+    service, clinic = _service(int(form.service_id.data or 0) if str(form.service_id.data).isdecimal() else 0)
+    if not form.validate():
+        return _confirm_page(service, clinic, form, status=422)
+    try:
+        appointments.book_appointment(
+            clinic_id=clinic.id,
+            therapist_id=int(form.therapist_id.data or 0),
+            patient_id=cycle.actor().patient_id or 0,
+            service_id=service.id,
+            starts_at=_instant(form.starts_at.data, clinic),
+            reason=form.reason.data or "",
+            actor=cycle.actor(),
+            now=cycle.now(),
+        )
+    except (Conflict, RuleBroken) as refusal:
+        near = _near(refusal, clinic)
+        words = error_responses.sentence(refusal)
+        return _confirm_page(service, clinic, form, error=words, near=near, status=409 if near else 422)
+    words = _("Su cita está reservada.") if clinic.auto_confirm else _("Recibimos su solicitud. Le avisaremos.")
+    return fragments.answer(go=HOME, toast=words)
+
+
+def _near(refusal: Exception, clinic: ClinicFacts) -> list[slots.Slot]:
+    offered = getattr(refusal, "details", {}).get("alternatives", [])
+    return [
+        slots.Slot(
+            clock.parse_instant(o["starts_at"], clinic.timezone),
+            clock.parse_instant(o["ends_at"], clinic.timezone),
+            o["therapist_id"],
+            o["clinic_id"],
+            o["room_id"],
+        )
+        for o in offered
+    ]
+
+
+@pages.get("/my/visits/<int:appointment_id>/schedule", requires=permissions.BOOK_OWN)
+def change(appointment_id: int) -> Response:
+    return _change_page(appointment_id)
+
+
+def _change_page(appointment_id: int, *, error: str = "", status: int = 200) -> Response:
+    own = portal.own_visit(appointment_id, actor=cycle.actor(), now=cycle.now())
+    clinic = clinics.clinic(own.visit.row.clinic_id)
+    times = _times(clinic, [own.visit.row.therapist_id], own.visit.minutes) if own.can_change else None
+    return fragments.page(
+        "portal/change.html",
+        status=status,
+        own=own,
+        clinic=clinic,
+        times=times,
+        base=f"/my/visits/{appointment_id}/schedule?",
+        error=error,
+        today=_today(clinic.timezone),
+    )
+
+
+@pages.post("/my/visits/<int:appointment_id>/schedule", requires=permissions.BOOK_OWN)
+def move(appointment_id: int) -> Response:
+    own = portal.own_visit(appointment_id, actor=cycle.actor(), now=cycle.now())
+    clinic = clinics.clinic(own.visit.row.clinic_id)
+    try:
+        appointments.move_appointment(
+            appointment_id,
+            starts_at=_instant(request.form.get("starts_at"), clinic),
+            version=request.form.get("version", type=int),
+            source="online",
+            actor=cycle.actor(),
+            now=cycle.now(),
+        )
+    except (Conflict, RuleBroken) as refusal:
+        return _change_page(appointment_id, error=error_responses.sentence(refusal), status=409)
+    return fragments.answer(go=HOME, toast=_("Su cita cambió de hora."))
+
+
+@pages.get("/my/visits/<int:appointment_id>/cancellation", requires=permissions.BOOK_OWN)
+def cancel_page(appointment_id: int) -> Response:
+    return _cancel_page(appointment_id, forms.CancelForm())
+
+
+def _cancel_page(appointment_id: int, form: forms.CancelForm, *, error: str = "", status: int = 200) -> Response:
+    own = portal.own_visit(appointment_id, actor=cycle.actor(), now=cycle.now())
+    template = "portal/cancel.html"
+    return fragments.page(template, status=status, own=own, form=form.with_submission_id(), error=error)
+
+
+@pages.post("/my/visits/<int:appointment_id>/cancellation", requires=permissions.BOOK_OWN)
+def cancel(appointment_id: int) -> Response:
+    form = forms.CancelForm()
+    portal.own_visit(appointment_id, actor=cycle.actor(), now=cycle.now())
+    if not form.validate():
+        return _cancel_page(appointment_id, form, status=422)
+    try:
+        appointments.cancel_appointment(
+            appointment_id, reason=form.reason.data, source="online", actor=cycle.actor(), now=cycle.now()
+        )
+    except (Conflict, RuleBroken) as refusal:
+        return _cancel_page(appointment_id, form, error=error_responses.sentence(refusal), status=409)
+    return fragments.answer(go=HOME, toast=_("Su cita quedó cancelada."))
+
+
+def _service(service_id: int) -> tuple[ServiceFacts, ClinicFacts]:
+    """A service patients may book, with its clinic. Raises NotFound."""
+    service = clinics.service(service_id)
+    if not service.is_online or service.clinic_id not in {c["id"] for c in tenancy.clinic_names(cycle.actor())}:
+        raise NotFound
+    return service, clinics.clinic(service.clinic_id)
+
+
+def _instant(text: str | None, clinic: ClinicFacts) -> datetime:
+    try:
+        return clock.parse_instant(text or "", clinic.timezone)
+    except ValueError as error:
+        raise NoPage from error
+
+
+def _day(text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(text or "")
+    except ValueError:
+        return None
+
+
+def _today(zone: str) -> date:
+    return clock.local_day(cycle.now(), zone)
+
+
+BLUEPRINTS = (pages,)

@@ -1,0 +1,150 @@
+"""What a patient sees of their own visits, and the times they can choose."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+
+from app.billing.queries import tickets
+from app.clinics.queries import ClinicFacts
+from app.kernel import clock
+from app.kernel.access import Actor, require_anywhere
+from app.kernel.db import db
+from app.kernel.errors import NotFound
+from app.scheduling import permissions, rules
+from app.scheduling.models import Appointment
+from app.scheduling.queries import appointments as reads
+from app.scheduling.queries import day as days
+from app.scheduling.queries import slots
+from app.tenancy.models import Clinic
+
+LISTED_PAST = 10
+STRIP_DAYS = 14
+
+
+@dataclass(frozen=True, slots=True)
+class OwnVisit:
+    """A visit with what its patient may do to it now."""
+
+    visit: days.Visit
+    day: date
+    today: date  # where the clinic is
+    address: str
+    notice_hours: int
+    can_confirm: bool
+    can_change: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OwnVisits:
+    coming: list[OwnVisit]
+    past: list[OwnVisit]
+
+
+def of_patient(*, actor: Actor, now: datetime) -> OwnVisits:
+    """The actor's visits as a patient: the coming ones by time, the last ten past ones. Three queries."""
+    require_anywhere(actor, permissions.READ_OWN)
+    mine = reads.rows().add_columns(Clinic.address, Clinic.change_notice_hours)
+    mine = mine.where(Appointment.patient_id == actor.patient_id, Appointment.status != "entered-in-error")
+    coming = db.session.execute(
+        mine.where(Appointment.ends_at > now, Appointment.status != "cancelled").order_by(Appointment.starts_at)
+    ).all()
+    past = db.session.execute(
+        mine.where((Appointment.ends_at <= now) | (Appointment.status == "cancelled"))
+        .order_by(Appointment.starts_at.desc())
+        .limit(LISTED_PAST)
+    ).all()
+    states = tickets.of_appointments([row.id for row in (*coming, *past)])
+    return OwnVisits([_own(row, states, now) for row in coming], [_own(row, states, now) for row in past])
+
+
+def own_visit(appointment_id: int, *, actor: Actor, now: datetime) -> OwnVisit:
+    """One of the actor's own visits as a patient. Raises NotFound."""
+    require_anywhere(actor, permissions.READ_OWN)
+    query = reads.rows().add_columns(Clinic.address, Clinic.change_notice_hours)
+    row = db.session.execute(
+        query.where(Appointment.id == appointment_id, Appointment.patient_id == actor.patient_id)
+    ).first()
+    if row is None:
+        raise NotFound
+    return _own(row, tickets.of_appointments([row.id]), now)
+
+
+def _own(row: Any, states: dict[int, tickets.TicketState], now: datetime) -> OwnVisit:
+    in_time = rules.may_patient_change(row.starts_at, now=now, notice_hours=row.change_notice_hours)
+    expected = row.status in rules.EXPECTED
+    return OwnVisit(
+        visit=days.visit_of(row, states.get(row.id), row.timezone),
+        day=clock.local_day(row.starts_at, row.timezone),
+        today=clock.local_day(now, row.timezone),
+        address=row.address,
+        notice_hours=row.change_notice_hours,
+        can_confirm=row.status == "booked" and row.confirmation != "accepted" and row.starts_at > now,
+        can_change=expected and in_time,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DayChoice:
+    day: date
+    is_full: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """A strip of days and the free times of the chosen one: the same hour of two therapists shows once."""
+
+    days: list[DayChoice]
+    chosen: date
+    morning: list[tuple[str, slots.Slot]]
+    afternoon: list[tuple[str, slots.Slot]]
+    next_from: date
+    previous_from: date | None
+
+
+def times_to_choose(
+    clinic: ClinicFacts,
+    therapist_ids: list[int],
+    *,
+    duration_minutes: int,
+    from_day: date | None,
+    chosen: date | None,
+    now: datetime,
+) -> Times:
+    """Two weeks of days from ``from_day`` and the free times of ``chosen`` (else of the first day with any)."""
+    today = clock.local_day(now, clinic.timezone)
+    first = max(from_day or chosen or today, today)
+    if chosen is not None and not first <= chosen < first + timedelta(days=STRIP_DAYS):
+        first = max(chosen, today)
+    last = min(first + timedelta(days=STRIP_DAYS - 1), today + timedelta(days=clinic.horizon_days))
+    notice = now + timedelta(minutes=clinic.notice_minutes)
+    found = slots.free(
+        clinic, therapist_ids, first, max(first, last), duration_minutes=duration_minutes, now=now, not_before=notice
+    )
+    by_day: dict[date, dict[str, slots.Slot]] = {}
+    for slot in found:
+        local = clock.local(slot.starts_at, clinic.timezone)
+        by_day.setdefault(local.date(), {}).setdefault(f"{local:%H:%M}", slot)
+    strip = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+    shown = chosen if chosen in strip else next((d for d in strip if d in by_day), first)
+    times = list(by_day.get(shown, {}).items())
+    return Times(
+        days=[DayChoice(d, d not in by_day) for d in strip],
+        chosen=shown,
+        morning=[t for t in times if t[0] < "12:00"],
+        afternoon=[t for t in times if t[0] >= "12:00"],
+        next_from=first + timedelta(days=STRIP_DAYS),
+        previous_from=max(first - timedelta(days=STRIP_DAYS), today) if first > today else None,
+    )
+
+
+def patient_clinic_ids(actor: Actor) -> list[int]:
+    """The clinics a patient came to, the latest first: the one to offer first."""
+    rows = db.session.execute(
+        select(Appointment.clinic_id)
+        .where(Appointment.patient_id == actor.patient_id)
+        .order_by(Appointment.starts_at.desc())
+        .limit(5)
+    )
+    return list(dict.fromkeys(rows.scalars()))

@@ -1,0 +1,7 @@
+"""The places of this package on shared screens."""
+
+from app.http.screens import MENU, Slot
+from app.kernel.i18n import N_
+from app.scheduling import permissions
+
+SLOTS = (Slot(MENU, 20, N_("Mis citas"), "/my", permissions.READ_OWN, icon="calendar-check", home_of=("patient",)),)

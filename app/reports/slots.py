@@ -1,0 +1,7 @@
+"""The places of this package on shared screens."""
+
+from app.http.screens import MENU, Slot
+from app.kernel.i18n import N_
+from app.reports import permissions
+
+SLOTS = (Slot(MENU, 80, N_("Reportes"), "/reports", permissions.READ, icon="report"),)

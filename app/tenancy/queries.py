@@ -1,0 +1,24 @@
+"""Reads: which clinics somebody has to do with."""
+
+from typing import Any
+
+from sqlalchemy import and_, or_, select
+from sqlalchemy.sql.elements import ColumnElement
+
+from app.kernel.access import Actor
+from app.kernel.db import db
+from app.tenancy.models import Clinic
+
+
+def visible_clinic(actor: Actor) -> ColumnElement[bool]:
+    """Staff see where they work; patients every active clinic of their organization."""
+    works_there = Clinic.id.in_(actor.grants)
+    if actor.patient_id is None:
+        return works_there
+    return or_(works_there, and_(Clinic.organization_id == actor.organization_id, Clinic.is_active.is_(True)))
+
+
+def clinic_names(actor: Actor) -> list[dict[str, Any]]:
+    """The visible clinics as ``{id, name}``, in the order they were opened."""
+    rows = db.session.execute(select(Clinic.id, Clinic.name).where(visible_clinic(actor)).order_by(Clinic.id))
+    return [dict(row._mapping) for row in rows]

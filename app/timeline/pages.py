@@ -1,0 +1,52 @@
+"""``/patients/<id>``: a patient's data and the fragments of the packages that know the patient."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Response
+from flask_babel import gettext as _
+
+from app.http import cycle, fragments, screens
+from app.http.html import PageBlueprint
+from app.http.screens import Slot
+from app.kernel.access import Actor, can_anywhere
+from app.patients import permissions, queries, rules
+
+pages = PageBlueprint("patient", __name__)
+
+
+@pages.get("/patients/<int:patient_id>", requires=permissions.READ)
+def show(patient_id: int) -> Response:
+    actor = cycle.actor()
+    person = queries.get(patient_id, actor=actor)
+    is_archived = person["deleted_at"] is not None
+    return fragments.page(
+        "timeline/patient.html",
+        patient=rules.displayed(person, rules.today(cycle.now())) | _labels(person),
+        slots=_places(screens.PATIENT, actor, patient_id),
+        links=[] if is_archived else _places(screens.PATIENT_LINKS, actor, patient_id),
+        may_update=can_anywhere(actor, permissions.UPDATE) and not is_archived,
+        may_archive=can_anywhere(actor, permissions.ARCHIVE),
+    )
+
+
+def _places(screen: str, actor: Actor, patient_id: int) -> list[dict[str, str]]:
+    return [_place(slot, patient_id) for slot in screens.of(screen, actor)]
+
+
+def _place(slot: Slot, patient_id: int) -> dict[str, str]:
+    href = slot.href.format(id=patient_id)
+    return {"id": slot.fragment_id, "label": _(slot.label), "href": href, "icon": slot.icon}
+
+
+def _labels(person: Mapping[str, Any]) -> dict[str, Any]:
+    sex = rules.SEX_LABELS[person["sex"]] if person["sex"] else ""
+    return {
+        "sex_word": _(sex) if sex else "",
+        "other_phone_text": rules.show_phone(person["other_phone"]),
+        "emergency_phone_text": rules.show_phone(person["emergency_phone"]),
+        "district_text": queries.district_of(person),
+    }
+
+
+BLUEPRINTS = (pages,)
