@@ -1,11 +1,14 @@
 """Alembic in the application's context: online only, one transaction, SQLite and PostgreSQL."""
 
+import time
+
 from alembic import context
 from flask import current_app
 
 from app.kernel.db import Base, db
 
 TYPES_OF_OURS = ("UtcDateTime",)
+LOCK_WITHIN = 30  # seconds in which SQLite's write lock has to be free, perhaps of a server that is stopping
 
 
 def render_item(type_: str, item: object, _autogen: object) -> str | bool:
@@ -17,7 +20,7 @@ def render_item(type_: str, item: object, _autogen: object) -> str | bool:
 
 def run() -> None:
     engine = db.engine
-    with engine.connect().execution_options(immediate=True) as connection:
+    with engine.connect().execution_options(write_before=time.monotonic() + LOCK_WITHIN) as connection:
         context.configure(
             connection=connection,
             target_metadata=Base.metadata,

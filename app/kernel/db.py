@@ -2,14 +2,15 @@
 
 The shells open a ``unit_of_work`` around every handler; an action never commits. On SQLite a
 writing unit begins with ``BEGIN IMMEDIATE``: a deferred transaction that upgrades later fails at
-once when another writer was faster (measured: 300 of 300). Nothing inside a writing unit may wait
-for the network: under gevent another writer would then block the whole process.
+once when another writer was faster (measured: 300 of 300). Waiting for that lock lets other requests
+run (``write_lock``). Nothing inside a writing unit may wait for the network: all other writers of the
+clinic would wait with it.
 """
 
 import sqlite3
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +21,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, registry
 from sqlalchemy.types import TypeDecorator
 
+from app.kernel import write_lock
 from app.kernel.errors import Unavailable
 
 NAMING = {
@@ -72,7 +74,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         "journal_mode=WAL",
         "synchronous=FULL",  # money and bookings survive a power cut
         "foreign_keys=ON",
-        "busy_timeout=5000",
+        f"busy_timeout={write_lock.BUSY_TIMEOUT_MS}",
         "temp_store=MEMORY",
         "cache_size=-16000",
     ):
@@ -81,9 +83,18 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 @event.listens_for(Engine, "begin")
 def _begin_sqlite(connection: Any) -> None:
-    if connection.dialect.name == "sqlite":
-        immediate = connection.get_execution_options().get("immediate")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+    if connection.dialect.name != "sqlite":
+        return
+    deadline = connection.get_execution_options().get("write_before")
+    if deadline is None:
+        connection.exec_driver_sql("BEGIN")
+    else:
+        write_lock.begin_immediate(connection.connection.driver_connection, deadline)
+
+
+def _queued_writer() -> AbstractContextManager[float | None]:
+    """On SQLite the turn of one writer of this process; PostgreSQL's writers do not wait for each other."""
+    return nullcontext() if on_postgresql() else write_lock.queued(str(db.engine.url.database))
 
 
 @contextmanager
@@ -93,23 +104,24 @@ def unit_of_work(*, write: bool) -> Iterator[None]:
     Raises Unavailable when the database is locked or away; nothing is half written then.
     """
     session = db.session
-    try:
-        if write:
-            session.connection(execution_options={"immediate": True})
-        yield
-        if write:
-            session.commit()
-    except DBAPIError as error:
-        session.rollback()
-        if is_away(error):
-            raise Unavailable from error
-        raise
-    except BaseException:
-        session.rollback()
-        raise
-    finally:
-        hooks = session.info.pop("after_commit", [])
-        session.remove()
+    with _queued_writer() if write else nullcontext() as deadline:
+        try:
+            if write:
+                session.connection(execution_options={"write_before": deadline})
+            yield
+            if write:
+                session.commit()
+        except DBAPIError as error:
+            session.rollback()
+            if is_away(error):
+                raise Unavailable from error
+            raise
+        except BaseException:
+            session.rollback()
+            raise
+        finally:
+            hooks = session.info.pop("after_commit", [])
+            session.remove()
     for hook in hooks if write else ():
         hook()
 
