@@ -38,7 +38,6 @@ class Settings:
     database_url: str = field(repr=False)
     redis_url: str = field(repr=False)
     redis_embedded: bool
-    storage_url: str = field(repr=False)
     smtp_url: str = field(repr=False)
     mail_from: str
     secret_key: str = field(repr=False)
@@ -71,6 +70,8 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     redis_embedded = "REDIS_URL" not in given
     if env == "production":
         _require_for_production(given)
+    if "STORAGE_URL" in given:
+        raise BadSetting("STORAGE_URL is not supported yet: files are kept in DATA_DIR/files. Remove the setting.")
 
     settings = Settings(
         env=env,
@@ -85,7 +86,6 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
             ("redis", "rediss", "unix"),
         ),
         redis_embedded=redis_embedded,
-        storage_url=_url("STORAGE_URL", given.get("STORAGE_URL", ""), ("s3",)),
         smtp_url=_url("SMTP_URL", given.get("SMTP_URL", ""), ("smtp", "smtps")),
         mail_from=_address("MAIL_FROM", given.get("MAIL_FROM", "no-reply@mediconnect.example")),
         secret_key=given.get("SECRET_KEY") or _kept(data_dir, "secret_key"),
@@ -117,7 +117,6 @@ def describe(settings: Settings) -> list[tuple[str, str]]:
             "REDIS_URL",
             "embedded server" if settings.redis_embedded else _without_password(settings.redis_url),
         ),
-        ("STORAGE_URL", _without_password(settings.storage_url) or f"{settings.data_dir}/files"),
         ("SMTP_URL", _without_password(settings.smtp_url) or f"{settings.data_dir}/outbox"),
         ("MAIL_FROM", settings.mail_from),
         ("SECRET_KEY", f"set, {len(settings.secret_key)} characters"),

@@ -50,6 +50,5 @@ def test_a_waiting_writer_does_not_hold_up_the_readers(served: Served, database_
             times.append(time.monotonic() - started_at)
         assert waiting.result(30).status == 201
 
-    print(f"{len(times)} answered, the slowest after {max(times) * 1000:.0f} ms")
     assert len(times) >= ANSWERED_MEANWHILE
     assert max(times) < HELD_SECONDS / 2
