@@ -1,7 +1,8 @@
 """The measured operations: which requests make one, for whom, and how often there is material for them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from itertools import product
 from uuid import uuid4
 
@@ -20,16 +21,21 @@ class Request:
     headers: dict[str, str]
     body: bytes | None = None
     expect: int = 200
+    after_frame: bool = False  # sent when the other screen's socket has heard of the change
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """``requests(n)`` is the n-th time; ``most`` is how often the generated clinic can do it."""
+    """``requests(n)`` is the n-th time; ``most`` is how often the generated clinic can do it.
+
+    ``writes``: the worker has something to do afterwards, which is waited for and counted.
+    """
 
     name: str
     ceiling_ms: float | None
     requests: Callable[[int], list[Request]]
     most: int = 2000
+    writes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,9 @@ class People:
 
 
 HELLO = Operation("hello", None, lambda _: [Request("GET", "/bench/hello", {})])
+# The acting screen fetches the board by the answer's event, and again by its own socket's frame.
+BOARDS_PER_ACTION = 2
+REPORT_DAYS = 30
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
@@ -70,15 +79,19 @@ def operations(clinic: Clinic, who: People) -> list[Operation]:
     def book(n: int) -> list[Request]:
         return [Request("POST", "/api/appointments/", json, orjson.dumps(free[n]), 201)]
 
-    def arrive(n: int) -> list[Request]:
-        visit = clinic.expected[n]
-        headers = {**who.browser(f"li#visit-{visit}"), **FORM}
-        board = f"/front-desk?clinic_id={MIRAFLORES}"
-        return [
-            Request("POST", f"/appointments/{visit}/arrival", headers, f"submission_id={uuid4()}".encode()),
-            Request("GET", board, who.browser("div#desk")),
-        ]
+    board = Request("GET", f"/front-desk?clinic_id={MIRAFLORES}", who.browser("div#desk"))
+    half = len(clinic.expected) // 2
 
+    def arrive(visit: int) -> list[Request]:
+        headers = {**who.browser(f"li#visit-{visit}"), **FORM}
+        post = Request("POST", f"/appointments/{visit}/arrival", headers, f"submission_id={uuid4()}".encode())
+        return [post, *[board] * BOARDS_PER_ACTION]
+
+    def two_screens(n: int) -> list[Request]:
+        return [*arrive(clinic.expected[half + n]), replace(board, after_frame=True)]
+
+    start = clinic.today - timedelta(days=REPORT_DAYS)
+    visits = f"/api/reports/appointments-between-dates/?date_from={start}&date_to={clinic.today}"
     return [
         Operation("slots_day", 2.5, get(slots, json)),
         Operation("day_json", 5, get(day, json)),
@@ -88,8 +101,14 @@ def operations(clinic: Clinic, who: People) -> list[Operation]:
             "login", 45, lambda _: [Request("POST", "/api/auth/login/", {"Content-Type": "application/json"}, login)]
         ),
         Operation("cash_1000", 12, get(cash, who.json(who.supervisor_token))),
-        Operation("book", 4, book, len(free)),
-        Operation("desk_action", 6, arrive, len(clinic.expected)),
+        Operation("appointments_list", None, get("/api/appointments/?page_size=20", json)),
+        Operation("tickets_list", None, get("/api/tickets/?page_size=20", json)),
+        Operation("till_page", None, get(f"/till?clinic_id={MIRAFLORES}", who.browser())),
+        Operation("patients_page", None, get("/patients", who.browser())),
+        Operation("report_visits", None, get(f"{visits}&clinic_id={MIRAFLORES}", who.json(who.supervisor_token))),
+        Operation("book", 4, book, len(free), writes=True),
+        Operation("desk_action", 6, lambda n: arrive(clinic.expected[n]), half, writes=True),
+        Operation("desk_two_screens", None, two_screens, len(clinic.expected) - half, writes=True),
     ]
 
 
