@@ -13,10 +13,10 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from app.clinics.models import Clinic
 from app.kernel import write_lock
 from app.kernel.db import db, unit_of_work
 from app.kernel.errors import Unavailable
+from app.tenancy.models import Clinic
 from tests.conftest import SERVER
 
 pytestmark = pytest.mark.skipif(bool(SERVER), reason="the lock of SQLite")
