@@ -13,12 +13,11 @@ from typing import Any, TypeVar
 
 from flask import Blueprint, Flask
 
-from app.cli import maintenance
 from app.http import health, openapi, screens
 from app.http.json import ApiBlueprint
 from app.identity import login
 from app.identity import queries as identity
-from app.kernel import access, outbox, queue
+from app.kernel import access, expiry, integrity, outbox, queue
 from app.notifications import sockets as notification_sockets
 from app.realtime import regions, sockets
 from app.reports import registry
@@ -40,7 +39,7 @@ PACKAGES = (
 )
 
 
-OWN_JOBS = (queue.PeriodicJob(15, queue.sweep_tasks), queue.PeriodicJob(3600, maintenance.run_clean_up))
+OWN_JOBS = (queue.PeriodicJob(15, queue.sweep_tasks), queue.PeriodicJob(3600, expiry.run))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +57,8 @@ class Domain:
     jobs: tuple[queue.Job, ...]
     periodic_jobs: tuple[queue.PeriodicJob, ...]
     reports: tuple[registry.Report, ...]
+    checks: tuple[integrity.Check, ...]
+    retention: tuple[expiry.RetentionRule, ...]
 
 
 def read(name: str) -> Domain:
@@ -79,6 +80,8 @@ def read(name: str) -> Domain:
         jobs=constant("jobs", "JOBS"),
         periodic_jobs=constant("jobs", "PERIODIC_JOBS"),
         reports=constant("reports", "REPORTS"),
+        checks=constant("checks", "CHECKS"),
+        retention=constant("retention", "RULES"),
     )
 
 
@@ -91,6 +94,8 @@ def register(app: Flask) -> list[ApiBlueprint]:
     queue.register(app, _all(domain.jobs for domain in domains), [*periodic_jobs, *OWN_JOBS])
     regions.register(app, _all(domain.regions for domain in domains))
     registry.register(app, _all(domain.reports for domain in domains))
+    integrity.register(app, _all(domain.checks for domain in domains))
+    expiry.register(app, _all(domain.retention for domain in domains))
     screens.register(app, _all(domain.slots for domain in domains))
     app.extensions["layout_values"] = {n: value for domain in domains for n, value in domain.layout_values.items()}
     login.register(app)

@@ -22,6 +22,7 @@ from app.kernel.db import db, unit_of_work
 from app.kernel.errors import DomainError, Invalid
 
 # What a command needs is imported in it: tests and every command load this module.
+MAX_SHOWN = 20  # breaches of one check
 ROOT = Path(__file__).resolve().parents[2]
 
 config_group = AppGroup("config", help="Settings as the product reads them.")
@@ -162,16 +163,16 @@ def create_admin(email: str, full_name: str, password: str, organization: str, c
 @with_appcontext
 def verify_data() -> None:
     """Ask the live database for everything that must always be true; status 1 when something is not."""
-    from app.cli import verify
+    from app.kernel import integrity
 
     with unit_of_work(write=False):
-        findings = verify.run(now=clock.now(), files=_settings().data_dir / "files")
+        findings = integrity.run(integrity.CheckContext(clock.now(), _settings().data_dir / "files"))
     for finding in findings:
         click.echo(f"{'BREACH' if finding.breaches else 'ok':7}{finding.name}")
-        for breach in finding.breaches[: verify.MOST_SHOWN]:
+        for breach in finding.breaches[:MAX_SHOWN]:
             click.echo(f"         {breach}")
-        if len(finding.breaches) > verify.MOST_SHOWN:
-            click.echo(f"         and {len(finding.breaches) - verify.MOST_SHOWN} more")
+        if len(finding.breaches) > MAX_SHOWN:
+            click.echo(f"         and {len(finding.breaches) - MAX_SHOWN} more")
     if any(finding.breaches for finding in findings):
         raise click.exceptions.Exit(1)
 
@@ -181,12 +182,13 @@ def verify_data() -> None:
 @_says_what_is_wrong
 def clean_up() -> None:
     """Delete what nobody will ask for again; the clock does the rows every hour, this also the files."""
-    from app.cli import maintenance
+    from app.kernel import expiry
+    from app.reports import retention as stored_files
 
     with unit_of_work(write=True):
-        gone = dict(maintenance.clean_up(now=clock.now()))
+        gone = expiry.delete_expired(now=clock.now())
     with unit_of_work(write=False):
-        gone["files without a row"] = maintenance.remove_orphans(_settings().data_dir / "files", now=clock.now())
+        gone["files without a row"] = stored_files.remove_orphans(_settings().data_dir / "files", now=clock.now())
     for name, count in gone.items():
         click.echo(f"{count:7} {name}")
 

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import JSON, LargeBinary, String, delete, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.kernel.db import Base, db, insert_new
+from app.kernel.db import Base, changed, db, insert_new
 from app.kernel.errors import Conflict
 from app.kernel.i18n import N_
 
@@ -78,6 +78,6 @@ def store_response(owner: str, token: str, response: StoredResponse) -> None:
     )
 
 
-def delete_expired(*, now: datetime) -> None:
-    """Delete responses after a day."""
-    db.session.execute(delete(Submission).where(Submission.created_at < now - RETENTION))
+def delete_expired(*, now: datetime) -> int:
+    """Delete responses after a day; returns how many."""
+    return changed(db.session.execute(delete(Submission).where(Submission.created_at < now - RETENTION)))

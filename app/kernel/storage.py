@@ -5,6 +5,8 @@ committed, so that no row ever names half a file.
 """
 
 import os
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 from flask import current_app
@@ -40,3 +42,11 @@ def read(key: str) -> bytes:
 
 def delete(key: str) -> None:
     (_root() / key).unlink(missing_ok=True)
+
+
+def orphans(folder: Path, known: set[str], *, older_than: datetime) -> Iterator[Path]:
+    """Files that no row names, and drafts that were never finished."""
+    for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
+        is_known = path.relative_to(folder).as_posix() in known
+        if path.is_file() and not is_known and path.stat().st_mtime < older_than.timestamp():
+            yield path

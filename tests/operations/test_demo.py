@@ -9,13 +9,13 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from app.billing.models import Movement, PaymentMethod, Ticket, TillSession
-from app.cli import demo, verify
+from app.cli import demo
 from app.cli.demo import history, plan
 from app.cli.demo.context import Moment
 from app.clinics.models import Therapist
 from app.identity import actions as identity
 from app.identity.models import Membership, User
-from app.kernel import clock
+from app.kernel import clock, integrity
 from app.kernel.db import db, unit_of_work
 from app.kernel.outbox import EventRow
 from app.notifications.models import Delivery, Notification
@@ -149,7 +149,7 @@ def test_the_first_worker_reminds_nobody_at_once() -> None:
 
 
 def test_it_holds_what_verify_asks(tmp_path: Path) -> None:
-    findings = verify.run(now=NOW, files=tmp_path)
+    findings = integrity.run(integrity.CheckContext(NOW, tmp_path))
 
     assert [finding for finding in findings if finding.breaches] == []
 

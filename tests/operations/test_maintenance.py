@@ -6,10 +6,11 @@ from pathlib import Path
 from flask import Flask
 from sqlalchemy import func, insert, select
 
-from app.cli import maintenance
 from app.identity.models import LoginAttempt, UserSession
+from app.kernel import expiry
 from app.kernel.db import db, unit_of_work
 from app.kernel.idempotency import Submission
+from app.reports import retention
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 
@@ -26,7 +27,7 @@ def test_the_clock_commits_what_it_forgets(app: Flask) -> None:
             db.session.execute(insert(Submission), submission)
 
     with app.app_context():
-        maintenance.run_clean_up(now=NOW)
+        expiry.run(now=NOW)
 
     with app.app_context(), unit_of_work(write=False):
         left = [db.session.scalar(select(func.count()).select_from(t)) for t in (UserSession, LoginAttempt, Submission)]
@@ -40,7 +41,7 @@ def test_only_old_files_without_a_row_are_removed(app: Flask, files: Path) -> No
 
     with app.app_context(), unit_of_work(write=False):
         now = datetime.now(UTC)
-        assert maintenance.remove_orphans(files, now=now) == 0
-        assert maintenance.remove_orphans(files, now=now + timedelta(days=2)) == 1
+        assert retention.remove_orphans(files, now=now) == 0
+        assert retention.remove_orphans(files, now=now + timedelta(days=2)) == 1
 
     assert not leftover.exists()

@@ -11,8 +11,8 @@ from flask import Flask
 from sqlalchemy import insert, text
 
 from app.billing.models import Ticket
-from app.cli import verify
 from app.identity.models import User, UserSession
+from app.kernel import integrity
 from app.kernel.db import db, unit_of_work
 from app.kernel.outbox import EventRow
 from app.notifications.models import Delivery
@@ -23,7 +23,11 @@ NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 
 def breaches(app: Flask, files: Path) -> dict[str, list[str]]:
     with app.app_context(), unit_of_work(write=False):
-        return {finding.name: finding.breaches for finding in verify.run(now=NOW, files=files) if finding.breaches}
+        return {
+            finding.name: finding.breaches
+            for finding in integrity.run(integrity.CheckContext(NOW, files))
+            if finding.breaches
+        }
 
 
 def visit(number: int, **values: Any) -> dict[str, Any]:
@@ -85,7 +89,7 @@ def gap() -> None:
     db.session.execute(text("UPDATE document_series SET next_number = 4 WHERE clinic_id = 1 AND kind = 'ticket'"))
 
 
-def forgotten_fact() -> None:
+def unpublished_event() -> None:
     values = {"type": "test.v1", "at": NOW - timedelta(minutes=9), "data": {}, "published": False}
     db.session.execute(insert(EventRow), values)
 
@@ -96,7 +100,7 @@ def stuck_mail() -> None:
     db.session.execute(insert(Delivery), {**values, "due_at": at, "created_at": at, "status": "pending"})
 
 
-def ghost() -> None:
+def session_of_closed_account() -> None:
     db.session.execute(text("UPDATE user_account SET is_active = :no WHERE id = 1"), {"no": False})
     values = {"user_id": 1, "kind": "browser", "token_hash": "x", "created_at": NOW, "last_seen_at": NOW}
     db.session.execute(insert(UserSession), {**values, "expires_at": NOW})
@@ -121,11 +125,11 @@ def test_sound_data_has_no_breach(app: Flask, files: Path) -> None:
     [
         (overlap, "visits do not overlap"),
         (silent_change, "a visit's state is that of its last transition"),
-        (other_clinics_service, "rows belong to one clinic"),
+        (other_clinics_service, "a visit, its service, room and ticket belong to one clinic"),
         (gap, "numbers have no gaps"),
-        (forgotten_fact, "facts are published"),
+        (unpublished_event, "events are published"),
         (stuck_mail, "messages leave"),
-        (ghost, "closed accounts have no session"),
+        (session_of_closed_account, "closed accounts have no session"),
     ],
 )
 def test_it_names_the_damage(app: Flask, files: Path, damage: Callable[[], None], name: str) -> None:

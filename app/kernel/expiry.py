@@ -1,0 +1,53 @@
+"""What may be forgotten, and when; the scheduler runs it every hour.
+
+Each package lists its rules in ``retention.py`` (``RULES``). Never the record of care or money, and never the
+event log.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from flask import Flask, current_app
+from sqlalchemy import delete
+
+from app.kernel import idempotency
+from app.kernel.db import changed, db, unit_of_work
+from app.kernel.outbox import EventTask
+
+DONE_TASKS = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionRule:
+    """``delete(now=...)`` removes the rows that ``name`` says and returns how many; it never commits."""
+
+    name: str
+    delete: Callable[..., int]
+
+
+def register(app: Flask, rules: Iterable[RetentionRule]) -> None:
+    """Make the rules of every package known to an application."""
+    app.extensions["retention_rules"] = [*rules, *RULES]
+
+
+def delete_expired(*, now: datetime) -> dict[str, int]:
+    """Apply every rule; returns how many rows of each went."""
+    rules: list[RetentionRule] = current_app.extensions["retention_rules"]
+    return {rule.name: rule.delete(now=now) for rule in rules}
+
+
+def run(*, now: datetime) -> None:
+    """The periodic job."""
+    with unit_of_work(write=True):
+        delete_expired(now=now)
+
+
+def _delete_done_tasks(*, now: datetime) -> int:
+    return changed(db.session.execute(delete(EventTask).where(EventTask.done_at < now - DONE_TASKS)))
+
+
+RULES = (
+    RetentionRule("finished event tasks", _delete_done_tasks),
+    RetentionRule("stored responses", idempotency.delete_expired),
+)

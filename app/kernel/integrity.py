@@ -1,0 +1,69 @@
+"""What must be true of the data at every moment, asked of the live database by ``flask verify``.
+
+Each package lists its checks in ``checks.py`` (``CHECKS``). A check returns its breaches as sentences for the
+operator: numbers and ids, never names. The guards of the schema make most of them impossible; this says whether
+they did.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from flask import Flask, current_app
+from sqlalchemy import func, select
+
+from app.kernel.db import db
+from app.kernel.outbox import EventRow, EventTask
+
+OVERDUE = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckContext:
+    """``files`` is the folder of stored files."""
+
+    now: datetime
+    files: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """``name`` says what must be true; ``find`` yields a sentence for each breach and only reads."""
+
+    name: str
+    find: Callable[[CheckContext], Iterator[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    name: str
+    breaches: list[str]
+
+
+def register(app: Flask, checks: Iterable[Check]) -> None:
+    """Make the checks of every package known to an application."""
+    app.extensions["checks"] = [*checks, *CHECKS]
+
+
+def run(context: CheckContext) -> list[Finding]:
+    """The outcome of every check."""
+    checks: list[Check] = current_app.extensions["checks"]
+    return [Finding(check.name, list(check.find(context))) for check in checks]
+
+
+def _unpublished_events(context: CheckContext) -> Iterator[str]:
+    overdue = (EventRow.published.is_(False), EventRow.at < context.now - OVERDUE)
+    count = db.session.scalar(select(func.count()).select_from(EventRow).where(*overdue))
+    if count:
+        yield f"{count} events are older than five minutes: does the worker run?"
+
+
+def _overdue_tasks(context: CheckContext) -> Iterator[str]:
+    overdue = (EventTask.done_at.is_(None), EventTask.due_at < context.now - OVERDUE)
+    counts = select(EventTask.subscriber, func.count()).where(*overdue).group_by(EventTask.subscriber)
+    for subscriber, count in db.session.execute(counts):
+        yield f"{count} tasks of {subscriber} are overdue"
+
+
+CHECKS = (Check("events are published", _unpublished_events), Check("event work is done", _overdue_tasks))

@@ -1,0 +1,41 @@
+"""What must always be true of this package's rows."""
+
+import hashlib
+from collections.abc import Iterator
+from datetime import timedelta
+
+from sqlalchemy import func, select
+
+from app.kernel import storage
+from app.kernel.db import db
+from app.kernel.integrity import OVERDUE, Check, CheckContext
+from app.reports.models import ReportRun
+
+
+def _stuck_reports(context: CheckContext) -> Iterator[str]:
+    stale = func.coalesce(ReportRun.heartbeat_at, ReportRun.created_at) < context.now - OVERDUE
+    for row in db.session.execute(
+        select(ReportRun.id, ReportRun.status).where(ReportRun.status.in_(("queued", "running")), stale)
+    ):
+        yield f"report run {row.id} is {row.status} and makes no progress"
+
+
+def _stored_files(context: CheckContext) -> Iterator[str]:
+    """Every row's file is there with its hash; a file without a row is a leftover once it is an hour old."""
+    rows = {
+        row.file_key: row
+        for row in db.session.execute(
+            select(ReportRun.id, ReportRun.file_key, ReportRun.file_sha256).where(ReportRun.file_key.is_not(None))
+        )
+    }
+    for key, row in rows.items():
+        path = context.files / key
+        if not path.is_file():
+            yield f"report run {row.id}: its file is gone"
+        elif hashlib.sha256(path.read_bytes()).hexdigest() != row.file_sha256:
+            yield f"report run {row.id}: its file was changed"
+    for path in storage.orphans(context.files, set(rows), older_than=context.now - timedelta(hours=1)):
+        yield f"{path.relative_to(context.files)} belongs to no row; flask cleanup removes it"
+
+
+CHECKS = (Check("reports end", _stuck_reports), Check("files and their rows agree", _stored_files))
