@@ -18,6 +18,7 @@ from app.http.json import ApiBlueprint
 from app.identity import login
 from app.identity import queries as identity
 from app.kernel import access, expiry, integrity, outbox, queue
+from app.kernel.events import Event
 from app.notifications import sockets as notification_sockets
 from app.realtime import regions, sockets
 from app.reports import registry
@@ -53,7 +54,7 @@ class Domain:
     slots: tuple[screens.Slot, ...]
     layout_values: Mapping[str, Callable[..., Any]]
     regions: tuple[regions.Region, ...]
-    subscriptions: tuple[tuple[type[outbox.Event], outbox.Subscriber], ...]
+    subscriptions: tuple[tuple[type[Event], outbox.Subscriber], ...]
     jobs: tuple[queue.Job, ...]
     periodic_jobs: tuple[queue.PeriodicJob, ...]
     reports: tuple[registry.Report, ...]

@@ -4,6 +4,7 @@ import time
 
 from alembic import context
 from flask import current_app
+from sqlalchemy import Connection
 
 from app.kernel.db import Base, db
 
@@ -20,17 +21,32 @@ def render_item(type_: str, item: object, _autogen: object) -> str | bool:
 
 def run() -> None:
     engine = db.engine
+    on_sqlite = engine.dialect.name == "sqlite"
     with engine.connect().execution_options(write_before=time.monotonic() + LOCK_WITHIN) as connection:
-        context.configure(
-            connection=connection,
-            target_metadata=Base.metadata,
-            compare_type=True,
-            render_item=render_item,
-            **{k: v for k, v in current_app.extensions["migrate"].configure_args.items() if k != "compare_type"},
-        )
-        with context.begin_transaction():
-            context.run_migrations()
-        connection.commit()
+        if on_sqlite:  # a table is changed by building it anew: rows that refer to it must not be asked meanwhile
+            connection.connection.driver_connection.execute("PRAGMA foreign_keys=OFF")  # before BEGIN, or it has no effect
+        try:
+            _migrate(connection)
+        finally:
+            if on_sqlite:
+                connection.invalidate()  # it must not go back to the pool with foreign keys off
+
+
+def _migrate(connection: Connection) -> None:
+    context.configure(
+        connection=connection,
+        target_metadata=Base.metadata,
+        compare_type=True,
+        render_item=render_item,
+        **{k: v for k, v in current_app.extensions["migrate"].configure_args.items() if k != "compare_type"},
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+        if connection.dialect.name == "sqlite":
+            broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+            if broken:
+                raise RuntimeError(f"rows refer to rows that are not there: {broken[:5]}")
+    connection.commit()
 
 
 run()

@@ -22,7 +22,7 @@ TICKET = Region("ticket", _reads_tickets)
 for _till_fact in events.OF_TILLS:
     TILL.on(_till_fact, lambda row: [f"till:{row.clinic_id}"])
 for _ticket_fact in events.OF_TICKETS:
-    TICKET.on(_ticket_fact, lambda row: [f"ticket:{row.clinic_id}:{row.data['ticket_id']}"])
+    TICKET.on(_ticket_fact, lambda row: [f"ticket:{row.clinic_id}:{row.parse(events.TicketFact).ticket_id}"])
 
 
 REGIONS = (TILL, TICKET)

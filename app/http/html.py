@@ -15,6 +15,7 @@ was typed and the messages, when it does not validate and when an action raises 
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, Response, make_response, request
@@ -72,7 +73,10 @@ class PageAdapter:
         request.form  # noqa: B018 - reading it is what counts
 
     def find_actor(self, spec: RouteSpec) -> Actor | None:
-        return current_user.actor if current_user.is_authenticated else None
+        if not current_user.is_authenticated:
+            return None
+        actor: Actor = current_user.actor
+        return replace(actor, channel="desk" if actor.grants else "online")
 
     def parse(self, spec: RouteSpec, arguments: dict[str, Any]) -> None:
         make_form = spec.option("form")

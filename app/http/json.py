@@ -10,6 +10,7 @@ What a route declares is also what ``/api/openapi.json`` says of it.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -76,7 +77,8 @@ class JsonAdapter:
 
     def find_actor(self, spec: RouteSpec) -> Actor | None:
         # a stale token must not keep anybody from signing in or from asking for the next one
-        return None if spec.public else tokens.find_actor()
+        actor = None if spec.public else tokens.find_actor()
+        return actor and replace(actor, channel=self.channel)
 
     def parse(self, spec: RouteSpec, arguments: dict[str, Any]) -> None:
         if (query := spec.option("query")) is not None:

@@ -145,6 +145,11 @@ def staff_member(user_id: int, *, actor: Actor) -> dict[str, Any]:
     return found
 
 
+def organization_of(user_id: int) -> int:
+    """The organization of a user."""
+    return int(db.session.execute(select(User.organization_id).where(User.id == user_id)).scalar_one())
+
+
 def clinics_of_user(user_id: int) -> set[int]:
     """All clinics in which a user has a role."""
     return set(db.session.scalars(select(Membership.clinic_id).where(Membership.user_id == user_id)))

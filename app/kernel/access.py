@@ -39,6 +39,7 @@ class Actor:
     email: str = ""
     locale: str | None = None
     theme: str | None = None
+    channel: str = "desk"  # how the actor reached us: desk, online, api, job
     roles: tuple[tuple[int | None, str], ...] = ()
     grants: Mapping[int, frozenset[str]] = field(default_factory=dict)
     own: frozenset[str] = frozenset()

@@ -1,36 +1,34 @@
 """The event log: one append-only table, written in the transaction of the change itself.
 
-Facts go in with ``record``; the relay (in the worker) takes what is unpublished, tells the live
-regions, makes one ``event_task`` per subscriber and marks the row published. ``published`` is a flag
-and not a cursor over ids, because ids become visible out of commit order.
+``record`` writes an event; the relay (in the worker) takes what is unpublished, refreshes the live regions, makes one
+``event_task`` per subscriber and marks the row published. ``published`` is a flag and not a cursor over ids, because
+ids become visible out of commit order.
 """
 
-import dataclasses
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, TypeAlias, TypeVar
 
 from flask import Flask, current_app
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, String, insert, select, text, update
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.kernel import context
+from app.kernel import context, events
 from app.kernel.access import Actor
 from app.kernel.broker import WAKE, broker
 from app.kernel.db import Base, after_commit, db
+from app.kernel.events import Event
 
+E = TypeVar("E", bound=Event)
+EventKind: TypeAlias = type[E]  # inside the row class `type` is a column
 BigId = BigInteger().with_variant(Integer, "sqlite")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Event:
-    """A fact in the past tense. Subclasses add ids, codes and instants; never names or texts."""
-
-    type: ClassVar[str] = ""
-
-
 class EventRow(Base):
-    """One fact. ``data`` may leave the house; ``changes`` is for the audit alone."""
+    """One event with where it came from. ``data`` may go to other systems; ``changes`` is for the audit alone.
+
+    ``channel`` is how the actor reached us (desk, online, api, job …), ``actor_kind`` what acted.
+    """
 
     __tablename__ = "event_log"
     __table_args__ = (
@@ -45,14 +43,26 @@ class EventRow(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     type: Mapped[str] = mapped_column(String(80), index=True)
     at: Mapped[datetime]
-    actor_id: Mapped[int | None]
+    organization_id: Mapped[int]
     clinic_id: Mapped[int | None] = mapped_column(index=True)
+    actor_kind: Mapped[str] = mapped_column(String(10))
+    actor_id: Mapped[int | None]
+    session_id: Mapped[int | None]
+    channel: Mapped[str] = mapped_column(String(10))
+    subject_type: Mapped[str] = mapped_column(String(30))
     subject_id: Mapped[int | None]
     patient_id: Mapped[int | None] = mapped_column(index=True)
     data: Mapped[dict[str, Any]] = mapped_column(JSON)
     changes: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     request_id: Mapped[str | None] = mapped_column(String(36))
     published: Mapped[bool] = mapped_column(default=False)
+
+    def parse(self, kind: EventKind[E]) -> E:
+        """The row's event, of ``kind`` or of a subclass. Raises TypeError for another one."""
+        event = events.from_data(self.type, self.data)
+        if not isinstance(event, kind):
+            raise TypeError(f"event {self.id} is a {self.type}, not a {kind.__name__}")
+        return event
 
 
 class EventTask(Base):
@@ -105,18 +115,30 @@ def record(
     subject_id: int,
     patient_id: int | None = None,
     changes: dict[str, Any] | None = None,
+    organization_id: int | None = None,
 ) -> None:
-    """Write a fact in the current transaction; the relay is woken when it commits."""
+    """Write an event in the current transaction; the relay is woken when it commits.
+
+    ``actor`` is None where the system acts by itself; the organization must be named then.
+    """
+    tenant = organization_id or (actor.organization_id if actor else None)
+    if tenant is None:
+        raise ValueError(f"{event.type} of nobody needs its organization")
     db.session.execute(
         _INSERT,
         {
             "type": event.type,
             "at": now,
-            "actor_id": actor.user_id if actor else None,
+            "organization_id": tenant,
             "clinic_id": clinic_id,
+            "actor_kind": "user" if actor else "system",
+            "actor_id": actor.user_id if actor else None,
+            "session_id": (actor.session_id or None) if actor else None,
+            "channel": actor.channel if actor else "system",
+            "subject_type": events.subject_type(event.type),
             "subject_id": subject_id,
             "patient_id": patient_id,
-            "data": _plain(event),
+            "data": events.to_data(event),
             "changes": changes,
             "request_id": context.current().request_id,
             "published": False,
@@ -128,19 +150,14 @@ def record(
 _INSERT = insert(EventRow)
 
 
-def _plain(event: Event) -> dict[str, Any]:
-    values = {f.name: getattr(event, f.name) for f in dataclasses.fields(event)}
-    return {name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in values.items()}
-
-
 def unpublished(limit: int = 200) -> list[EventRow]:
-    """The next facts to publish, oldest first; rows another relay holds are left to it."""
+    """The next events to publish, oldest first; rows another relay holds are left to it."""
     query = select(EventRow).where(EventRow.published.is_(False)).order_by(EventRow.id).limit(limit)
     return list(db.session.scalars(query.with_for_update(skip_locked=True)))
 
 
 def mark_published(rows: list[EventRow], now: datetime) -> list[tuple[int, str]]:
-    """Mark facts published and make their tasks; returns ``(event_id, subscriber)`` to enqueue."""
+    """Mark events published and make their tasks; returns ``(event_id, subscriber)`` to enqueue."""
     tasks = [(row.id, name) for row in rows for name in subscribers_of(row.type)]
     if tasks:
         values = [{"event_id": e, "subscriber": s, "due_at": now, "attempts": 0} for e, s in tasks]

@@ -13,6 +13,7 @@ from typing import Any
 from flask_babel import force_locale, gettext
 from sqlalchemy import and_, or_, select, update
 
+from app.identity import queries as identity
 from app.kernel import outbox, queue
 from app.kernel.access import Actor, require_anywhere
 from app.kernel.db import after_commit, changed, db, insert
@@ -20,6 +21,8 @@ from app.kernel.errors import Invalid, NotFound
 from app.kernel.i18n import N_
 from app.notifications import events, permissions, queries, rules
 from app.notifications.models import Delivery, Notification
+from app.tenancy import queries as tenancy
+from app.tenancy.models import Clinic
 
 SEND_JOB = "app.notifications.jobs.send_delivery"
 DEFAULT_LOCALE = "es_PE"
@@ -49,7 +52,14 @@ def notify(
 
 
 def _inbox_changed(user_id: int, *, now: datetime) -> None:
-    outbox.record(events.InboxChanged(user_id=user_id), actor=None, now=now, clinic_id=None, subject_id=user_id)
+    outbox.record(
+        events.InboxChanged(user_id=user_id),
+        actor=None,
+        now=now,
+        organization_id=identity.organization_of(user_id),
+        clinic_id=None,
+        subject_id=user_id,
+    )
 
 
 def send_template(*, user_id: int, code: str, data: dict[str, Any], actor: Actor, now: datetime) -> int:
@@ -239,12 +249,15 @@ def _close(claim: Claim, **values: Any) -> bool:
 
 def _tell_of_failure(claim: Claim, *, now: datetime) -> None:
     row = db.session.execute(
-        select(Delivery.clinic_id, Delivery.patient_id, Delivery.kind).where(Delivery.id == claim.delivery_id)
+        select(Clinic.organization_id, Delivery.clinic_id, Delivery.patient_id, Delivery.kind)
+        .outerjoin(Clinic, Clinic.id == Delivery.clinic_id)
+        .where(Delivery.id == claim.delivery_id)
     ).one()
     outbox.record(
         events.DeliveryFailed(delivery_id=claim.delivery_id, kind=row.kind),
         actor=None,
         now=now,
+        organization_id=row.organization_id or tenancy.home_organization(),
         clinic_id=row.clinic_id,
         subject_id=claim.delivery_id,
         patient_id=row.patient_id,

@@ -15,11 +15,12 @@ from app.kernel import outbox
 from app.kernel.access import Actor, can_anywhere, require_anywhere
 from app.kernel.db import changed, db, insert, lock
 from app.kernel.errors import Conflict, Invalid, RuleBroken
+from app.kernel.events import Event
 from app.kernel.i18n import N_
-from app.kernel.outbox import Event
 from app.notifications import actions as notifications
 from app.patients import events, permissions, queries, rules
 from app.patients.models import Patient
+from app.tenancy import queries as tenancy
 
 MOST_REGISTRATIONS = 20  # from one address in a quarter of an hour: families and clinics share one
 
@@ -123,7 +124,7 @@ def register_self(details: rules.Details, *, password: str, address: str, now: d
 
 
 def _open_account(clean: rules.Details, password: str, now: datetime) -> None:
-    organization_id = queries.home_organization()
+    organization_id = tenancy.home_organization()
     statement = insert(Patient).values(
         organization_id=organization_id, **{**_values(clean), "document_number": None}, version=1, created_at=now
     )
@@ -137,7 +138,13 @@ def _open_account(clean: rules.Details, password: str, now: datetime) -> None:
         actor=None,
         now=now,
     )
-    _record(events.PatientRegistered(patient_id, origin="self"), patient_id, actor=None, now=now)
+    _record(
+        events.PatientRegistered(patient_id, origin="self"),
+        patient_id,
+        actor=None,
+        now=now,
+        organization_id=organization_id,
+    )
 
 
 def _tell_owner(user_id: int, address: str, now: datetime) -> None:
@@ -188,5 +195,15 @@ def _set_deleted(patient_id: int, at: datetime | None) -> bool:
     )
 
 
-def _record(event: Event, patient_id: int, *, actor: Actor | None, now: datetime) -> None:
-    outbox.record(event, actor=actor, now=now, clinic_id=None, subject_id=patient_id, patient_id=patient_id)
+def _record(
+    event: Event, patient_id: int, *, actor: Actor | None, now: datetime, organization_id: int | None = None
+) -> None:
+    outbox.record(
+        event,
+        actor=actor,
+        now=now,
+        organization_id=organization_id,
+        clinic_id=None,
+        subject_id=patient_id,
+        patient_id=patient_id,
+    )

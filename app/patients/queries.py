@@ -17,7 +17,6 @@ from app.kernel.errors import Invalid, NotFound
 from app.kernel.i18n import N_
 from app.patients import permissions, rules
 from app.patients.models import Patient
-from app.tenancy.models import Organization
 
 PEOPLE = Patient.__table__.c
 # scheduling stands above; whose patient somebody is can be read from its table all the same
@@ -202,8 +201,3 @@ def has_visits_ahead(patient_id: int, *, now: datetime) -> bool:
 def account_of(email: str) -> int | None:
     """The user with an address; for the registration alone, whose answers do not show it."""
     return db.session.scalar(select(User.id).where(User.email == email))
-
-
-def home_organization() -> int:
-    """Where people register themselves: the organization this installation was made for."""
-    return db.session.scalars(select(func.min(Organization.id))).one()

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Mapping
 from flask import Flask, current_app
 
 from app.kernel.access import Actor
-from app.kernel.outbox import Event, EventRow
+from app.kernel.events import Event
+from app.kernel.outbox import EventRow
 
 
 class Region:

@@ -15,6 +15,7 @@ from app.reports import rules
 from app.reports.events import ReportReady, ReportRequested
 from app.reports.models import ReportRun
 from app.reports.registry import Params, Report
+from app.tenancy import queries as tenancy
 
 BUILD = "app.reports.jobs.build_report"
 WAITING = N_("En cola")
@@ -111,7 +112,14 @@ def _write(run_id: int, attempt: int, **values: Any) -> None:
 
 def _record_end(run: ReportRun, *, ok: bool, rows: int, now: datetime) -> None:
     event = ReportReady(run.id, run.user_id, run.report, run.format, ok, rows)
-    record(event, actor=None, now=now, clinic_id=run.clinic_id, subject_id=run.id)
+    record(
+        event,
+        actor=None,
+        now=now,
+        organization_id=tenancy.organization_of_clinic(run.clinic_id),
+        clinic_id=run.clinic_id,
+        subject_id=run.id,
+    )
 
 
 def take_lost_runs(*, now: datetime) -> list[int]:

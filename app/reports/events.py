@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from app.kernel.outbox import Event
+from app.kernel.events import Event
 
 
 @dataclass(frozen=True, slots=True)

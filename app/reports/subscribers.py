@@ -12,22 +12,22 @@ from app.reports.events import ReportReady
 
 
 def on_run_finished(*, event: EventRow, now: datetime) -> None:
-    facts = event.data
+    ready = event.parse(ReportReady)
     try:
-        reader = queries.actor_of(facts["user_id"])
+        reader = queries.actor_of(ready.user_id)
     except NotFound:
         return  # the account was closed meanwhile
     with force_locale(reader.locale or notifications.DEFAULT_LOCALE):
-        title = gettext("Reporte listo") if facts["ok"] else gettext("El reporte no se pudo generar")
-        text = f"{gettext(registry.find(facts['report']).title)}, {facts['format'].upper()}"
+        title = gettext("Reporte listo") if ready.ok else gettext("El reporte no se pudo generar")
+        text = f"{gettext(registry.find(ready.report).title)}, {ready.format.upper()}"
     notifications.notify(
-        user_id=facts["user_id"],
-        key=f"report:{facts['run_id']}:{'ready' if facts['ok'] else 'failed'}",
-        kind="report_ready" if facts["ok"] else "report_failed",
+        user_id=ready.user_id,
+        key=f"report:{ready.run_id}:{'ready' if ready.ok else 'failed'}",
+        kind="report_ready" if ready.ok else "report_failed",
         title=title,
         text=text,
-        href=f"/reports/runs/{facts['run_id']}/file" if facts["ok"] else "/reports#report-files",
-        data={"report_id": facts["run_id"]},
+        href=f"/reports/runs/{ready.run_id}/file" if ready.ok else "/reports#report-files",
+        data={"report_id": ready.run_id},
         now=now,
     )
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
-from app.kernel.outbox import Event
+from app.kernel.events import Event
 
 
 @dataclass(frozen=True, slots=True)

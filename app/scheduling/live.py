@@ -2,6 +2,7 @@
 
 from app.billing import events as billing
 from app.kernel.access import Actor, can
+from app.kernel.events import Event
 from app.kernel.outbox import EventRow
 from app.realtime.regions import Region
 from app.scheduling import events, permissions
@@ -14,13 +15,14 @@ def may_read(actor: Actor, clinic_id: str, _day: str) -> bool:
 
 def clinic_days(row: EventRow) -> list[str]:
     """``clinic:day`` of a change of a visit: after a move the day before and the day after it."""
-    days = dict.fromkeys(day for day in (row.data.get("day"), row.data.get("old_day")) if day)
-    return [f"{row.clinic_id}:{day}" for day in days]
+    event = row.parse(Event)
+    days = dict.fromkeys((getattr(event, "day", None), getattr(event, "old_day", None)))
+    return [f"{row.clinic_id}:{day}" for day in days if day]
 
 
 def clinic_day_of_ticket(row: EventRow) -> list[str]:
     """``clinic:day`` of a payment or a voided ticket: it changes what the card of its visit says."""
-    return [f"{row.clinic_id}:{row.data['service_day']}"]
+    return [f"{row.clinic_id}:{row.parse(billing.TicketFact).service_day}"]
 
 
 AGENDA = Region("agenda", may_read)

@@ -13,8 +13,9 @@ from app.scheduling.rules import Status
 
 
 def on_booked(*, event: EventRow, now: datetime) -> None:
-    visit = notices.get(event.data["appointment_id"])
-    if visit.sequence != event.data["sequence"]:
+    booked = event.parse(events.AppointmentBooked)
+    visit = notices.get(booked.appointment_id)
+    if visit.sequence != booked.sequence:
         return
     if visit.status in rules.EXPECTED:
         due_at = now + tell.ONLINE_GRACE if visit.origin == "online" else None
@@ -25,11 +26,12 @@ def on_booked(*, event: EventRow, now: datetime) -> None:
 
 
 def on_moved(*, event: EventRow, now: datetime) -> None:
-    visit = notices.get(event.data["appointment_id"])
-    if visit.status not in rules.EXPECTED or visit.sequence != event.data["sequence"]:
+    moved = event.parse(events.AppointmentMoved)
+    visit = notices.get(moved.appointment_id)
+    if visit.status not in rules.EXPECTED or visit.sequence != moved.sequence:
         return
     tell.tell_of_the_change(visit, now=now)
-    former_id = event.data["old_therapist_id"]
+    former_id = moved.old_therapist_id
     if former_id == visit.therapist_id:
         tell.tell_therapist("changed", visit, now=now)
         return
@@ -40,14 +42,16 @@ def on_moved(*, event: EventRow, now: datetime) -> None:
 
 
 def on_cancelled(*, event: EventRow, now: datetime) -> None:
-    visit = notices.get(event.data["appointment_id"])
-    if visit.status == Status.CANCELLED and visit.sequence == event.data["sequence"]:
+    cancelled = event.parse(events.AppointmentCancelled)
+    visit = notices.get(cancelled.appointment_id)
+    if visit.status == Status.CANCELLED and visit.sequence == cancelled.sequence:
         tell.tell_of_the_end(visit, now=now)
 
 
 def on_status_changed(*, event: EventRow, now: datetime) -> None:
-    visit = notices.get(event.data["appointment_id"])
-    before, after = event.data["from_status"], event.data["to_status"]
+    changed = event.parse(events.StatusChanged)
+    visit = notices.get(changed.appointment_id)
+    before, after = changed.from_status, changed.to_status
     if visit.status != after or before == after:
         return
     if after == Status.BOOKED and before in {Status.PENDING, Status.PROPOSED, Status.WAITLIST, Status.CANCELLED}:
@@ -55,7 +59,7 @@ def on_status_changed(*, event: EventRow, now: datetime) -> None:
         tell.tell_therapist("confirmation", visit, now=now)
     elif after == Status.ENTERED_IN_ERROR and before in rules.EXPECTED and visit.starts_at > now:
         tell.tell_of_the_end(visit, now=now)
-    elif after == Status.ARRIVED and not event.data["is_undo"]:
+    elif after == Status.ARRIVED and not changed.is_undo:
         tell.tell_therapist("arrived", visit, now=now)
     elif after == Status.NOSHOW:
         tell.write_line(visit.patient_user, "noshow", visit, name="noshow", now=now)

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from app.kernel.access import Actor
 from app.kernel.db import db
-from app.tenancy.models import Clinic
+from app.tenancy.models import Clinic, Organization
 
 
 def visible_clinic(actor: Actor) -> ColumnElement[bool]:
@@ -22,3 +22,13 @@ def clinic_names(actor: Actor) -> list[dict[str, Any]]:
     """The visible clinics as ``{id, name}``, in the order they were opened."""
     rows = db.session.execute(select(Clinic.id, Clinic.name).where(visible_clinic(actor)).order_by(Clinic.id))
     return [dict(row._mapping) for row in rows]
+
+
+def home_organization() -> int:
+    """The organization this installation was made for: where people register themselves."""
+    return db.session.scalars(select(func.min(Organization.id))).one()
+
+
+def organization_of_clinic(clinic_id: int) -> int:
+    """The organization of a clinic."""
+    return int(db.session.execute(select(Clinic.organization_id).where(Clinic.id == clinic_id)).scalar_one())

@@ -10,7 +10,7 @@ from alembic.migration import MigrationContext
 from flask import Flask
 
 from app.kernel.db import Base, db
-from app.kernel.outbox import Event
+from app.kernel.events import Event
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))

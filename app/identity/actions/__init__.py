@@ -160,8 +160,14 @@ def _revoke(user_id: int, session_ids: list[int], *, actor: Actor | None, now: d
         return
     mine = (UserSession.id.in_(session_ids), UserSession.revoked_at.is_(None))
     db.session.execute(update(UserSession).where(*mine).values(revoked_at=now))
-    fact = events.SessionRevoked(user_id=user_id, session_ids=session_ids)
-    outbox.record(fact, actor=actor, now=now, clinic_id=None, subject_id=user_id)
+    outbox.record(
+        events.SessionRevoked(user_id=user_id, session_ids=session_ids),
+        actor=actor,
+        now=now,
+        organization_id=queries.organization_of(user_id),
+        clinic_id=None,
+        subject_id=user_id,
+    )
 
 
 def refresh(token: str, *, now: datetime) -> SignIn | None:
@@ -252,5 +258,12 @@ def create_user(
         db.session.flush()  # its id is the event's subject
     except IntegrityError as error:  # somebody else was faster with the same address
         raise EmailTaken from error
-    outbox.record(events.UserCreated(user.id), actor=actor, now=now, clinic_id=None, subject_id=user.id)
+    outbox.record(
+        events.UserCreated(user.id),
+        actor=actor,
+        now=now,
+        organization_id=organization_id,
+        clinic_id=None,
+        subject_id=user.id,
+    )
     return user.id

@@ -78,8 +78,14 @@ def set_roles(user_id: int, roles: list[tuple[int, str]], *, actor: Actor | None
         db.session.execute(delete(Membership).where(Membership.user_id == user_id, Membership.clinic_id.in_(scope)))
     for clinic_id, role in dict.fromkeys(roles):
         db.session.add(Membership(user_id=user_id, clinic_id=clinic_id, role=rules.Role(role)))
-    fact = events.RolesChanged(user_id=user_id, roles=[[c, r] for c, r in roles])
-    outbox.record(fact, actor=actor, now=now, clinic_id=None, subject_id=user_id)
+    outbox.record(
+        events.RolesChanged(user_id=user_id, roles=[[c, r] for c, r in roles]),
+        actor=actor,
+        now=now,
+        organization_id=queries.organization_of(user_id),
+        clinic_id=None,
+        subject_id=user_id,
+    )
     if actor is not None:
         revoke_all_sessions(user_id, actor=actor, now=now, keep=actor.session_id)
 
