@@ -88,7 +88,8 @@ def main(arguments: list[str]) -> int:
 
     in_browser = [path for path in run.paths if path.startswith(BROWSER)]
     elsewhere = [path for path in run.paths if path not in in_browser]
-    ordinary = ("-n", "2", "--dist", "worksteal", f"--ignore={BROWSER}")
+    # One process more than two cores: some tests wait most of their time for a server of their own.
+    ordinary = ("-n", "3", "--dist", "worksteal", f"--ignore={BROWSER}")
     if elsewhere or not run.paths:
         run.pytest("pytest on SQLite", elsewhere or ["tests"], *ordinary, extra={})
         if not fast:

@@ -1,19 +1,18 @@
-"""Every test gets its own database (a copy of a migrated one with the cast) and real Redis.
+"""One application and one migrated database for each test process, both as new before every test.
 
-``TEST_DATABASE_URL`` (a PostgreSQL server) runs the same suite there; without it, SQLite.
+Real Redis; SQLite, or with ``TEST_DATABASE_URL`` (a PostgreSQL server) PostgreSQL.
 """
 
 import os
-import shutil
-import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 from argon2 import PasswordHasher
 from flask import Flask
 from flask_migrate import upgrade
-from jinja2.bccache import Bucket, BytecodeCache
 
 import config
 from app import create_app
@@ -21,26 +20,46 @@ from app.identity import actions as identity
 from app.kernel.db import db
 from tests import services
 from tests.cast import Cast, build_cast
-from tests.client import Client
+from tests.client import Client, SavedSession
+from tests.databases import Database, open_database
 
-
-class Compiled(BytecodeCache):
-    """Templates compiled once per run and not once per test's application."""
-
-    def __init__(self) -> None:
-        self.kept: dict[str, bytes] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        if bucket.key in self.kept:
-            bucket.bytecode_from_string(self.kept[bucket.key])
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        self.kept[bucket.key] = bucket.bytecode_to_string()
-
-
-COMPILED = Compiled()
-identity.HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)  # nobody attacks the cast
+identity.HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)  # nobody attacks these accounts
 SERVER = os.environ.get("TEST_DATABASE_URL", "")
+WITH_A_ROLE = ("ana", "bruno", "clara", "diego", "eva", "fabio")
+
+
+DATABASE_FIXTURES = {"worker", "database_url", "redis_url", "served_demo"}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Journeys first: they wait for other processes while the other tests compute.
+
+    On PostgreSQL only what can differ there: every test that comes near a database, except those marked
+    ``any_engine``. What runs on both is decided here and stated in docs/architecture.md.
+    """
+    items.sort(key=lambda item: "journeys" not in item.path.parts)
+    if not SERVER:
+        return
+    same = [item for item in items if not _may_differ(item)]
+    config.hook.pytest_deselected(items=same)
+    items[:] = [item for item in items if _may_differ(item)]
+
+
+def _may_differ(item: pytest.Item) -> bool:
+    fixtures: list[str] = getattr(item, "fixturenames", [])
+    if "request" in fixtures:  # it may ask for a fixture by name
+        return item.get_closest_marker("any_engine") is None
+    return bool(DATABASE_FIXTURES.intersection(fixtures)) and item.get_closest_marker("any_engine") is None
+
+
+@dataclass(frozen=True)
+class Worker:
+    """What a test process builds once."""
+
+    app: Flask
+    database: Database
+    settings: config.Settings
+    sessions: dict[str, SavedSession]
 
 
 def settings_for(folder: Path, database_url: str, redis_url: str) -> config.Settings:
@@ -55,6 +74,21 @@ def settings_for(folder: Path, database_url: str, redis_url: str) -> config.Sett
     )
 
 
+@contextmanager
+def new_app(settings: config.Settings) -> Iterator[Flask]:
+    """A further application, for tests that need settings or a database of their own."""
+    app = create_app(settings)
+    yield app
+    disconnect(app)
+    app.extensions["broker"].redis.close()
+
+
+def disconnect(app: Flask) -> None:
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
+
+
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with services.redis_server(tmp_path_factory.mktemp("redis")) as url:
@@ -62,47 +96,48 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterator[str]:
-    """A migrated database with the cast in it: a file name, or a database name on the server."""
-    folder = tmp_path_factory.mktemp("template")
-    name = f"t_{uuid.uuid4().hex}"
-    url = services.new_database(SERVER, name) if SERVER else f"sqlite:///{folder}/template.sqlite3"
-    app = create_app(settings_for(folder, url, redis_url))
-    with app.app_context():
-        upgrade(directory=app.extensions["migrate"].directory)
-        build_cast()
-        db.session.remove()
-        if not SERVER:
-            with db.engine.connect() as connection:
-                connection.exec_driver_sql("ROLLBACK")
-                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-                connection.exec_driver_sql("BEGIN")
-        db.engine.dispose()
-    yield name if SERVER else str(folder / "template.sqlite3")
-    if SERVER:
-        services.drop_database(SERVER, name)
+def worker(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterator[Worker]:
+    """The application of this process, its database as template, and everybody's session."""
+    folder = tmp_path_factory.mktemp("worker")
+    with open_database(SERVER, folder) as database:
+        settings = settings_for(folder, database.url, redis_url)
+        with new_app(settings) as app:
+            with app.app_context():
+                upgrade(directory=app.extensions["migrate"].directory)
+                build_cast()
+            disconnect(app)
+            database.save_template()
+            database.restore(lambda: disconnect(app))
+            sessions = {name: Client(app).sign_in(f"{name}@example.com").save() for name in WITH_A_ROLE}
+            yield Worker(app, database, settings, sessions)
 
 
 @pytest.fixture
-def database_url(template: str, tmp_path: Path) -> Iterator[str]:
-    if SERVER:
-        name = f"t_{uuid.uuid4().hex}"
-        yield services.new_database(SERVER, name, template)
-        services.drop_database(SERVER, name)
-    else:
-        shutil.copy(template, tmp_path / "test.sqlite3")
-        yield f"sqlite:///{tmp_path}/test.sqlite3"
+def database_url(worker: Worker, tmp_path: Path) -> Iterator[str]:
+    """A database of the test's own: for servers and for applications with other settings."""
+    with worker.database.copy(tmp_path) as url:
+        yield url
 
 
 @pytest.fixture
-def app(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Flask]:
-    app = create_app(settings_for(tmp_path, database_url, redis_url))
-    app.jinja_env.bytecode_cache = COMPILED
+def app(request: pytest.FixtureRequest, worker: Worker, redis_url: str, tmp_path: Path) -> Iterator[Flask]:
+    """The application as new, its files in ``tmp_path``. With ``database_url`` a further one on that database."""
+    if "database_url" in request.fixturenames:
+        settings = settings_for(tmp_path, request.getfixturevalue("database_url"), redis_url)
+        with new_app(settings) as app:
+            app.extensions["broker"].redis.flushdb()
+            yield app
+        return
+    app = worker.app
+    worker.database.restore(lambda: disconnect(app))
+    kept = dict(app.config), dict(app.extensions), dict(vars(app.extensions["broker"]))
+    app.config["SETTINGS"] = replace(worker.settings, data_dir=tmp_path)
     app.extensions["broker"].redis.flushdb()
     yield app
     with app.app_context():
-        db.engine.dispose()
-    app.extensions["broker"].redis.close()
+        db.session.remove()
+    app.config, app.extensions = type(app.config)(app.config.root_path, kept[0]), kept[1]
+    vars(app.extensions["broker"]).update(kept[2])
 
 
 @pytest.fixture
@@ -118,36 +153,36 @@ def client(app: Flask) -> Client:
 
 
 @pytest.fixture
-def ana(app: Flask) -> Client:
+def ana(app: Flask, worker: Worker) -> Client:
     """The receptionist of Miraflores, signed in."""
-    return Client(app).sign_in("ana@example.com")
+    return Client(app).resume(worker.sessions["ana"])
 
 
 @pytest.fixture
-def bruno(app: Flask) -> Client:
+def bruno(app: Flask, worker: Worker) -> Client:
     """A therapist of Miraflores."""
-    return Client(app).sign_in("bruno@example.com")
+    return Client(app).resume(worker.sessions["bruno"])
 
 
 @pytest.fixture
-def clara(app: Flask) -> Client:
+def clara(app: Flask, worker: Worker) -> Client:
     """A patient, Bruno's."""
-    return Client(app).sign_in("clara@example.com")
+    return Client(app).resume(worker.sessions["clara"])
 
 
 @pytest.fixture
-def diego(app: Flask) -> Client:
+def diego(app: Flask, worker: Worker) -> Client:
     """The supervisor of Miraflores."""
-    return Client(app).sign_in("diego@example.com")
+    return Client(app).resume(worker.sessions["diego"])
 
 
 @pytest.fixture
-def eva(app: Flask) -> Client:
+def eva(app: Flask, worker: Worker) -> Client:
     """The admin of the organization."""
-    return Client(app).sign_in("eva@example.com")
+    return Client(app).resume(worker.sessions["eva"])
 
 
 @pytest.fixture
-def fabio(app: Flask) -> Client:
+def fabio(app: Flask, worker: Worker) -> Client:
     """The receptionist of the other clinic."""
-    return Client(app).sign_in("fabio@example.com")
+    return Client(app).resume(worker.sessions["fabio"])

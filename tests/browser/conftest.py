@@ -2,16 +2,14 @@
 
 import shutil
 import tempfile
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests import services
 from tests.browser.windows import WIDE, Windows, make_it_ten_in_the_morning
-from tests.conftest import SERVER
+from tests.conftest import Worker
 from tests.served import Served, serve, served_demo
 
 __all__ = ["served_demo"]
@@ -49,20 +47,15 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def clinic(template: str) -> Iterator[Served]:
-    """The cast's clinics at ten in the morning, running for one module of tests."""
-    name = f"t_{uuid.uuid4().hex}"
-    with tempfile.TemporaryDirectory(prefix="mc-served-", ignore_cleanup_errors=True) as folder:
-        if SERVER:
-            url = services.new_database(SERVER, name, template)
-        else:
-            shutil.copy(template, Path(folder) / "clinic.sqlite3")
-            url = f"sqlite:///{folder}/clinic.sqlite3"
+def clinic(worker: Worker) -> Iterator[Served]:
+    """The clinics of the tests at ten in the morning, running for one module of tests."""
+    with (
+        tempfile.TemporaryDirectory(prefix="mc-served-", ignore_cleanup_errors=True) as folder,
+        worker.database.copy(Path(folder)) as url,
+    ):
         make_it_ten_in_the_morning(url)
         with serve(Path(folder), url) as running:
             yield running
-    if SERVER:
-        services.drop_database(SERVER, name)
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """A migrated database without a row, and one with the demo clinic (made once for this folder's module)."""
 
-import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,11 +8,10 @@ import pytest
 from flask import Flask
 from flask_migrate import upgrade
 
-from app import create_app
 from app.cli import demo
 from app.kernel.db import db, unit_of_work
-from tests import services
-from tests.conftest import SERVER, settings_for
+from tests.conftest import SERVER, new_app, settings_for
+from tests.databases import open_database
 
 NOW = datetime(2026, 11, 20, 21, 10, tzinfo=UTC)  # a Friday, 16:10 in Lima
 
@@ -21,18 +19,12 @@ NOW = datetime(2026, 11, 20, 21, 10, tzinfo=UTC)  # a Friday, 16:10 in Lima
 @pytest.fixture(scope="module")
 def empty_app(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterator[Flask]:
     """An application on a database of its own with tables and nothing in them."""
-    folder, name = tmp_path_factory.mktemp("empty"), f"t_{uuid.uuid4().hex}"
-    url = services.new_database(SERVER, name) if SERVER else f"sqlite:///{folder}/empty.sqlite3"
-    app = create_app(settings_for(folder, url, redis_url))
-    with app.app_context():
-        upgrade(directory=app.extensions["migrate"].directory)
-        db.session.remove()
-    yield app
-    with app.app_context():
-        db.engine.dispose()
-    app.extensions["broker"].redis.close()
-    if SERVER:
-        services.drop_database(SERVER, name)
+    folder = tmp_path_factory.mktemp("empty")
+    with open_database(SERVER, folder) as database, new_app(settings_for(folder, database.url, redis_url)) as app:
+        with app.app_context():
+            upgrade(directory=app.extensions["migrate"].directory)
+            db.session.remove()
+        yield app
 
 
 @pytest.fixture(scope="module")
