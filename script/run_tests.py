@@ -1,4 +1,4 @@
-"""The stages of script/test, one after the other, and how long each took.
+"""The stages of script/test and how long each took: the checks of the code together, then the test runs.
 
 All of them run even if one fails. A path among the arguments for pytest replaces the whole suite;
 lint, types and contracts are of the project and always run whole.
@@ -13,6 +13,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,11 +48,13 @@ class Run:
         self.stages: list[Stage] = []
         self.totals: Counter[str] = Counter()
 
-    def check(self, name: str, *command: str) -> None:
-        heading(name)
-        started_at = time.monotonic()
-        status = subprocess.run(command, cwd=ROOT, env=environment()).returncode
-        self.stages.append(Stage(name, status == 0, time.monotonic() - started_at))
+    def checks(self, commands: Mapping[str, Sequence[str]]) -> None:
+        """Run all of them at once; what each says is printed together."""
+        with ThreadPoolExecutor(len(commands)) as pool:
+            for name, (stage, output) in zip(commands, pool.map(check, commands, commands.values()), strict=True):
+                heading(name)
+                print(output, end="", flush=True)
+                self.stages.append(stage)
 
     def pytest(self, name: str, paths: Sequence[str], *options: str, extra: Mapping[str, str]) -> None:
         heading(name)
@@ -81,10 +84,14 @@ def main(arguments: list[str]) -> int:
     run = Run([argument for argument in arguments if argument != "--fast"])
     started_at = time.monotonic()
 
-    run.check("lint", tool("ruff"), "check", "--quiet", "--output-format=concise", ".")
-    run.check("format", tool("ruff"), "format", "--check", "--output-format=concise", ".")
-    run.check("types", tool("mypy"))
-    run.check("contracts", tool("lint-imports"), "--no-logo")
+    run.checks(
+        {
+            "lint": (tool("ruff"), "check", "--quiet", "--output-format=concise", "."),
+            "format": (tool("ruff"), "format", "--check", "--output-format=concise", "."),
+            "types": (tool("mypy"),),
+            "contracts": (tool("lint-imports"), "--no-logo"),
+        }
+    )
 
     in_browser = [path for path in run.paths if path.startswith(BROWSER)]
     elsewhere = [path for path in run.paths if path not in in_browser]
@@ -105,6 +112,14 @@ def main(arguments: list[str]) -> int:
         run.pytest("browser", in_browser or [BROWSER], extra={})
 
     return report(run, time.monotonic() - started_at)
+
+
+def check(name: str, command: Sequence[str]) -> tuple[Stage, str]:
+    started_at = time.monotonic()
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    return Stage(name, done.returncode == 0, time.monotonic() - started_at), done.stdout
 
 
 def report(run: Run, seconds: float) -> int:

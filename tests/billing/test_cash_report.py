@@ -177,4 +177,4 @@ def test_the_number_of_queries_does_not_grow(app: Flask, diego: Client) -> None:
         ledger.many_payments(60)
     with count_queries(app) as sent:
         assert diego.api("GET", URL).get_json()["cantidad_total_pagos"] == 60
-    assert len(sent) == 9, sent  # actor, clinic, methods, ledger, sessions, box, issued, debts, voided
+    assert len(sent) <= 9, sent  # actor, clinic, methods, ledger, sessions, box, issued, debts, voided

@@ -90,7 +90,8 @@ def test_the_number_of_queries(app, unit, ana, shop):
     with count_queries(app) as sent:
         ana.fragment("/tickets/1/payment", "aside#panel")
     counts["panel"] = len(sent)
-    assert counts == {"/till": 8, "/tickets": 5, "/tickets/1": 6, "/till-sessions/1": 9, "panel": 7}
+    ceilings = {"/till": 8, "/tickets": 5, "/tickets/1": 6, "/till-sessions/1": 9, "panel": 7}
+    assert {page: count for page, count in counts.items() if count > ceilings[page]} == {}
 
 
 # ------------------------------------------------------------------ collecting

@@ -216,4 +216,4 @@ def test_facts_take_one_query_each(app: Flask) -> None:
         queries.offers(1, 1)
         queries.rooms_of(1)
         queries.closures(1, date(2026, 1, 1), date(2027, 1, 1))
-    assert len(sent) == 8
+    assert len(sent) <= 8

@@ -103,4 +103,4 @@ def test_fragment_equals_page_part(eva: Client) -> None:
 def test_the_list_takes_few_queries(eva: Client, app: Flask) -> None:
     with count_queries(app) as sent:
         eva.fragment("/admin/services?clinic_id=1", "div#services")
-    assert len(sent) == 3  # the actor, the clinic, the services
+    assert len(sent) <= 3  # the actor, the clinic, the services

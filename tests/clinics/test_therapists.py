@@ -157,4 +157,4 @@ def test_fragment_equals_page_part(eva: Client) -> None:
 def test_the_list_takes_few_queries(eva: Client, app: Flask) -> None:
     with count_queries(app) as sent:
         eva.fragment("/admin/therapists", "div#therapists")
-    assert len(sent) == 5  # the actor, therapists, their specialties, their services, all specialties
+    assert len(sent) <= 5  # the actor, therapists, their specialties, their services, all specialties

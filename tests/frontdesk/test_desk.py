@@ -272,7 +272,7 @@ def test_the_board_costs_a_fixed_number_of_queries(app: Flask, ana: Client, visi
     with count_queries(app) as many:
         ana.fragment("/front-desk", BOARD)
     # the session with its roles, the clinic, the visits, their tickets, old debts, the till
-    assert len(many) == len(one) == 6, many
+    assert len(many) == len(one) <= 6, many
 
 
 def test_pressing_twice_is_harmless(app: Flask, ana: Client, visit: Callable[..., int]) -> None:

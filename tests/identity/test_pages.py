@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pytest
 import time_machine
 from flask import Flask
 from sqlalchemy import select
@@ -9,6 +10,7 @@ from sqlalchemy import select
 from app.identity.models import LoginAttempt, UserSession
 from app.kernel import clock
 from app.kernel.db import db
+from tests.cast import PASSWORD
 from tests.client import Client
 
 
@@ -18,6 +20,29 @@ def test_it_works(client: Client) -> None:
     answer = client.post("/login", {"email": "ana@example.com", "password": "una frase para probar"})
     assert answer.status_code == 303
     assert client.get("/account").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("name", "home"),
+    [
+        ("ana", "/front-desk"),
+        ("bruno", "/my-day"),
+        ("clara", "/my"),
+        ("diego", "/till"),
+        ("eva", "/admin"),
+        ("fabio", "/front-desk"),
+    ],
+)
+def test_every_role_signs_in_with_the_token_of_the_form(app: Flask, client: Client, name: str, home: str) -> None:
+    without_token = client.http.post("/login", data={"email": f"{name}@example.com", "password": PASSWORD})
+    assert without_token.location == "/login"
+    with app.app_context():
+        assert db.session.scalars(select(UserSession)).all() == []
+    client.sign_in(f"{name}@example.com")
+    assert client.get("/").location == home
+    with app.app_context():
+        session = db.session.scalars(select(UserSession)).one()
+        assert (session.kind, session.revoked_at) == ("browser", None)
 
 
 def test_wrong_password_says_the_same_for_known_and_unknown_people(client: Client) -> None:

@@ -303,7 +303,7 @@ def test_the_list_costs_the_same_for_many(app: Flask, ana: Client, add_people: A
     ana.get("/patients?q=nadia")
     with count_queries(app) as sent:
         ana.fragment("/patients?q=nadia", "div#patient-list")
-    assert len(sent) == 2, sent  # session, people
+    assert len(sent) <= 2, sent  # session, people
 
 
 def test_the_card_costs_two_queries_beside_the_frame(app: Flask, ana: Client) -> None:

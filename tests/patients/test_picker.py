@@ -25,7 +25,7 @@ def test_options_show_eight_people_and_the_way_to_a_new_one(app: Flask, ana: Cli
     add_people(*(Details(f"Nadia {n}", "Soto", document_number=f"4000000{n}") for n in range(9)))
     with count_queries(app) as sent:
         html = ana.fragment("/patients/options?q=nadia&form_id=booking-form", "ul#patient-options").text
-    assert len(sent) == 2, sent
+    assert len(sent) <= 2, sent
     assert html.count("data-value=") == 8
     assert "Soto, Nadia 0 · DNI …0000" in html
     assert "40000000" not in html

@@ -119,7 +119,7 @@ def test_a_search_is_one_query_beside_the_session(app: Flask, ana: Client, add_p
     with count_queries(app) as sent:
         answer = ana.api("GET", "/api/patients/?search=nadia")
     assert answer.get_json()["count"] == rows
-    assert len(sent) == 2, sent
+    assert len(sent) <= 2, sent
 
 
 def test_pages_of_the_json_list(ana: Client, add_people: Add) -> None:

@@ -204,18 +204,18 @@ def test_twenty_therapists_and_two_hundred_visits(
     assert fragment.text.count('<li class="appt ') == 200
     assert len(fragment.data) < 100_000
     # auth, clinic, therapists, shifts (closures, hours, exceptions), rooms, visits, tickets, shortest service, busy
-    assert len(sent) == 11, sent
+    assert len(sent) <= 11, sent
     with count_queries(app) as sent:
         page = ana.get("/agenda")
     assert len(page.data) < 115_000
-    assert len(sent) == 13, sent  # and the clinics of the menu, the unread notices
+    assert len(sent) <= 13, sent  # and the clinics of the menu, the unread notices
 
 
 def test_the_week_costs_as_many_queries_as_the_day(app: Flask, ana: Client) -> None:
     book(ana, 10)
     with count_queries(app) as sent:
         ana.fragment("/agenda/week?therapist_id=1", "div#agenda-week")
-    assert len(sent) == 10, sent  # nobody is here yet: no tickets to ask for
+    assert len(sent) <= 10, sent  # nobody is here yet: no tickets to ask for
 
 
 def test_a_day_is_the_clinics_day(ana: Client) -> None:

