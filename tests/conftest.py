@@ -3,6 +3,7 @@
 Real Redis; SQLite, or with ``TEST_DATABASE_URL`` (a PostgreSQL server) PostgreSQL.
 """
 
+import inspect
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from tests import services
 from tests.cast import Cast, build_cast
 from tests.client import Client, SavedSession
 from tests.databases import Database, open_database
+from tests.queries import content
 
 identity.HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)  # nobody attacks these accounts
 SERVER = os.environ.get("TEST_DATABASE_URL", "")
@@ -31,7 +33,7 @@ WITH_A_ROLE = ("ana", "bruno", "clara", "diego", "eva", "fabio")
 DATABASE_FIXTURES = {"worker", "database_url", "redis_url", "served_demo"}
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Function]) -> None:
     """Journeys first: they wait for other processes while the other tests compute.
 
     On PostgreSQL only what can differ there: every test that comes near a database, except those marked
@@ -45,11 +47,28 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if _may_differ(item)]
 
 
-def _may_differ(item: pytest.Item) -> bool:
-    fixtures: list[str] = getattr(item, "fixturenames", [])
-    if "request" in fixtures:  # it may ask for a fixture by name
-        return item.get_closest_marker("any_engine") is None
-    return bool(DATABASE_FIXTURES.intersection(fixtures)) and item.get_closest_marker("any_engine") is None
+def _may_differ(item: pytest.Function) -> bool:
+    fixtures: set[str] = set(getattr(item, "fixturenames", ()))
+    by_name = "request" in inspect.signature(item.function).parameters  # it may ask for any fixture
+    reaches_a_database = by_name or not fixtures.isdisjoint(DATABASE_FIXTURES)
+    return reaches_a_database and item.get_closest_marker("any_engine") is None
+
+
+REFUSALS = ("test_it_rejects_bad_input", "test_it_requires", "test_it_hides")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Function) -> Iterator[None]:
+    """A test of refusals by name: whatever it asserts of the answers, no row may have changed."""
+    app = item.funcargs.get("app") if item.name.startswith(REFUSALS) else None
+    if app is None or item.get_closest_marker("prepares_in_test"):
+        return (yield)
+    before = content(app)
+    result = yield
+    after = content(app)
+    changed = [name for name, rows in after.items() if rows != before[name]]
+    assert changed == [], f"refused, and yet changed: {changed}"
+    return result
 
 
 @dataclass(frozen=True)

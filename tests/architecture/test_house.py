@@ -64,6 +64,7 @@ def _fits(address: str, rule: list[str]) -> bool:
     )
 
 
+@pytest.mark.any_engine
 @pytest.mark.parametrize("path", [t for t in TEMPLATES if "base" not in t.name], ids=name_of)
 def test_addresses_in_templates_lead_somewhere(app: Flask, path: Path) -> None:
     rules = [rule.rule.strip("/").split("/") for rule in app.url_map.iter_rules()]

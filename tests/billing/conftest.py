@@ -6,46 +6,35 @@ from datetime import UTC, date, datetime
 
 import pytest
 from flask import Flask
-from sqlalchemy import insert
 
 from app.billing import actions
-from app.billing.models import Till
 from app.kernel import clock
-from app.kernel.access import Actor, codes_of
-from app.kernel.db import db, unit_of_work
+from app.kernel.access import Actor
+from app.kernel.db import unit_of_work
+from tests import build
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)  # a Friday, 10:00 in Lima
 TODAY = date(2026, 11, 20)
 
 
-def _actor(app: Flask, user_id: int, name: str, clinic_id: int, role: str) -> Actor:
-    with app.app_context():
-        codes = codes_of(role)
-    return Actor(
-        user_id=user_id,
-        session_id=0,
-        organization_id=1,
-        name=name,
-        roles=((clinic_id, role),),
-        grants={clinic_id: codes},
-    )
-
-
 @pytest.fixture
 def desk(app: Flask) -> Actor:
     """Ana at the desk of Miraflores, as the sign-in would load her."""
-    return _actor(app, 1, "Ana Torres", 1, "receptionist")
+    with app.app_context():
+        return build.actor(1, "Ana Torres", 1, "receptionist")
 
 
 @pytest.fixture
 def supervisor(app: Flask) -> Actor:
-    return _actor(app, 6, "Diego Rivas", 1, "supervisor")
+    with app.app_context():
+        return build.actor(6, "Diego Rivas", 1, "supervisor")
 
 
 @pytest.fixture
 def stranger(app: Flask) -> Actor:
     """Fabio of the other clinic."""
-    return _actor(app, 8, "Fabio Luna", 2, "receptionist")
+    with app.app_context():
+        return build.actor(8, "Fabio Luna", 2, "receptionist")
 
 
 Unit = Callable[[], AbstractContextManager[None]]
@@ -66,27 +55,21 @@ def unit(app: Flask) -> Unit:
 def make_ticket(
     appointment_id: int = 1, *, amount_cents: int = 8000, clinic_id: int = 1, patient_id: int = 1, day: date = TODAY
 ) -> int:
-    """Issue a ticket for an appointment; returns its id."""
-    issued = actions.tickets.open_ticket(
-        clinic_id=clinic_id,
-        appointment_id=appointment_id,
-        patient_id=patient_id,
-        therapist_id=1 if clinic_id == 1 else 3,
-        service_id=1 if clinic_id == 1 else 3,
-        concept="Reflexología podal",
-        amount_cents=amount_cents,
-        currency="PEN",
-        tax_rate_bp=1800,
-        service_day=day,
-        actor=None,
+    """A ticket for an appointment, issued now; returns its id."""
+    return build.ticket(
+        appointment_id,
+        cents=amount_cents,
+        clinic=clinic_id,
+        patient=patient_id,
+        therapist=1 if clinic_id == 1 else 3,
+        service=1 if clinic_id == 1 else 3,
+        day=day,
         now=NOW,
     )
-    return issued.id
 
 
 def add_till(name: str = "Caja 2", *, clinic_id: int = 1) -> int:
-    values = {"clinic_id": clinic_id, "name": name, "kind": "recaudadora", "is_active": True}
-    return db.session.execute(insert(Till).returning(Till.id), values).scalar_one()
+    return build.till(name, clinic=clinic_id)
 
 
 @pytest.fixture

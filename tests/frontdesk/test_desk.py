@@ -260,7 +260,7 @@ def test_the_strip_shows_the_till(app: Flask, ana: Client) -> None:
     assert "Abrir caja" in ana.get("/front-desk").text
     with app.app_context():
         open_till()
-    assert "CJ-2026-000007" in ana.get("/front-desk").text
+    assert "CJ-2026-000001" in ana.get("/front-desk").text
 
 
 def test_the_board_costs_a_fixed_number_of_queries(app: Flask, ana: Client, visit: Callable[..., int]) -> None:
@@ -440,7 +440,7 @@ def test_the_closing_lists_what_is_left(ana: Client, visit: Callable[..., int]) 
     page = ana.tree(ana.get("/front-desk/closing"))
     ids = {e.get("id") for e in page.iter("li") if (e.get("id") or "").startswith("visit-")}
     assert ids == {f"visit-{open_one}", f"visit-{unpaid}"}
-    assert "Cerrar caja CJ-2026-000007" in text_of(page)
+    assert "Cerrar caja CJ-2026-000001" in text_of(page)
     part = ana.tree(ana.fragment("/front-desk/closing", "div#closing")).find(".//div[@id='closing']")
     assert text_of(part) == text_of(page.find(".//div[@id='closing']"))
 

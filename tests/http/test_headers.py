@@ -2,9 +2,12 @@
 
 import gzip
 
+import pytest
+
 from tests.client import Client
 
 
+@pytest.mark.any_engine
 def test_static_text_goes_out_compressed_and_keeps_for_a_year(client: Client) -> None:
     with client.http.get("/static/css/app.css") as plain:
         raw = plain.data
@@ -15,6 +18,7 @@ def test_static_text_goes_out_compressed_and_keeps_for_a_year(client: Client) ->
     assert packed.headers["X-Content-Type-Options"] == "nosniff"
 
 
+@pytest.mark.any_engine
 def test_pages_are_strict_and_never_stored(ana: Client) -> None:
     headers = ana.get("/account").headers
     assert "script-src 'self'" in headers["Content-Security-Policy"]
@@ -27,6 +31,7 @@ def test_pages_are_strict_and_never_stored(ana: Client) -> None:
     assert cookie.same_site == "Lax"
 
 
+@pytest.mark.any_engine
 def test_an_unknown_address_is_a_page_or_a_problem(client: Client) -> None:
     assert client.get("/nowhere").status_code == 404
     answer = client.api("GET", "/api/nowhere/")

@@ -38,6 +38,7 @@ def test_the_pdf_says_it_all(diego: Client, full_day: int) -> None:
     assert "Observaciones" in text
 
 
+@pytest.mark.any_engine
 def test_the_pdf_carries_nothing_that_acts(app: Flask, diego: Client, full_day: int) -> None:
     with app.app_context():
         ledger.rename_clara('<a href="http://evil.example">x</a><img src="file:///etc/passwd">')
@@ -49,6 +50,7 @@ def test_the_pdf_carries_nothing_that_acts(app: Flask, diego: Client, full_day: 
     assert "evil.example" in "".join(page.extract_text() for page in reader.pages)  # as text
 
 
+@pytest.mark.any_engine
 def test_the_pdf_fetches_nothing(app: Flask) -> None:
     """Even HTML that should never get here reads no file and reaches no host."""
     html = '<link rel="stylesheet" href="http://127.0.0.1:9/x.css"><p>hola</p>'
@@ -56,6 +58,7 @@ def test_the_pdf_fetches_nothing(app: Flask) -> None:
         pdf._print(html, {})
 
 
+@pytest.mark.any_engine
 def test_a_long_pdf_repeats_its_head_and_says_where_it_is(app: Flask, diego: Client) -> None:
     with app.app_context():
         ledger.many_payments(80)
@@ -129,6 +132,7 @@ def test_the_check_cells_are_zero(diego: Client, full_day: int) -> None:
         assert cached.cell(row, 5).value == 0
 
 
+@pytest.mark.any_engine
 def test_a_workbook_of_an_empty_day_opens(diego: Client) -> None:
     book = load_workbook(io.BytesIO(diego.api("GET", EXPORT.format("excel")).data), data_only=True)
     assert book["Detalle"]["O3"].value == 0
@@ -166,7 +170,10 @@ def test_text_never_begins_a_formula(text: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["resumen-caja", "tickets-pagados", "daily-cash"])
-@pytest.mark.parametrize("format_", ["pdf", "excel", "csv", "json"])
+@pytest.mark.parametrize(
+    "format_",
+    [*(pytest.param(slow, marks=pytest.mark.any_engine) for slow in ("pdf", "excel")), "csv", "json"],
+)
 def test_every_report_wears_every_dress(diego: Client, full_day: int, name: str, format_: str) -> None:
     answer = diego.api("GET", f"/api/exports/{format_}/{name}/?date=2026-11-20")
     assert answer.status_code == 200

@@ -12,11 +12,11 @@ from sqlalchemy import delete
 
 from app.kernel.db import db
 from app.scheduling.models import WorkingHours
+from tests import build
 from tests.background import settle
 from tests.cast import Cast
 from tests.client import Client
 from tests.queries import count_queries
-from tests.scheduling import crowd
 
 LIMA = ZoneInfo("America/Lima")
 MONDAY = datetime(2026, 11, 23, 8, 0, tzinfo=LIMA)
@@ -197,7 +197,7 @@ def test_twenty_therapists_and_two_hundred_visits(
     ana.sign_in(ana.email)  # the session of the morning has ended
     with app.app_context():
         db.session.execute(delete(WorkingHours))
-        crowd.fill_day(TODAY, therapists=20, visits_each=10)
+        build.busy_day(20, day=TODAY)
     ana.get("/agenda")
     with count_queries(app) as sent:
         fragment = ana.fragment("/agenda", GRID)
