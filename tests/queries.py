@@ -8,6 +8,7 @@ from flask import Flask
 from sqlalchemy import event, select
 
 from app.kernel.db import Base, db
+from app.kernel.outbox import EventRow
 
 TRANSACTIONS = ("BEGIN", "SAVEPOINT", "RELEASE", "ROLLBACK")
 
@@ -31,13 +32,15 @@ def count_queries(app: Flask) -> Iterator[list[str]]:
 
 
 def content(app: Flask) -> dict[str, list[Any]]:
-    """Every row by table, but for sessions and sign-in attempts, which reading changes too."""
-    own = {"user_session", "login_attempt"}
+    """Every row by table, but for what signing in writes: sessions, attempts and their events."""
+    own = {"user_session", "login_attempt", "event_log"}
     with app.app_context():
         found = {
             table.name: sorted(map(repr, db.session.execute(select(table))))
             for table in Base.metadata.sorted_tables
             if table.name not in own
         }
+        events = select(EventRow.__table__).where(EventRow.type.not_like("identity.session.%"))
+        found["event_log"] = sorted(map(repr, db.session.execute(events)))
         db.session.rollback()
     return found

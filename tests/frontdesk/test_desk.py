@@ -79,6 +79,7 @@ def test_it_requires_appointment_receive(bruno: Client, clara: Client, path: str
     assert clara.get(path).status_code == 403
 
 
+@pytest.mark.prepares_in_test
 def test_it_hides_other_clinics(ana: Client, fabio: Client, visit: Callable[..., int]) -> None:
     id_ = visit("11:00")
     assert f"visit-{id_}" not in fabio.get("/front-desk").text
@@ -90,6 +91,7 @@ def test_it_hides_other_clinics(ana: Client, fabio: Client, visit: Callable[...,
     assert ana.post("/walk-ins", {"clinic_id": 2, "patient_id": 1, "service_id": 3}).status_code == 404
 
 
+@pytest.mark.prepares_in_test
 def test_it_rejects_bad_input(ana: Client, visit: Callable[..., int]) -> None:
     id_ = visit("11:00")
     assert f"visit-{id_}" in ana.get("/front-desk?day=gestern&view=cube&therapist_id=x").text  # the defaults

@@ -96,6 +96,7 @@ def test_opening_leads_there_and_reads(cast: Cast, bruno: Client, tell: Tell) ->
     assert bruno.api("GET", "/api/notifications/?unread=true").get_json()["count"] == 0
 
 
+@pytest.mark.prepares_in_test
 def test_it_hides_other_peoples_lines(cast: Cast, bruno: Client, tell: Tell) -> None:
     line_id = tell(cast.hugo_user, title="Para Hugo")
     assert "Para Hugo" not in bruno.get("/notifications").text

@@ -106,6 +106,7 @@ def test_it_requires_patient_archive(ana: Client) -> None:
     assert ana.post("/patients/1/archiving").status_code == 403
 
 
+@pytest.mark.prepares_in_test
 def test_it_hides_another_organization(ana: Client, diego: Client, add_people: Add) -> None:
     (stranger,) = add_people(Details("Clara", "Forastera", document_number="49999999"), organization_id=2)
     paths = (f"/patients/{stranger}", f"/patients/{stranger}/edit", f"/patients/picker?patient_id={stranger}")

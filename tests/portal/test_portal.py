@@ -89,6 +89,7 @@ def test_within_the_notice_there_is_a_sentence_and_no_change(ana: Client, clara:
     assert status_of(clara, id_) == "booked"
 
 
+@pytest.mark.prepares_in_test
 def test_it_hides_other_patients(ana: Client, clara: Client) -> None:
     id_ = booked(ana, patient_id=2)
     for path in ("schedule", "cancellation"):

@@ -24,6 +24,7 @@ def test_it_requires_report_read(request: pytest.FixtureRequest, person: str, pa
     assert (answer.status_code, answer.get_json()["code"]) == (403, "INSUFFICIENT_PERMISSIONS")
 
 
+@pytest.mark.prepares_in_test
 def test_it_hides_other_clinics(app: Flask, diego: Client, eva: Client, full_day: int) -> None:
     for path in (URL, EXPORT):
         assert diego.api("GET", f"{path}&clinic_id=2").status_code == 404

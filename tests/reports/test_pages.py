@@ -41,6 +41,7 @@ def test_it_requires_report_read(request: pytest.FixtureRequest, person: str) ->
     assert someone.post("/reports/runs", FORM).status_code == 403
 
 
+@pytest.mark.prepares_in_test
 def test_it_hides_other_clinics(diego: Client, eva: Client, app: Flask, full_day: int) -> None:
     assert diego.get(CASH + "&clinic_id=2").status_code == 404
     assert diego.post("/reports/runs", {**FORM, "clinic_id": "2"}).status_code == 404

@@ -159,6 +159,7 @@ def test_it_requires_appointment_read(clara: Client, client: Client) -> None:
     assert client.get("/agenda").status_code == 303
 
 
+@pytest.mark.prepares_in_test
 def test_it_hides_other_clinics(ana: Client, fabio: Client, cast: Cast) -> None:
     visit = book(ana, 10)
     assert fabio.get("/agenda?clinic_id=1").status_code == 404

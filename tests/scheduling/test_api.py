@@ -100,6 +100,7 @@ def test_a_patient_books_for_nobody_else_and_within_the_notice(clara: Client) ->
     assert book(clara, patient_id=1, starts_at=at(8, 30)).status_code == 400
 
 
+@pytest.mark.prepares_in_test
 def test_it_hides_other_clinics(ana: Client, fabio: Client) -> None:
     made = book(ana).get_json()
     for method, path in (("GET", ""), ("DELETE", ""), ("PATCH", "status/")):

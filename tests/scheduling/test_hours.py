@@ -152,6 +152,7 @@ def test_writing_requires_hours_manage(path: str, ana: Client, bruno: Client) ->
     assert bruno.post(path, week()).status_code == 403
 
 
+@pytest.mark.prepares_in_test
 def test_it_hides_other_clinics(diego: Client, eva: Client, app: Flask, cast: Cast) -> None:
     assert "Inés" not in diego.get("/admin/hours").text
     assert diego.get(f"/admin/therapists/{cast.ines}/hours").status_code == 404
