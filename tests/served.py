@@ -28,8 +28,8 @@ from script import supervisor
 from tests import services
 from tests.cast import PASSWORD
 
-READY_WITHIN = 60.0
-STOP_WITHIN = 20.0
+READY_WITHIN = 180.0
+STOP_WITHIN = 60.0
 IDLE_SECONDS = 5.0
 DEMO_PASSWORD = "mediconnect-demo"
 # Of the machine or a developer's `.env`: a served copy gets its own.

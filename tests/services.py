@@ -21,7 +21,7 @@ from psycopg import sql
 
 from script import supervisor
 
-START_WITHIN = 30.0
+START_WITHIN = 90.0
 STOP_WITHIN = 10.0
 
 

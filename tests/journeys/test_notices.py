@@ -13,7 +13,7 @@ from websocket import create_connection
 from tests.cast import Cast
 from tests.served import Served
 
-WITHIN = 15.0
+WITHIN = 60.0
 
 
 def soon(look: Callable[[], list[Path]]) -> list[Path]:
