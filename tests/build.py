@@ -139,7 +139,7 @@ def ticket(
         currency="PEN",
         tax_rate_bp=1800,
         service_day=day,
-        actor=None,
+        actor=receptionist(clinic),
         now=now or at("08:00", day),
     )
     db.session.commit()

@@ -9,6 +9,7 @@ from app.billing.models import Ticket
 from app.kernel.db import db
 from app.kernel.outbox import EventRow
 from tests.billing.conftest import NOW, TODAY, make_ticket
+from tests.build import receptionist
 
 
 def test_tickets_are_numbered_per_clinic(unit):
@@ -23,11 +24,11 @@ def test_tickets_are_numbered_per_clinic(unit):
 def test_a_ticket_is_voided_revived_and_moved_with_its_appointment(unit):
     with unit():
         make_ticket(7)
-        assert actions.tickets.void_ticket_of(7, reason="Cancelada", actor=None, now=NOW)
+        assert actions.tickets.void_ticket_of(7, reason="Cancelada", actor=receptionist(), now=NOW)
         assert queries.tickets.of_appointments([7])[7].state == "voided"
         assert queries.tickets.of_appointments([7])[7].owed_cents == 0
-        actions.tickets.revive_ticket_of(7, actor=None, now=NOW)
-        actions.tickets.move_ticket_of(7, service_day=date(2026, 11, 27), therapist_id=2, actor=None, now=NOW)
+        actions.tickets.revive_ticket_of(7, actor=receptionist(), now=NOW)
+        actions.tickets.move_ticket_of(7, service_day=date(2026, 11, 27), therapist_id=2, actor=receptionist(), now=NOW)
     with unit():
         ticket = db.session.scalar(select(Ticket).where(Ticket.appointment_id == 7))
         assert (ticket.status, ticket.voided_at, ticket.void_reason) == ("open", None, "")
@@ -39,9 +40,9 @@ def test_a_ticket_is_voided_revived_and_moved_with_its_appointment(unit):
 
 def test_an_appointment_without_ticket_is_left_alone(unit):
     with unit():
-        assert actions.tickets.void_ticket_of(99, reason="", actor=None, now=NOW)
-        actions.tickets.revive_ticket_of(99, actor=None, now=NOW)
-        actions.tickets.move_ticket_of(99, service_day=TODAY, therapist_id=1, actor=None, now=NOW)
+        assert actions.tickets.void_ticket_of(99, reason="", actor=receptionist(), now=NOW)
+        actions.tickets.revive_ticket_of(99, actor=receptionist(), now=NOW)
+        actions.tickets.move_ticket_of(99, service_day=TODAY, therapist_id=1, actor=receptionist(), now=NOW)
         assert queries.tickets.of_appointments([99]) == {}
         assert not queries.tickets.has_payments(99)
         assert db.session.scalars(select(EventRow)).all() == []

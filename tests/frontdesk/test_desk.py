@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 
 from app.billing.models import Ticket
 from app.kernel.db import db
+from app.kernel.outbox import EventRow
 from app.realtime import regions
 from app.scheduling.models import Appointment
 from tests.background import settle
@@ -251,11 +252,10 @@ def test_the_board_hears_visits_and_payments(app: Flask, ana: Client) -> None:
 
 
 def test_a_payment_refreshes_the_day_of_its_visit(app: Flask) -> None:
-    row = type("Row", (), {"type": "billing.payment.taken.v1", "clinic_id": 1, "data": {"service_day": "2026-11-20"}})
-    row.data |= {"ticket_id": 1}
-    row.patient_id = 1
+    data = {"ticket_id": 1, "service_day": "2026-11-20"}
+    row = EventRow(type="billing.payment.taken.v1", clinic_id=1, patient_id=1, data=data)
     with app.app_context():
-        assert "desk:1:2026-11-20" in regions.topics_of([row])  # type: ignore[list-item]
+        assert "desk:1:2026-11-20" in regions.topics_of([row])
 
 
 def test_the_strip_shows_the_till(app: Flask, ana: Client) -> None:

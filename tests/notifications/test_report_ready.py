@@ -17,7 +17,7 @@ def test_it_lands_in_the_inbox_once(app: Flask, cast: Cast, ana: Client, ok: boo
         code = registry.all_reports()[0].code
         for _twice in range(2):
             event = events.ReportReady(run_id=7, user_id=cast.ana_user, report=code, format="pdf", ok=ok)
-            outbox.record(event, actor=None, now=clock.now(), clinic_id=1, subject_id=7)
+            outbox.record(event, actor=None, now=clock.now(), organization_id=1, clinic_id=1, subject_id=7)
     settle(app)
     (line,) = ana.api("GET", "/api/notifications/").get_json()["results"]
     assert line["title"] == title

@@ -90,7 +90,8 @@ def gap() -> None:
 
 
 def unpublished_event() -> None:
-    values = {"type": "test.v1", "at": NOW - timedelta(minutes=9), "data": {}, "published": False}
+    origin = {"organization_id": 1, "actor_kind": "system", "channel": "system", "subject_type": "test"}
+    values = {"type": "test.v1", "at": NOW - timedelta(minutes=9), "data": {}, "published": False, **origin}
     db.session.execute(insert(EventRow), values)
 
 

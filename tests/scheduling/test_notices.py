@@ -70,7 +70,9 @@ def change(app: Flask, visit_id: int, **values: Any) -> None:
 
 def record(app: Flask, event: outbox.Event, visit_id: int) -> None:
     with app.app_context(), unit_of_work(write=True):
-        outbox.record(event, actor=None, now=clock.now(), clinic_id=1, subject_id=visit_id, patient_id=1)
+        outbox.record(
+            event, actor=None, now=clock.now(), organization_id=1, clinic_id=1, subject_id=visit_id, patient_id=1
+        )
 
 
 def booked(app: Flask, visit_id: int, **given: Any) -> None:
