@@ -24,7 +24,9 @@ def run() -> None:
     on_sqlite = engine.dialect.name == "sqlite"
     with engine.connect().execution_options(write_before=time.monotonic() + LOCK_WITHIN) as connection:
         if on_sqlite:  # a table is changed by building it anew: rows that refer to it must not be asked meanwhile
-            connection.connection.driver_connection.execute("PRAGMA foreign_keys=OFF")  # before BEGIN, or it has no effect
+            connection.connection.driver_connection.execute(
+                "PRAGMA foreign_keys=OFF"
+            )  # before BEGIN, or it has no effect
         try:
             _migrate(connection)
         finally:

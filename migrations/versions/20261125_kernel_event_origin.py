@@ -10,8 +10,10 @@ from alembic import op
 revision = "20261125_kernel_event_origin"
 down_revision = "20261120_ubigeo"
 
-COLUMNS = ("type, at, organization_id, clinic_id, actor_kind, actor_id, session_id, channel, subject_type, subject_id,"
-    " patient_id, data, changes")
+COLUMNS = (
+    "type, at, organization_id, clinic_id, actor_kind, actor_id, session_id, channel, subject_type, subject_id,"
+    " patient_id, data, changes"
+)
 
 
 def upgrade() -> None:
