@@ -1,4 +1,4 @@
-"""When a run has ended, whoever asked for it is told (item 136)."""
+"""When a run has ended, whoever asked for it is told."""
 
 from datetime import datetime
 

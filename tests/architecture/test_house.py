@@ -126,3 +126,13 @@ def test_vendored_files_are_what_the_manifest_says() -> None:
         assert entry["licence"]
         content = (ROOT / "static" / entry["file"].removeprefix("static/")).read_bytes()
         assert hashlib.sha256(content).hexdigest() == entry["sha256"], entry["file"]
+
+
+def test_cited_decisions_are_explained() -> None:
+    explained = set(re.findall(r"^\| (D\d+) \|", (ROOT / "docs/decisions.md").read_text(encoding="utf-8"), re.M))
+    cited = {
+        (name_of(path), number)
+        for path in (*SOURCES, *TEMPLATES, *sorted((ROOT / "tests").rglob("*.py")))
+        for number in re.findall(r"\bD\d{1,2}\b", path.read_text(encoding="utf-8"))
+    }
+    assert {place for place in cited if place[1] not in explained} == set()

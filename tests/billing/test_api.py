@@ -1,4 +1,4 @@
-"""The JSON of tickets, payments and tills, as interface.md promises it."""
+"""The JSON of tickets, payments and tills, as docs/interface.md promises it."""
 
 import pytest
 from sqlalchemy import update

@@ -1,4 +1,4 @@
-"""The demo clinic as interface.md promises it, on a Friday at ten past four."""
+"""The demo clinic as docs/interface.md promises it, on a Friday at ten past four."""
 
 from collections import Counter
 from datetime import date, timedelta

@@ -277,7 +277,7 @@ def of_patient(patient_id: int, *, actor: Actor, now: datetime) -> tuple[list[Ro
 
 
 def as_json(row: Mapping[str, Any], ticket: Any) -> dict[str, Any]:
-    """A visit as the API shows it (interface.md)."""
+    """A visit as the API shows it (docs/interface.md)."""
     return {
         "id": row["id"],
         "uid": row["uid"],
