@@ -1,7 +1,6 @@
 """``/api/openapi.json``: made from what the routes declare, so it cannot drift from them."""
 
 import re
-from functools import lru_cache
 from typing import Any
 
 from flask import current_app, render_template
@@ -35,9 +34,15 @@ def docs() -> Any:
     return current_app.make_response(render_template("http/docs.html", document=document()))
 
 
-@lru_cache(maxsize=1)
 def document() -> dict[str, Any]:
-    """The OpenAPI 3.1 document of every route under ``/api``."""
+    """The OpenAPI 3.1 document of every route under ``/api``; made once per application."""
+    made: dict[str, Any] | None = current_app.extensions.get("openapi")
+    if made is None:
+        made = current_app.extensions["openapi"] = _document()
+    return made
+
+
+def _document() -> dict[str, Any]:
     routes = [r for r in current_app.url_map.iter_rules() if r.rule.startswith("/api/")]
     models = _models(routes)
     schemas = models_json_schema([(m, "validation") for m in models], ref_template="#/components/schemas/{model}")[1]
