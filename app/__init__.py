@@ -25,7 +25,7 @@ def create_app(settings: config.Settings | None = None, *, commands: bool = True
     ``commands=False`` leaves out the ``flask`` commands and with them Alembic: what serves needs neither.
     """
     settings = settings or config.load()
-    app = Flask(__name__, template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static"))
+    app = Flask(__name__, template_folder=str(ROOT / "templates"), static_folder=None)
     app.url_map.converters["int"] = cycle.RowNumber
     _configure(app, settings)
     db.init_app(app)
@@ -70,7 +70,6 @@ def _configure(app: Flask, settings: config.Settings) -> None:
         SESSION_COOKIE_SAMESITE="Lax",
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session, which idles out by itself
         WTF_CSRF_SSL_STRICT=False,  # the Origin is checked by the session cookie's SameSite and the token
-        SEND_FILE_MAX_AGE_DEFAULT=31536000,  # static addresses carry their content's hash
         TESTING=settings.env == "test",
     )
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")

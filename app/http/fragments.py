@@ -77,7 +77,7 @@ def answer(
         pieces.append(
             beside(
                 "#toasts",
-                render_template("shared/_toast.html", kind="ok", text=toast, undo=undo),
+                render_template("shared/_toast.html", kind="success", text=toast, undo=undo),
                 "beforeend",
             )
         )

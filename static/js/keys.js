@@ -5,7 +5,9 @@
 //   data-key-label="…"   the words for the list, where the control's own text does not serve
 // "?" opens the list. The cookie keys=off switches them off (WCAG 2.1.4); Esc and arrows stay.
 
-const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
+import { openDialog } from "./dialog.js";
+import { $, $$, on } from "./dom.js";
+
 const enabled = () => !/(?:^|; )keys=off/.test(document.cookie);
 
 const typing = (target) =>
@@ -16,17 +18,17 @@ const usable = (element) => !element.matches(':disabled, [aria-disabled="true"],
 
 const card = () =>
   document.activeElement?.closest("[data-card]")
-  ?? document.querySelector("[data-card][data-selected]")
-  ?? document.querySelector("[data-card]:hover");
+  ?? $("[data-card][data-selected]")
+  ?? $("[data-card]:hover");
 
 const press = (element) => {
   if (element.matches("input, textarea, select")) { element.focus(); element.select?.(); } else element.click();
 };
 
-document.addEventListener("keydown", (event) => {
+on("keydown", (event) => {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
   if (event.repeat || typing(event.target) || !enabled()) return;
-  if (document.querySelector("dialog[open]")) return;
+  if ($("dialog[open]")) return;
   const key = event.key.toLowerCase();
   const wanted = (name) => `[${name}="${CSS.escape(key)}"]`;
   const inCard = card() && $$(wanted("data-key"), card()).find(usable);
@@ -38,14 +40,14 @@ document.addEventListener("keydown", (event) => {
   if (element.matches("[data-keys-help]")) openHelp(); else press(element);
 });
 
-document.addEventListener("click", (event) => {
+on("click", (event) => {
   if (event.target.closest?.("[data-keys-help]")) {
     event.target.closest("[popover]")?.hidePopover?.();
     openHelp();
   }
 });
 
-document.addEventListener("change", (event) => {
+on("change", (event) => {
   if (!event.target.matches?.("[data-keys-switch]")) return;
   document.cookie = event.target.checked
     ? "keys=; path=/; max-age=0; samesite=lax"
@@ -60,15 +62,15 @@ const label = (element) => {
 };
 
 function openHelp() {
-  const dialog = document.querySelector("#dialog");
-  const template = document.querySelector("#keys-template");
+  const dialog = $("#dialog");
+  const template = $("#keys-template");
   if (!dialog || !template || dialog.open) return;
   const content = template.content.cloneNode(true);
   fill(content.querySelector("[data-keys-card]"), "data-key");
   fill(content.querySelector("[data-keys-global]"), "data-key-global");
   content.querySelector("[data-keys-switch]").checked = enabled();
-  document.querySelector("#dialog-body").replaceChildren(content);
-  dialog.showModal();
+  $("#dialog-body").replaceChildren(content);
+  openDialog();
 }
 
 function fill(section, attribute) {

@@ -13,6 +13,8 @@
 // From the server: {"type": "refresh", "topics": [...]}, {"type": "paused"}, {"type": "resumed"}
 // Close 4401: the session ended.
 
+import { $, $$, isBackground, on } from "./dom.js";
+
 const COALESCE_MS = 30;
 const POLL_MS = 15_000;
 const HOLD_MS = 1_000;
@@ -20,7 +22,7 @@ const MINUTE_MS = 60_000;
 const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 30_000;
 
-const regions = () => [...document.querySelectorAll("[data-live]")];
+const regions = () => $$("[data-live]");
 const topicsOf = (region) => region.dataset.live.split(/\s+/).filter(Boolean);
 
 let socket = null;
@@ -45,7 +47,7 @@ const held = (region) => {
 
 const wake = (some) => {
   for (const region of some) pending.add(region);
-  flushTimer ??= setTimeout(flush, COALESCE_MS);
+  if (flushTimer === null) flushTimer = setTimeout(flush, COALESCE_MS);
 };
 
 const flush = () => {
@@ -60,19 +62,19 @@ const flush = () => {
 };
 
 // A held region is marked changed here, so that data-live-hold works outside dialogs as well.
-document.addEventListener("input", (event) => {
+on("input", (event) => {
   const form = event.target.closest?.("[data-live] [data-live-hold]");
   if (form) form.dataset.dirty = "";
 });
 
 // Nobody asked for these requests: they must not keep an idle session alive.
-document.addEventListener("htmx:config:request", (event) => {
+on("htmx:config:request", (event) => {
   const { ctx } = event.detail;
-  if (["live", "every"].includes(ctx.sourceEvent?.type)) ctx.request.headers["X-Background"] = "1";
+  if (isBackground(ctx)) ctx.request.headers["X-Background"] = "1";
 });
 
 // A refresh that fails leaves the region as it is; a refused one means the session is over.
-document.addEventListener("htmx:before:response", (event) => {
+on("htmx:before:response", (event) => {
   const { ctx } = event.detail;
   if (ctx.sourceEvent?.type !== "live" || ctx.response.status < 400) return;
   event.preventDefault();
@@ -82,7 +84,7 @@ document.addEventListener("htmx:before:response", (event) => {
 // ------------------------------------------------------------------ the state people see
 
 const show = (state) => {
-  const mark = document.querySelector("#live-status");
+  const mark = $("#live-status");
   if (!mark || mark.dataset.state === state) return;
   mark.dataset.state = state;
   const words = mark.querySelector(".live-text");
@@ -95,7 +97,7 @@ const startPolling = () => {
 
 const stopPolling = () => { clearInterval(pollTimer); pollTimer = null; };
 
-document.addEventListener("visibilitychange", () => {
+on("visibilitychange", () => {
   if (document.hidden) return;
   wake(pollTimer ? regions() : regions().filter((region) => "liveMinutely" in region.dataset));
 });
@@ -164,6 +166,6 @@ addEventListener("online", () => { if (retryTimer) { clearTimeout(retryTimer); c
 // A page kept in the back-forward cache has a dead socket and old content.
 addEventListener("pageshow", (event) => { if (event.persisted) wake(regions()); });
 
-document.addEventListener("htmx:after:swap", announce);
-document.addEventListener("htmx:after:settle", announce);
+on("htmx:after:swap", announce);
+on("htmx:after:settle", announce);
 announce();

@@ -102,7 +102,7 @@ DRESSES: tuple[tuple[int, str, tuple[str, ...] | None], ...] = (
 NO_PAGES = (  # fragments, files, and addresses that lead elsewhere
     *("/", "/dashboard", "/notifications/badge", "/ubigeo/options", "/reports/runs/<int:run_id>/file"),
     *("/patients/picker", "/patients/options", "/patients/quick", "/patients/known"),
-    *("/static/<path:filename>", "/ws/live", "/ws/notifications/<int:user_id>/", "/healthz", "/readyz"),
+    *("/ws/live", "/ws/notifications/<int:user_id>/", "/healthz", "/readyz"),
 )
 
 
@@ -166,7 +166,7 @@ def problems(page: Page, path: str) -> Iterator[str]:
     for width, theme, looks in DRESSES:
         page.set_viewport_size({"width": width, "height": 800})
         page.emulate_media(color_scheme=theme)
-        expect(page.locator("html")).to_have_attribute("data-bs-theme", theme)
+        expect(page.locator("html")).to_have_attribute("data-theme", theme)
         if over := page.evaluate("document.documentElement.scrollWidth - innerWidth"):
             yield f"{path}: {over} px too wide at {width}"
         if looks is not None:

@@ -1,21 +1,8 @@
 """What every answer carries."""
 
-import gzip
-
 import pytest
 
 from tests.client import Client
-
-
-@pytest.mark.any_engine
-def test_static_text_goes_out_compressed_and_keeps_for_a_year(client: Client) -> None:
-    with client.http.get("/static/css/app.css") as plain:
-        raw = plain.data
-    packed = client.http.get("/static/css/app.css", headers={"Accept-Encoding": "gzip"})
-    assert gzip.decompress(packed.data) == raw
-    assert len(packed.data) < len(raw) / 2
-    assert "max-age=31536000" in packed.headers["Cache-Control"]
-    assert packed.headers["X-Content-Type-Options"] == "nosniff"
 
 
 @pytest.mark.any_engine

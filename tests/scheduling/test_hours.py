@@ -195,7 +195,7 @@ def test_it_rejects_bad_input(eva: Client, app: Flask, cast: Cast) -> None:
 def test_fragment_equals_page_part(name: str, eva: Client, cast: Cast) -> None:
     path = f"/admin/therapists/{cast.bruno}/hours?clinic_id=1"
     part = eva.fragment(path, f"section#{name}").text.strip()
-    assert part.startswith(f'<section class="panel" id="{name}"')
+    assert part.startswith(f'<section class="card" id="{name}"')
     assert part.split("\n")[0] in eva.get(path).text
     assert "<html" not in part
 

@@ -15,10 +15,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO
 
-from flask import current_app, render_template
+from flask import render_template
 from flask_babel import gettext as _
 from markupsafe import Markup
 
+from app.http.assets import SOURCE
 from app.kernel import money
 from app.kernel.errors import DomainError
 from app.kernel.i18n import N_
@@ -86,9 +87,8 @@ def paper_html(report: Report, doc: Document, stamp: Stamp) -> str:
 
 
 def _print(html: str, hear: Hear, widths: str = "") -> bytes:
-    static = Path(str(current_app.static_folder))
-    css = (static / "css/paper.css").read_text() + widths
-    order = {"html": html, "css": css, "fonts": {name: str(static / path) for name, path in FONTS.items()}}
+    css = (SOURCE / "css/paper.css").read_text() + widths
+    order = {"html": html, "css": css, "fonts": {name: str(SOURCE / path) for name, path in FONTS.items()}}
     with AT_ONCE, tempfile.TemporaryFile() as errors:
         content = _in_child(json.dumps(order).encode(), hear, errors)
         if content is None:

@@ -1,0 +1,15 @@
+"""A refused form says at its top what is wrong, with links to the fields."""
+
+import re
+
+from tests.client import Client
+
+
+def test_a_refused_form_links_to_its_wrong_fields(ana: Client) -> None:
+    answer = ana.post("/patients", {"given_names": "", "surnames": "", "submission_id": "s1"})
+    assert answer.status_code == 422
+    summary = re.search(r"data-error-summary.*?</ul>", answer.text, re.DOTALL)
+    assert summary
+    links = re.findall(r'href="#([^"]+)"', summary[0])
+    assert len(links) >= 2
+    assert [link for link in links if f'id="{link}"' not in answer.text] == []
