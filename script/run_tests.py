@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -90,6 +91,7 @@ def main(arguments: list[str]) -> int:
             "format": (tool("ruff"), "format", "--check", "--output-format=concise", "."),
             "types": (tool("mypy"),),
             "contracts": (tool("lint-imports"), "--no-logo"),
+            **script_checks(),
         }
     )
 
@@ -120,6 +122,19 @@ def check(name: str, command: Sequence[str]) -> tuple[Stage, str]:
         command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     return Stage(name, done.returncode == 0, time.monotonic() - started_at), done.stdout
+
+
+def script_checks() -> dict[str, tuple[str, ...]]:
+    """Lint and unit tests of static/js; without node the stage fails and says what to install."""
+    lint = ROOT / "node_modules/.bin/biome"
+    if shutil.which("node") is None or not lint.exists():
+        missing = "node or its packages are missing: run script/setup --dev (Debian: apt-get install nodejs npm)"
+        return {"scripts": (sys.executable, "-c", f"raise SystemExit({missing!r})")}
+    tests = sorted(str(path) for path in (ROOT / "tests/js").glob("*.test.js"))
+    return {
+        "scripts: lint": (str(lint), "lint", "--error-on-warnings"),
+        "scripts: unit tests": ("node", "--test", *tests),
+    }
 
 
 def report(run: Run, seconds: float) -> int:
