@@ -4,6 +4,7 @@ Never a traceback. The reference number at the foot of a page is the request id 
 """
 
 import logging
+from collections.abc import Mapping
 from urllib.parse import quote, urlsplit
 
 from flask import Flask, Response, current_app, g, jsonify, make_response, redirect, render_template, request
@@ -37,7 +38,7 @@ def sentence(error: errors.DomainError) -> str:
     return text % words if words else text
 
 
-def problem(status: int, code: str, text: str, details: dict[str, object] | None = None) -> Response:
+def problem(status: int, code: str, text: str, details: Mapping[str, object] | None = None) -> Response:
     """The JSON error shape of the API (D35)."""
     response = jsonify({"error": text, "code": code, "message": text, "details": details or {}})
     response.status_code = status
@@ -65,9 +66,12 @@ def problem_of(error: errors.DomainError) -> Response:
     return problem(error.status, error.code, sentence(error), _details(error))
 
 
-def _details(error: errors.DomainError) -> dict[str, object]:
-    if not isinstance(error, errors.Invalid):
-        return error.details
+def _details(error: errors.DomainError) -> Mapping[str, object]:
+    return field_messages(error) if isinstance(error, errors.Invalid) else error.details
+
+
+def field_messages(error: errors.Invalid) -> dict[str, list[str]]:
+    """The messages of bad input per field, in the reader's language."""
     return {
         name: [gettext(line) % error.params if error.params else gettext(line) for line in lines]
         for name, lines in error.details.items()

@@ -1,7 +1,7 @@
 """Form parts shared by all domains: the base form, money, local dates and times."""
 
 from datetime import datetime, time
-from typing import Any
+from typing import Any, ClassVar
 
 from flask_babel import gettext
 from flask_wtf import FlaskForm
@@ -9,14 +9,17 @@ from wtforms import Field, HiddenField, StringField
 from wtforms.validators import ValidationError
 from wtforms.widgets import TextInput, TimeInput
 
+from app.http import error_responses
 from app.kernel import clock, ids, money
-from app.kernel.errors import Invalid
+from app.kernel.errors import DomainError, Invalid
 
 
 class Form(FlaskForm):
     """Carries the CSRF token and the ``submission_id`` that makes a double click harmless."""
 
     submission_id = HiddenField()
+    FIELD_OF_ERROR: ClassVar[dict[type[DomainError], str]] = {}  # errors that are about one field
+    FIELD_NAMES: ClassVar[dict[str, str]] = {}  # what a rule calls a field → the form's field
 
     def with_submission_id(self) -> "Form":
         """Give the form the id of its next submission; keep what was typed."""
@@ -24,14 +27,26 @@ class Form(FlaskForm):
             self.submission_id.data = ids.secret()[:22]
         return self
 
-    def add_errors(self, error: Invalid) -> None:
-        """Show a rule's refusal beside the fields it names; what fits no field stands above the form."""
-        for name, lines in error.details.items():
-            texts = [gettext(line) % error.params if error.params else gettext(line) for line in lines]
-            if name in self:
-                self[name].errors = texts
-            else:
-                self.form_errors.extend(texts)
+    def add_errors(self, error: DomainError) -> bool:
+        """Put the messages of an error at the fields they belong to; False when it is about none of them.
+
+        Of bad input, what fits no field stands above the form.
+        """
+        if isinstance(error, Invalid):
+            for name, texts in error_responses.field_messages(error).items():
+                self._add(self.FIELD_NAMES.get(name, name), texts)
+            return True
+        for kind, name in self.FIELD_OF_ERROR.items():
+            if isinstance(error, kind):
+                self._add(name, [error_responses.sentence(error)])
+                return True
+        return False
+
+    def _add(self, name: str, texts: list[str]) -> None:
+        if name in self:
+            self[name].errors = texts
+        else:
+            self.form_errors.extend(texts)
 
 
 class MoneyField(StringField):

@@ -10,8 +10,8 @@
 
 ``form`` is a form class, or a function of the route's arguments that makes one (for choices that come from the
 database). It is validated before the view runs. ``retry(form=…, error=…, **arguments)`` shows it again, with what
-was typed and the messages, when it does not validate and when an action raises an error of the domain:
-422 for input and rules, 409 for a conflict.
+was typed, when it does not validate and when an action raises an error of the domain: 422 for input and rules, 409
+for a conflict. Messages that belong to a field stand there already; ``error`` is what remains to be said, or None.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,7 @@ from app.http import cycle, error_responses
 from app.http.cycle import RouteSpec
 from app.kernel import db, idempotency
 from app.kernel.access import Actor, Permission
-from app.kernel.errors import Conflict, DomainError, Invalid, RuleBroken
+from app.kernel.errors import Conflict, DomainError, Invalid, RuleBroken, TooMany
 
 STORED_HEADERS = (
     "Location",
@@ -102,12 +102,11 @@ class PageAdapter:
 
     def refuse(self, error: DomainError, spec: RouteSpec, arguments: dict[str, Any]) -> Response:
         retry, form = spec.option("retry"), arguments.get("form")
-        if retry is None or form is None or not isinstance(error, Conflict | Invalid | RuleBroken):
+        if retry is None or form is None or not isinstance(error, Conflict | Invalid | RuleBroken | TooMany):
             raise error  # a page of its own, or a toast: app.http.error_responses
-        if isinstance(error, Invalid):
-            form.add_errors(error)
+        is_shown = form.add_errors(error)
         with db.unit_of_work(write=False):
-            response = make_response(retry(error=None if isinstance(error, Invalid) else error, **arguments))
+            response = make_response(retry(error=None if is_shown else error, **arguments))
         response.status_code = error_responses.page_status(error)
         return response
 

@@ -4,13 +4,13 @@ from typing import Any
 
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
-from wtforms import DateField, EmailField, Field, HiddenField, PasswordField, SelectField, StringField, TextAreaField
+from wtforms import DateField, EmailField, HiddenField, PasswordField, SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length, Optional
 
 from app.clinics.queries import ubigeo
 from app.http.fields import Form
-from app.kernel.errors import Invalid
+from app.identity.rules import WeakPassword
 from app.patients import rules
 
 _REQUIRED = _l("Este dato es obligatorio.")
@@ -29,6 +29,8 @@ def _choice(label: Any, labels: dict[str, str]) -> SelectField:
 class NamesForm(Form):
     """What every registration asks for."""
 
+    FIELD_NAMES = {"ubigeo": "q"}  # the code is hidden behind the text of the district
+
     given_names = _text(_l("Nombres"), "given_names", required=True)
     paternal_surname = _text(_l("Apellido paterno"), "paternal_surname", required=True)
     maternal_surname = _text(_l("Apellido materno"), "maternal_surname")
@@ -37,12 +39,6 @@ class NamesForm(Form):
     def details(self) -> rules.Details:
         """The typed values, not checked yet."""
         return rules.Details(**{name: self[name].data for name in rules.FIELDS if name in self and self[name].data})
-
-    def blame(self, error: Invalid) -> None:
-        """Put the messages of a refusal beside their fields."""
-        for name, sentences in error.details.items():
-            field: Field = self["q" if name == "ubigeo" else name]
-            field.errors = [gettext(sentence) for sentence in sentences]
 
 
 class QuickForm(NamesForm):
@@ -96,4 +92,5 @@ class RegisterForm(NamesForm):
     """A patient's own registration."""
 
     email = EmailField(_l("Correo"), [DataRequired(_l("Escriba su correo.")), Length(max=rules.LIMITS["email"])])
+    FIELD_OF_ERROR = {WeakPassword: "password"}
     password = PasswordField(_l("Contraseña"), [InputRequired(_l("Escriba una contraseña.")), Length(max=128)])

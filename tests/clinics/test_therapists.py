@@ -102,7 +102,7 @@ def test_an_account_comes_with_the_role_in_their_clinics(eva: Client, app: Flask
         assert [tuple(row) for row in roles] == [(cast.arequipa, "therapist")]
     assert user.therapist_id == cast.ines
     assert "ines@example.com" in eva.get(f"/admin/therapists/{cast.ines}").text
-    assert eva.post(path, {"email": "otra@example.com"}).status_code == 422
+    assert eva.post(path, {"email": "otra@example.com"}).status_code == 409
     bruno = eva.post(f"/admin/therapists/{cast.bruno}/account", {"email": ""})
     assert bruno.status_code == 422
 

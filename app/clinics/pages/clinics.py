@@ -9,7 +9,7 @@ from app.clinics import actions, forms, permissions, queries, rules
 from app.http import cycle, fragments
 from app.http.html import PageBlueprint
 from app.kernel import clock
-from app.kernel.errors import Invalid
+from app.kernel.errors import DomainError
 
 pages = PageBlueprint("clinics", __name__)
 
@@ -24,16 +24,13 @@ def new_clinic() -> Response:
     return _settings(forms.ClinicForm.of(rules.ClinicSettings(name="")))
 
 
-@pages.post("/admin/clinics", requires=permissions.MANAGE)
-def create_clinic() -> Response:
-    form = forms.ClinicForm()
-    if not form.validate():
-        return _settings(form, status=422)
-    try:
-        clinic_id = actions.clinics.create_clinic(form.settings(), actor=cycle.actor(), now=cycle.now())
-    except Invalid as error:
-        form.add_errors(error)
-        return _settings(form, status=422)
+def _retry_settings(*, form: forms.ClinicForm, error: DomainError | None, clinic_id: int | None = None) -> Response:
+    return _settings(form, queries.lists.managed_clinic(clinic_id, cycle.actor()) if clinic_id else None)
+
+
+@pages.post("/admin/clinics", requires=permissions.MANAGE, form=forms.ClinicForm, retry=_retry_settings)
+def create_clinic(form: forms.ClinicForm) -> Response:
+    clinic_id = actions.clinics.create_clinic(form.settings(), actor=cycle.actor(), now=cycle.now())
     return fragments.answer(
         go=f"/admin/clinics/{clinic_id}", toast=_("Sede creada. Agregue ahora sus salas y servicios.")
     )
@@ -45,25 +42,16 @@ def clinic(clinic_id: int) -> Response:
     return _settings(forms.ClinicForm.of(row), row)
 
 
-@pages.post("/admin/clinics/<int:clinic_id>", requires=permissions.MANAGE)
-def change_clinic(clinic_id: int) -> Response:
-    row = queries.lists.managed_clinic(clinic_id, cycle.actor())
-    form = forms.ClinicForm()
-    if not form.validate():
-        return _settings(form, row, 422)
-    try:
-        actions.clinics.update_clinic(clinic_id, form.settings(), actor=cycle.actor(), now=cycle.now())
-    except Invalid as error:
-        form.add_errors(error)
-        return _settings(form, row, 422)
+@pages.post("/admin/clinics/<int:clinic_id>", requires=permissions.MANAGE, form=forms.ClinicForm, retry=_retry_settings)
+def change_clinic(clinic_id: int, form: forms.ClinicForm) -> Response:
+    actions.clinics.update_clinic(clinic_id, form.settings(), actor=cycle.actor(), now=cycle.now())
     return fragments.answer(go=f"/admin/clinics/{clinic_id}", toast=_("Cambios de la sede guardados."))
 
 
-def _settings(form: forms.ClinicForm, clinic: Any = None, status: int = 200) -> Response:
+def _settings(form: forms.ClinicForm, clinic: Any = None) -> Response:
     return fragments.page(
         "clinics/clinic.html",
         parts=PARTS,
-        status=status,
         form=form.with_submission_id(),
         here=clinic,
         **_beside(clinic),
@@ -97,45 +85,44 @@ def _beside(
 # ------------------------------------------------------------------ rooms
 
 
-@pages.post("/admin/clinics/<int:clinic_id>/rooms", requires=permissions.MANAGE)
-def add_room(clinic_id: int) -> Response:
+def _retry_new_room(*, form: forms.RoomForm, error: DomainError | None, clinic_id: int) -> Response:
+    return _retry_list(queries.lists.managed_clinic(clinic_id, cycle.actor()), room=form)
+
+
+def _retry_room(*, form: forms.RoomForm, error: DomainError | None, room_id: int) -> Response:
+    return _retry_list(_clinic_of_room(room_id), room=form, renaming=room_id)
+
+
+def _clinic_of_room(room_id: int) -> Any:
+    return queries.lists.managed_clinic(queries.lists.clinic_of_room(room_id), cycle.actor())
+
+
+@pages.post(
+    "/admin/clinics/<int:clinic_id>/rooms", requires=permissions.MANAGE, form=forms.RoomForm, retry=_retry_new_room
+)
+def add_room(clinic_id: int, form: forms.RoomForm) -> Response:
     row = queries.lists.managed_clinic(clinic_id, cycle.actor())
-    form = forms.RoomForm()
-    if form.validate():
-        try:
-            actions.clinics.add_room(clinic_id, form.name.data or "", actor=cycle.actor(), now=cycle.now())
-        except Invalid as error:
-            form.add_errors(error)
-    if form.errors:
-        return _bad(row, "rooms", room=form)
+    actions.clinics.add_room(clinic_id, form.name.data or "", actor=cycle.actor(), now=cycle.now())
     return _changed(row, "rooms", _("Sala agregada."))
 
 
-@pages.post("/admin/rooms/<int:room_id>", requires=permissions.MANAGE)
-def rename_room(room_id: int) -> Response:
-    clinic_id = queries.lists.clinic_of_room(room_id)
-    row = queries.lists.managed_clinic(clinic_id, cycle.actor())
-    form = forms.RoomForm()
-    if form.validate():
-        try:
-            actions.clinics.rename_room(room_id, form.name.data or "", actor=cycle.actor(), now=cycle.now())
-        except Invalid as error:
-            form.add_errors(error)
-    if form.errors:
-        return _bad(row, "rooms", room=form, renaming=room_id)
+@pages.post("/admin/rooms/<int:room_id>", requires=permissions.MANAGE, form=forms.RoomForm, retry=_retry_room)
+def rename_room(room_id: int, form: forms.RoomForm) -> Response:
+    row = _clinic_of_room(room_id)
+    actions.clinics.rename_room(room_id, form.name.data or "", actor=cycle.actor(), now=cycle.now())
     return _changed(row, "rooms", _("Sala renombrada."))
 
 
 @pages.post("/admin/rooms/<int:room_id>/closing", requires=permissions.MANAGE)
 def close_room(room_id: int) -> Response:
-    row = queries.lists.managed_clinic(queries.lists.clinic_of_room(room_id), cycle.actor())
+    row = _clinic_of_room(room_id)
     actions.clinics.close_room(room_id, actor=cycle.actor(), now=cycle.now())
     return _changed(row, "rooms", _("Sala cerrada. Lo reservado en ella queda."), f"/admin/rooms/{room_id}/reopening")
 
 
 @pages.post("/admin/rooms/<int:room_id>/reopening", requires=permissions.MANAGE)
 def reopen_room(room_id: int) -> Response:
-    row = queries.lists.managed_clinic(queries.lists.clinic_of_room(room_id), cycle.actor())
+    row = _clinic_of_room(room_id)
     actions.clinics.reopen_room(room_id, actor=cycle.actor(), now=cycle.now())
     return _changed(row, "rooms", _("Sala abierta de nuevo."))
 
@@ -143,12 +130,16 @@ def reopen_room(room_id: int) -> Response:
 # ------------------------------------------------------------------ closed days
 
 
-@pages.post("/admin/clinics/<int:clinic_id>/closures", requires=permissions.MANAGE)
-def add_closure(clinic_id: int) -> Response:
+def _retry_closure(*, form: forms.ClosureForm, error: DomainError | None, clinic_id: int) -> Response:
+    return _retry_list(queries.lists.managed_clinic(clinic_id, cycle.actor()), closure=form)
+
+
+@pages.post(
+    "/admin/clinics/<int:clinic_id>/closures", requires=permissions.MANAGE, form=forms.ClosureForm, retry=_retry_closure
+)
+def add_closure(clinic_id: int, form: forms.ClosureForm) -> Response:
     row = queries.lists.managed_clinic(clinic_id, cycle.actor())
-    form = forms.ClosureForm()
-    if not form.validate() or form.day.data is None:
-        return _bad(row, "closures", closure=form)
+    assert form.day.data is not None  # noqa: S101 - its validator says so
     actions.clinics.add_closure(clinic_id, form.day.data, form.reason.data or "", actor=cycle.actor(), now=cycle.now())
     return _changed(row, "closures", _("Día cerrado. Las citas ya reservadas ese día quedan."))
 
@@ -165,7 +156,7 @@ def _changed(clinic: Any, name: str, toast: str, undo: str | None = None) -> Res
     return fragments.answer(html, go=f"/admin/clinics/{clinic.id}#{name}", toast=toast, undo=undo)
 
 
-def _bad(clinic: Any, name: str, **typed: Any) -> Response:
-    """The list again with what was typed: its partial, or without script the whole page."""
+def _retry_list(clinic: Any, **typed: Any) -> Response:
+    """The lists again with what was typed: the partial, or without script the whole page."""
     context = {"here": clinic, "form": forms.ClinicForm.of(clinic).with_submission_id(), **_beside(clinic, **typed)}
-    return fragments.page("clinics/clinic.html", parts=PARTS, status=422, **context)
+    return fragments.page("clinics/clinic.html", parts=PARTS, **context)

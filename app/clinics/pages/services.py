@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 from app.clinics import actions, forms, permissions, queries
 from app.http import cycle, fragments
 from app.http.html import PageBlueprint
-from app.kernel.errors import Invalid
+from app.kernel.errors import DomainError
 
 pages = PageBlueprint("services", __name__)
 
@@ -31,18 +31,21 @@ def new_service() -> Response:
     return _form(form, cycle.clinic_id(permissions.MANAGE_SERVICES))
 
 
-@pages.post("/admin/services", requires=permissions.MANAGE_SERVICES)
-def create_service() -> Response:
-    clinic_id = cycle.clinic_id(permissions.MANAGE_SERVICES)
+def _make_form(service_id: int | None = None) -> forms.ServiceForm:
     form = forms.ServiceForm()
     form.offer(queries.lists.specialties(cycle.actor()))
-    if not form.validate():
-        return _form(form, clinic_id, status=422)
-    try:
-        actions.services.create_service(clinic_id, form.typed(), actor=cycle.actor(), now=cycle.now())
-    except Invalid as error:
-        form.add_errors(error)
-        return _form(form, clinic_id, status=422)
+    return form
+
+
+def _retry(*, form: forms.ServiceForm, error: DomainError | None, service_id: int | None = None) -> Response:
+    row = queries.lists.managed_service(service_id, cycle.actor()) if service_id else None
+    return _form(form, row.clinic_id if row else cycle.clinic_id(permissions.MANAGE_SERVICES), row)
+
+
+@pages.post("/admin/services", requires=permissions.MANAGE_SERVICES, form=_make_form, retry=_retry)
+def create_service(form: forms.ServiceForm) -> Response:
+    clinic_id = cycle.clinic_id(permissions.MANAGE_SERVICES)
+    actions.services.create_service(clinic_id, form.typed(), actor=cycle.actor(), now=cycle.now())
     return fragments.answer(go=f"/admin/services?clinic_id={clinic_id}", toast=_("Servicio creado."))
 
 
@@ -53,29 +56,18 @@ def service(service_id: int) -> Response:
     return _form(forms.ServiceForm(formdata=None, data=shown), row.clinic_id, row)
 
 
-@pages.post("/admin/services/<int:service_id>", requires=permissions.MANAGE_SERVICES)
-def change_service(service_id: int) -> Response:
-    actor = cycle.actor()
-    row = queries.lists.managed_service(service_id, actor)
-    form = forms.ServiceForm()
-    form.offer(queries.lists.specialties(actor))
-    if not form.validate():
-        return _form(form, row.clinic_id, row, 422)
-    try:
-        actions.services.update_service(service_id, form.typed(), actor=actor, now=cycle.now())
-    except Invalid as error:
-        form.add_errors(error)
-        return _form(form, row.clinic_id, row, 422)
+@pages.post("/admin/services/<int:service_id>", requires=permissions.MANAGE_SERVICES, form=_make_form, retry=_retry)
+def change_service(service_id: int, form: forms.ServiceForm) -> Response:
+    row = queries.lists.managed_service(service_id, cycle.actor())
+    actions.services.update_service(service_id, form.typed(), actor=cycle.actor(), now=cycle.now())
     return fragments.answer(go=f"/admin/services?clinic_id={row.clinic_id}", toast=_("Servicio guardado."))
 
 
-def _form(form: forms.ServiceForm, clinic_id: int, service: Any = None, status: int = 200) -> Response:
+def _form(form: forms.ServiceForm, clinic_id: int, service: Any = None) -> Response:
     actor = cycle.actor()
     form.offer(queries.lists.specialties(actor))
     here = queries.lists.clinic(clinic_id, actor)
-    return fragments.page(
-        "clinics/service.html", status=status, form=form.with_submission_id(), service=service, here=here
-    )
+    return fragments.page("clinics/service.html", form=form.with_submission_id(), service=service, here=here)
 
 
 @pages.post("/admin/services/<int:service_id>/retirement", requires=permissions.MANAGE_SERVICES)

@@ -6,12 +6,12 @@ from flask import Response, request
 from flask_babel import gettext as _
 
 from app.clinics import actions, forms, permissions, queries
-from app.http import cycle, error_responses, fragments
+from app.http import cycle, fragments
 from app.http.html import PageBlueprint
 from app.identity import permissions as identity_permissions
 from app.identity.pages import users
 from app.kernel.access import can_anywhere
-from app.kernel.errors import Conflict, Invalid
+from app.kernel.errors import DomainError
 from app.kernel.i18n import fold
 
 pages = PageBlueprint("therapists", __name__)
@@ -39,18 +39,19 @@ def new_therapist() -> Response:
     return _form(_offered(forms.TherapistForm(formdata=None)))
 
 
-@pages.post("/admin/therapists", requires=MANAGE)
-def create_therapist() -> Response:
-    form = _offered(forms.TherapistForm())
-    if not form.validate():
-        return _form(form, status=422)
-    try:
-        therapist_id = actions.therapists.create_therapist(
-            form.typed(), **form.chosen(), actor=cycle.actor(), now=cycle.now()
-        )
-    except Invalid as error:
-        form.add_errors(error)
-        return _form(form, status=422)
+def _make_form(therapist_id: int | None = None) -> forms.TherapistForm:
+    return _offered(forms.TherapistForm())
+
+
+def _retry(*, form: forms.TherapistForm, error: DomainError | None, therapist_id: int | None = None) -> Response:
+    return _form(form, _linked(therapist_id) if therapist_id else None)
+
+
+@pages.post("/admin/therapists", requires=MANAGE, form=_make_form, retry=_retry)
+def create_therapist(form: forms.TherapistForm) -> Response:
+    therapist_id = actions.therapists.create_therapist(
+        form.typed(), **form.chosen(), actor=cycle.actor(), now=cycle.now()
+    )
     return fragments.answer(
         go=f"/admin/therapists/{therapist_id}/hours", toast=_("Terapeuta agregado. Ponga ahora su horario.")
     )
@@ -66,19 +67,11 @@ def therapist(therapist_id: int) -> Response:
     return _form(_offered(forms.TherapistForm(formdata=None, data=row | chosen)), row)
 
 
-@pages.post("/admin/therapists/<int:therapist_id>", requires=MANAGE)
-def change_therapist(therapist_id: int) -> Response:
-    row = _linked(therapist_id)
-    form = _offered(forms.TherapistForm())
-    if not form.validate():
-        return _form(form, row, status=422)
-    try:
-        actions.therapists.update_therapist(
-            therapist_id, form.typed(), **form.chosen(), actor=cycle.actor(), now=cycle.now()
-        )
-    except Invalid as error:
-        form.add_errors(error)
-        return _form(form, row, status=422)
+@pages.post("/admin/therapists/<int:therapist_id>", requires=MANAGE, form=_make_form, retry=_retry)
+def change_therapist(therapist_id: int, form: forms.TherapistForm) -> Response:
+    actions.therapists.update_therapist(
+        therapist_id, form.typed(), **form.chosen(), actor=cycle.actor(), now=cycle.now()
+    )
     return fragments.answer(go=f"/admin/therapists/{therapist_id}", toast=_("Terapeuta guardado."))
 
 
@@ -97,13 +90,11 @@ def _form(
     form: forms.TherapistForm,
     row: dict[str, Any] | None = None,
     account: forms.AccountForm | None = None,
-    status: int = 200,
 ) -> Response:
     may_open = can_anywhere(cycle.actor(), identity_permissions.MANAGE_USERS)
     email = row["email"] if row else ""
     return fragments.page(
         "clinics/therapist.html",
-        status=status,
         form=form.with_submission_id(),
         therapist=row,
         account=queries.lists.account_of_therapist(row["id"]) if row else None,
@@ -113,23 +104,23 @@ def _form(
     )
 
 
-@pages.post("/admin/therapists/<int:therapist_id>/account", requires=identity_permissions.MANAGE_USERS)
-def open_account(therapist_id: int) -> Response:
-    form = forms.AccountForm()
-    if form.validate():
-        try:
-            user_id, password = actions.therapists.open_account(
-                therapist_id, form.email.data or "", actor=cycle.actor(), now=cycle.now()
-            )
-        except Invalid as error:
-            form.add_errors(error)
-        except Conflict as error:
-            form.email.errors = [error_responses.sentence(error)]
-        else:
-            users.show_once(user_id, password)
-            return fragments.answer(go=f"/admin/users/{user_id}", toast=_("Cuenta creada."))
+def _retry_account(*, form: forms.AccountForm, error: DomainError | None, therapist_id: int) -> Response:
     row = _linked(therapist_id)
-    return _form(_offered(forms.TherapistForm(formdata=None, data=row)), row, form, 422)
+    return _form(_offered(forms.TherapistForm(formdata=None, data=row)), row, form)
+
+
+@pages.post(
+    "/admin/therapists/<int:therapist_id>/account",
+    requires=identity_permissions.MANAGE_USERS,
+    form=forms.AccountForm,
+    retry=_retry_account,
+)
+def open_account(therapist_id: int, form: forms.AccountForm) -> Response:
+    user_id, password = actions.therapists.open_account(
+        therapist_id, form.email.data or "", actor=cycle.actor(), now=cycle.now()
+    )
+    users.show_once(user_id, password)
+    return fragments.answer(go=f"/admin/users/{user_id}", toast=_("Cuenta creada."))
 
 
 @pages.post("/admin/therapists/<int:therapist_id>/retirement", requires=MANAGE)

@@ -8,8 +8,8 @@ from flask_login import logout_user
 
 from app.http import cycle, error_responses, fragments, screens
 from app.http.html import PageBlueprint
-from app.identity import actions, forms, login, permissions, queries, rules
-from app.kernel.errors import Invalid, TooMany
+from app.identity import actions, forms, login, permissions, queries
+from app.kernel.errors import DomainError
 from app.kernel.i18n import N_
 
 pages = PageBlueprint("identity", __name__)
@@ -43,23 +43,21 @@ def login_page() -> Any:
     return redirect(fragments.local_path(request.args.get("next", "")) or screens.home(actor), 303)
 
 
-@pages.post("/login", public="signing in")
-def sign_in() -> Any:
-    form = forms.LoginForm()
-    if not form.validate():
-        return _login(form, "", 422)
-    try:
-        opened = actions.sign_in(
-            login=form.email.data or "",
-            password=form.password.data or "",
-            kind="browser",
-            address=request.remote_addr or "",
-            device=request.user_agent.string,
-            now=cycle.now(),
-        )
-    except TooMany as error:
-        return _login(form, error_responses.sentence(error), 429)
-    if opened is None:
+def _retry_login(*, form: forms.LoginForm, error: DomainError | None) -> Response:
+    return _login(form, error_responses.sentence(error) if error else "")
+
+
+@pages.post("/login", public="signing in", form=forms.LoginForm, retry=_retry_login)
+def sign_in(form: forms.LoginForm) -> Any:
+    opened = actions.sign_in(
+        login=form.email.data or "",
+        password=form.password.data or "",
+        kind="browser",
+        address=request.remote_addr or "",
+        device=request.user_agent.string,
+        now=cycle.now(),
+    )
+    if opened is None:  # not raised: the attempt has to be committed
         return _login(form, _("El correo o la contraseña no son correctos."), 422)
     login.begin(opened)
     return redirect(fragments.local_path(request.form.get("next", "")) or screens.home(opened.actor), 303)
@@ -88,41 +86,40 @@ def account() -> Response:
     return _account(forms.PasswordForm())
 
 
-def _account(password: forms.PasswordForm, status: int = 200) -> Response:
+def _retry_password(*, form: forms.PasswordForm, error: DomainError | None) -> Response:
+    return _account(form)
+
+
+def _retry_preferences(*, form: forms.PreferencesForm, error: DomainError | None) -> Response:
+    return _account(forms.PasswordForm(formdata=None))
+
+
+def _account(password: forms.PasswordForm) -> Response:
     actor = cycle.actor()
     preferences = forms.PreferencesForm(locale=actor.locale or "", theme=actor.theme or "")
     return fragments.page(
         "identity/account.html",
-        status=status,
         password=password.with_submission_id(),
         preferences=preferences.with_submission_id(),
         sessions=queries.own_sessions(actor=actor, now=cycle.now()),
     )
 
 
-@pages.post("/account/password", requires=permissions.OWN_ACCOUNT)
-def change_password() -> Response:
-    form = forms.PasswordForm()
-    if not form.validate():
-        return _account(form, 422)
-    try:
-        actions.change_password(
-            current=form.current.data or "", new=form.new.data or "", actor=cycle.actor(), now=cycle.now()
-        )
-    except Invalid:
-        form.current.errors = [_("La contraseña actual no es correcta.")]
-        return _account(form, 422)
-    except rules.WeakPassword as error:
-        form.new.errors = [error_responses.sentence(error)]
-        return _account(form, 422)
+@pages.post("/account/password", requires=permissions.OWN_ACCOUNT, form=forms.PasswordForm, retry=_retry_password)
+def change_password(form: forms.PasswordForm) -> Response:
+    actions.change_password(
+        current=form.current.data or "", new=form.new.data or "", actor=cycle.actor(), now=cycle.now()
+    )
     return fragments.answer(go="/account", toast=_("Contraseña cambiada. Las otras sesiones se cerraron."))
 
 
-@pages.post("/account/preferences", requires=permissions.OWN_ACCOUNT)
-def change_preferences() -> Response:
-    form = forms.PreferencesForm()
-    if not form.validate():
-        return _account(forms.PasswordForm(formdata=None), 422)
+@pages.post(
+    "/account/preferences",
+    requires=permissions.OWN_ACCOUNT,
+    form=forms.PreferencesForm,
+    retry=_retry_preferences,
+)
+def change_preferences(form: forms.PreferencesForm) -> Response:
     actions.change_preferences(locale=form.locale.data or None, theme=form.theme.data or None, actor=cycle.actor())
     response = fragments.leave("/account")
     if form.theme.data:  # the script of the page header reads it before the first paint

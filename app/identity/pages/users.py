@@ -10,7 +10,7 @@ from app.http.html import PageBlueprint
 from app.identity import forms, permissions, queries, rules
 from app.identity.actions import staff
 from app.kernel.access import Actor
-from app.kernel.errors import Invalid
+from app.kernel.errors import DomainError
 from app.kernel.i18n import fold
 from app.tenancy import queries as tenancy
 
@@ -59,23 +59,31 @@ def new_user() -> Response:
     return _form(forms.UserForm())
 
 
-@pages.post("/admin/users", requires=permissions.MANAGE_USERS)
-def create_user() -> Response:
+def _make_form(user_id: int | None = None) -> forms.UserForm:
+    """The submitted form with the roles that may be given to this person."""
+    person = _person(user_id)
     form = forms.UserForm()
-    form.offer(_clinic_names(cycle.actor()), therapist=False)
-    if not form.validate():
-        return _form(form, status=422)
-    try:
-        user_id, password = staff.create_staff(
-            email=form.email.data or "",
-            full_name=form.full_name.data or "",
-            roles=form.chosen_roles(),
-            actor=cycle.actor(),
-            now=cycle.now(),
-        )
-    except Invalid as error:
-        form.add_errors(error)
-        return _form(form, status=422)
+    form.offer(_clinic_names(cycle.actor()), therapist=bool(person and person["therapist_id"]))
+    return form
+
+
+def _person(user_id: int | None) -> dict[str, Any] | None:
+    return queries.staff_member(user_id, actor=cycle.actor()) if user_id else None
+
+
+def _retry(*, form: forms.UserForm, error: DomainError | None, user_id: int | None = None) -> Response:
+    return _form(form, _person(user_id))
+
+
+@pages.post("/admin/users", requires=permissions.MANAGE_USERS, form=_make_form, retry=_retry)
+def create_user(form: forms.UserForm) -> Response:
+    user_id, password = staff.create_staff(
+        email=form.email.data or "",
+        full_name=form.full_name.data or "",
+        roles=form.chosen_roles(),
+        actor=cycle.actor(),
+        now=cycle.now(),
+    )
     show_once(user_id, password)
     return fragments.answer(go=f"/admin/users/{user_id}", toast=_("Cuenta creada."))
 
@@ -88,34 +96,23 @@ def user(user_id: int) -> Response:
     return _form(form, person)
 
 
-@pages.post("/admin/users/<int:user_id>", requires=permissions.MANAGE_USERS)
-def change_user(user_id: int) -> Response:
+@pages.post("/admin/users/<int:user_id>", requires=permissions.MANAGE_USERS, form=_make_form, retry=_retry)
+def change_user(user_id: int, form: forms.UserForm) -> Response:
     actor, now = cycle.actor(), cycle.now()
     person = queries.staff_member(user_id, actor=actor)
-    form = forms.UserForm()
-    form.offer(_clinic_names(actor), therapist=bool(person["therapist_id"]))
-    if not form.validate():
-        return _form(form, person, 422)
-    try:
-        staff.update_person(
-            user_id, full_name=form.full_name.data or "", email=form.email.data or "", actor=actor, now=now
-        )
-        if set(form.chosen_roles()) != set(person["roles"]):
-            staff.change_roles(user_id, form.chosen_roles(), actor=actor, now=now)
-    except Invalid as error:
-        form.add_errors(error)
-        return _form(form, person, 422)
+    staff.update_person(user_id, full_name=form.full_name.data or "", email=form.email.data or "", actor=actor, now=now)
+    if set(form.chosen_roles()) != set(person["roles"]):
+        staff.change_roles(user_id, form.chosen_roles(), actor=actor, now=now)
     return fragments.answer(go="/admin/users", toast=_("Cambios de %(name)s guardados.", name=form.full_name.data))
 
 
-def _form(form: forms.UserForm, person: dict[str, Any] | None = None, status: int = 200) -> Response:
+def _form(form: forms.UserForm, person: dict[str, Any] | None = None) -> Response:
     actor = cycle.actor()
     form.offer(_clinic_names(actor), therapist=bool(person and person["therapist_id"]))
     kept = session.get(SHOWN_ONCE)
     password = session.pop(SHOWN_ONCE)[1] if kept and person and kept[0] == person["id"] else None
     return fragments.page(
         "identity/users_form.html",
-        status=status,
         form=form.with_submission_id(),
         person=person,
         password=password,

@@ -11,7 +11,7 @@ from app.http import cycle, error_responses, fragments
 from app.http.html import PageBlueprint
 from app.http.paging import pager
 from app.kernel.access import can_anywhere
-from app.kernel.errors import Conflict, Invalid
+from app.kernel.errors import Conflict, DomainError
 from app.kernel.i18n import N_
 from app.patients import actions, forms, permissions, queries, rules
 
@@ -52,18 +52,18 @@ def new() -> Response:
     return _form(forms.PatientForm(formdata=None, **_filled(guessed)))
 
 
-@pages.post("/patients", requires=permissions.REGISTER)
-def create() -> Response:
-    form = forms.PatientForm()
-    if not form.validate():
-        return _form(form, status=422)
-    try:
-        patient_id = actions.register_patient(form.details(), actor=cycle.actor(), now=cycle.now())
-    except Invalid as error:
-        form.blame(error)
-        return _form(form, status=422)
-    except actions.PatientExists as error:
-        return _form(form, conflict=error, status=409)
+def _retry(*, form: forms.PatientForm, error: DomainError | None, patient_id: int | None = None) -> Response:
+    person = queries.get(patient_id, actor=cycle.actor()) if patient_id else None
+    if person is None or not isinstance(error, actions.StalePatient):
+        return _form(form, person=person, conflict=error)
+    # what was typed stays; the fresh stamp lets the person save over what they now see
+    form.version.data = _stamp(person)
+    return _form(form, person=person, conflict=error, others=_differences(person, form.details()))
+
+
+@pages.post("/patients", requires=permissions.REGISTER, form=forms.PatientForm, retry=_retry)
+def create(form: forms.PatientForm) -> Response:
+    patient_id = actions.register_patient(form.details(), actor=cycle.actor(), now=cycle.now())
     return fragments.answer(go=f"/patients/{patient_id}", toast=_("Paciente registrado."))
 
 
@@ -75,25 +75,18 @@ def edit(patient_id: int) -> Response:
     return _form(form, person=person)
 
 
-@pages.post("/patients/<int:patient_id>/edit", requires=permissions.UPDATE)
-def update(patient_id: int) -> Response:
-    form, actor = forms.PatientForm(), cycle.actor()
-    person = queries.get(patient_id, actor=actor)
+def _edited(patient_id: int) -> forms.PatientForm:
+    """The submitted form. Raises NotFound, and WrongPatient before a word of it is read."""
+    queries.get(patient_id, actor=cycle.actor())
+    form = forms.PatientForm()
+    _version(form, patient_id)
+    return form
+
+
+@pages.post("/patients/<int:patient_id>/edit", requires=permissions.UPDATE, form=_edited, retry=_retry)
+def update(patient_id: int, form: forms.PatientForm) -> Response:
     version = _version(form, patient_id)
-    if not form.validate():
-        return _form(form, person=person, status=422)
-    typed = form.details()
-    try:
-        actions.update_patient(patient_id, typed, version=version, actor=actor, now=cycle.now())
-    except Invalid as error:
-        form.blame(error)
-        return _form(form, person=person, status=422)
-    except actions.PatientExists as error:
-        return _form(form, person=person, conflict=error, status=409)
-    except actions.StalePatient as error:
-        # what was typed stays; the fresh stamp lets the person save over what they now see
-        form.version.data = _stamp(person)
-        return _form(form, person=person, conflict=error, others=_differences(person, typed), status=409)
+    actions.update_patient(patient_id, form.details(), version=version, actor=cycle.actor(), now=cycle.now())
     return fragments.answer(go=f"/patients/{patient_id}", toast=_("Datos guardados."))
 
 
@@ -126,13 +119,11 @@ def _form(
     form: forms.PatientForm,
     *,
     person: Mapping[str, Any] | None = None,
-    conflict: Conflict | None = None,
+    conflict: DomainError | None = None,
     others: list[tuple[str, str]] | None = None,
-    status: int = 200,
 ) -> Response:
     return fragments.page(
         "patients/form.html",
-        status=status,
         form=form.with_submission_id(),
         patient=person,
         conflict=error_responses.sentence(conflict) if conflict else "",

@@ -16,7 +16,7 @@ from app.http import cycle, error_responses, fragments
 from app.http.html import PageBlueprint
 from app.identity.permissions import OWN_ACCOUNT
 from app.kernel.access import can_anywhere
-from app.kernel.errors import Invalid
+from app.kernel.errors import DomainError
 from app.patients import actions, forms, permissions, queries, rules
 
 pages = PageBlueprint("patient_picker", __name__)
@@ -30,10 +30,10 @@ def _form_id() -> str:
     return wanted if FORM_ID.fullmatch(wanted) else ""
 
 
-def _picker(person: Mapping[str, Any] | None, *, note: str = "", status: int = 200) -> Response:
+def _picker(person: Mapping[str, Any] | None, *, note: str = "") -> Response:
     chosen = {"id": person["id"], "label": rules.label(person)} if person else None
     html = fragments.part("patients/_picker.html", patient=chosen, form_id=_form_id(), note=note, focus=True)
-    return make_response(html, status)
+    return make_response(html)
 
 
 @pages.get("/patients/picker", requires=permissions.READ)
@@ -80,31 +80,25 @@ def known() -> Response:
     return _picker(person, note=_("Ya tenía ficha: se eligió a esta persona."))
 
 
-@pages.post("/patients/quick", requires=permissions.REGISTER)
-def register() -> Response:
-    form, actor = forms.QuickForm(), cycle.actor()
-    if not form.validate():
-        return _quick(form, status=422)
-    try:
-        patient_id = actions.register_patient(form.details(), actor=actor, now=cycle.now())
-    except Invalid as error:
-        form.blame(error)
-        return _quick(form, status=422)
-    except actions.PatientExists as error:
-        if "full_name" in error.details:
-            person = queries.get(error.details["patient_id"], actor=actor)
-            return _picker(person, note=_("Ya tenía ficha: se eligió a esta persona."), status=409)
-        return _quick(form, conflict=error_responses.sentence(error), status=409)
-    person = queries.get(patient_id, actor=actor)
+def _retry(*, form: forms.QuickForm, error: DomainError | None) -> Response:
+    """A person who is known already is chosen; else the form with the reason."""
+    if error is not None and "full_name" in error.details:
+        person = queries.get(error.details["patient_id"], actor=cycle.actor())
+        return _picker(person, note=_("Ya tenía ficha: se eligió a esta persona."))
+    return _quick(form, conflict=error_responses.sentence(error) if error else "")
+
+
+@pages.post("/patients/quick", requires=permissions.REGISTER, form=forms.QuickForm, retry=_retry)
+def register(form: forms.QuickForm) -> Response:
+    patient_id = actions.register_patient(form.details(), actor=cycle.actor(), now=cycle.now())
+    person = queries.get(patient_id, actor=cycle.actor())
     return fragments.answer(
         _picker(person).get_data(as_text=True), go=f"/patients/{patient_id}", toast=_("Paciente registrado.")
     )
 
 
-def _quick(form: forms.QuickForm, *, conflict: str = "", status: int = 200) -> Response:
-    return make_response(
-        fragments.part("patients/_quick.html", form=form.with_submission_id(), conflict=conflict), status
-    )
+def _quick(form: forms.QuickForm, *, conflict: str = "") -> Response:
+    return make_response(fragments.part("patients/_quick.html", form=form.with_submission_id(), conflict=conflict))
 
 
 @pages.get("/ubigeo/options", requires=OWN_ACCOUNT)

@@ -13,7 +13,7 @@ from wtforms.validators import DataRequired, Length, Optional
 from app.clinics.queries import RoomFacts
 from app.clinics.rules import WEEKDAYS
 from app.http.fields import Form, LocalDateTimeField, MinuteField
-from app.kernel.errors import Invalid
+from app.kernel.errors import DomainError, Invalid
 from app.scheduling.rules import WeekShift
 
 
@@ -68,14 +68,17 @@ class HoursForm(Form):
             if day.starts_minute.data is not None
         ]
 
-    def add_errors(self, error: Invalid) -> None:
-        """A sentence per weekday goes to that day's end."""
+    def add_errors(self, error: DomainError) -> bool:
+        """A message per weekday goes to that day's end."""
+        if not isinstance(error, Invalid):
+            return super().add_errors(error)
         for weekday, lines in error.details.items():
             if weekday.isdigit():
                 self.days[int(weekday)].form.ends_minute.errors = [gettext(line) for line in lines]
             else:
                 self.form_errors.extend(gettext(line) for line in lines)
         self.days.errors = [entry.form.errors for entry in self.days]
+        return True
 
 
 class TimeOffForm(Form):
