@@ -12,6 +12,7 @@ import config
 from app import tables, wiring  # noqa: F401 - tables are known before the first query
 from app.http import cycle, error_responses, headers
 from app.http.templating import register as register_jinja
+from app.kernel.access_log import AccessLog
 from app.kernel.broker import Broker
 from app.kernel.db import db
 
@@ -37,6 +38,7 @@ def create_app(settings: config.Settings | None = None, *, commands: bool = True
     )
     csrf = CSRFProtect(app)
     app.extensions["broker"] = Broker(settings.redis_url)
+    app.extensions["access_log"] = AccessLog(app, background=settings.env != "test")
     headers.register(app)
     error_responses.register(app)
     register_jinja(app)

@@ -3,7 +3,7 @@
 from app.billing import models as billing
 from app.clinics import models as clinics
 from app.identity import models as identity
-from app.kernel import idempotency, outbox
+from app.kernel import access_log, idempotency, outbox
 from app.notifications import models as notifications
 from app.patients import models as patients
 from app.reports import models as reports
@@ -11,6 +11,7 @@ from app.scheduling import models as scheduling
 from app.tenancy import models as tenancy
 
 __all__ = [
+    "access_log",
     "billing",
     "clinics",
     "idempotency",

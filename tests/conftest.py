@@ -145,6 +145,7 @@ def app(request: pytest.FixtureRequest, worker: Worker, redis_url: str, tmp_path
         settings = settings_for(tmp_path, request.getfixturevalue("database_url"), redis_url)
         with new_app(settings) as app:
             app.extensions["broker"].redis.flushdb()
+            app.extensions["access_log"].discard()
             yield app
         return
     app = worker.app
@@ -152,6 +153,7 @@ def app(request: pytest.FixtureRequest, worker: Worker, redis_url: str, tmp_path
     kept = dict(app.config), dict(app.extensions), dict(vars(app.extensions["broker"]))
     app.config["SETTINGS"] = replace(worker.settings, data_dir=tmp_path)
     app.extensions["broker"].redis.flushdb()
+    app.extensions["access_log"].discard()
     yield app
     with app.app_context():
         db.session.remove()

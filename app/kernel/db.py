@@ -106,6 +106,7 @@ def unit_of_work(*, write: bool) -> Iterator[None]:
     session = db.session
     with _queued_writer() if write else nullcontext() as deadline:
         try:
+            session.info["only_reads"] = not write
             if write:
                 session.connection(execution_options={"write_before": deadline})
             yield
@@ -121,9 +122,15 @@ def unit_of_work(*, write: bool) -> Iterator[None]:
             raise
         finally:
             hooks = session.info.pop("after_commit", [])
+            session.info.pop("only_reads", None)
             session.remove()
     for hook in hooks if write else ():
         hook()
+
+
+def only_reads() -> bool:
+    """Whether the current unit of work will be rolled back."""
+    return bool(db.session.info.get("only_reads"))
 
 
 def after_commit(hook: Callable[[], None]) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.kernel import context, events
 from app.kernel.access import Actor
 from app.kernel.broker import WAKE, broker
-from app.kernel.db import Base, after_commit, db
+from app.kernel.db import Base, after_commit, db, only_reads
 from app.kernel.events import Event
 
 E = TypeVar("E", bound=Event)
@@ -119,8 +119,11 @@ def record(
 ) -> None:
     """Write an event in the current transaction; the relay is woken when it commits.
 
-    ``actor`` is None where the system acts by itself; the organization must be named then.
+    ``actor`` is None where the system acts by itself; the organization must be named then. Raises RuntimeError in a
+    unit that only reads: the event would vanish with it (a reading is noted in ``kernel.access_log``).
     """
+    if only_reads():
+        raise RuntimeError(f"{event.type} recorded in a unit of work that only reads")
     tenant = organization_id or (actor.organization_id if actor else None)
     if tenant is None:
         raise ValueError(f"{event.type} of nobody needs its organization")

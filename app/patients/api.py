@@ -12,6 +12,7 @@ from pydantic import AliasChoices, Field
 from app.http import cycle
 from app.http.json import ApiBlueprint
 from app.http.resources import Body, ListQuery, envelope
+from app.kernel import access_log
 from app.patients import actions, permissions, queries, rules
 
 api = ApiBlueprint("patients_api", __name__)
@@ -95,13 +96,19 @@ def create(body: PatientChanges) -> dict[str, Any]:
 @api.get("/api/patients/<int:patient_id>/", requires=READERS)
 def read(patient_id: int) -> dict[str, Any]:
     """One person; patients read themselves."""
-    return _one(patient_id)
+    return _read(patient_id)
 
 
 @api.get("/api/users/patients/<int:patient_id>/", requires=READERS)
 def profile(patient_id: int) -> dict[str, Any]:
     """The same under the users, where some clients look for it."""
-    return _one(patient_id)
+    return _read(patient_id)
+
+
+def _read(patient_id: int) -> dict[str, Any]:
+    found = _one(patient_id)
+    access_log.note("patient", patient_id, patient_id=patient_id, actor=cycle.actor(), now=cycle.now())
+    return found
 
 
 @api.patch("/api/patients/<int:patient_id>/", requires=permissions.UPDATE, body=PatientChanges)

@@ -64,9 +64,12 @@ def test_the_accounts_have_their_roles_and_nothing_else() -> None:
 
 
 def test_an_account_signs_in_with_the_demo_password() -> None:
-    signed_in = identity.sign_in(
-        login="ana@example.com", password="una frase para mirar", kind="browser", address="::1", device="", now=NOW
-    )
+    db.session.rollback()
+    with unit_of_work(write=True):
+        signed_in = identity.sign_in(
+            login="ana@example.com", password="una frase para mirar", kind="browser", address="::1", device="", now=NOW
+        )
+        db.session.rollback()
 
     assert signed_in is not None
 
