@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from app.billing import models as billing
-from app.billing.actions import tills
+from app.billing.actions import bulk, tills
 from app.billing.queries import tills as reads
 from app.cli.demo import people, places
 from app.cli.demo.context import ZONE, Moment, put, renumber
@@ -136,7 +136,7 @@ def _write(visits: list[dict[str, Any]], moment: Moment) -> None:
     put(scheduling.AppointmentEvent, [event for visit in visits for event in _events(visit, moment)])
     over = [visit for visit in visits if visit["status"] == "fulfilled"]
     put(scheduling.Encounter, [_encounter(visit, moment) for visit in over])
-    put(billing.Ticket, [_ticket(visit, moment) for visit in visits])
+    bulk.issue_tickets([_ticket(visit, moment) for visit in visits])
     series = {"clinic_id": MIRAFLORES, "kind": "ticket", "next_number": len(visits) + 1}
     put(billing.DocumentSeries, [series])
 
@@ -227,7 +227,7 @@ def _till(visits: list[dict[str, Any]], past: list[date], moment: Moment) -> Non
 def _take(visits: list[dict[str, Any]], opened_at: datetime, until: datetime) -> int:
     session_id = tills.open_till(1, opening_float_cents=20000, actor=people.actor("ana"), now=opened_at)
     step = (until - opened_at) / (len(visits) + 1)
-    put(billing.Movement, [_payment(v, n, session_id, opened_at + n * step) for n, v in enumerate(visits, start=1)])
+    bulk.record_movements([_payment(v, n, session_id, opened_at + n * step) for n, v in enumerate(visits, start=1)])
     return session_id
 
 

@@ -1,16 +1,21 @@
-"""What must always be true of this package's rows."""
+"""What must be true of the money at every moment, asked of the live data by ``flask verify``."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import orjson
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, or_, select, text
 
-from app.billing import rules
-from app.billing.models import DocumentSeries, Movement, Ticket, TillCount, TillSession
+from app.billing import accounts, rules
+from app.billing.models import DocumentSeries, Movement, MovementKind, Posting, Ticket, TillCount, TillSession
 from app.billing.queries import tills
 from app.kernel.db import db
 from app.kernel.integrity import Check, CheckContext
+
+
+def _rows(statement: str, sentence: str) -> Callable[[CheckContext], Iterator[str]]:
+    """A check by SQL: a sentence per row, its first column in the place of ``{}``."""
+    return lambda _context: (sentence.format(*row) for row in db.session.execute(text(statement)))
 
 
 def _gaps(_context: CheckContext) -> Iterator[str]:
@@ -20,52 +25,43 @@ def _gaps(_context: CheckContext) -> Iterator[str]:
         ("difference", TillSession.clinic_id, TillSession.difference_number),
     )
     for kind, clinic_id, number in papers:
-        found = select(clinic_id.label("clinic_id"), func.count(number), func.min(number), func.max(number))
-        following = dict(
-            db.session.execute(
-                select(DocumentSeries.clinic_id, DocumentSeries.next_number).where(DocumentSeries.kind == kind)
-            )
-            .tuples()
-            .all()
-        )
-        for clinic, count, lowest, highest in db.session.execute(found.group_by(clinic_id)):
+        numbers = select(clinic_id.label("clinic_id"), func.count(number), func.min(number), func.max(number))
+        series = select(DocumentSeries.clinic_id, DocumentSeries.next_number).where(DocumentSeries.kind == kind)
+        following = dict(db.session.execute(series).tuples().all())
+        for clinic, count, lowest, highest in db.session.execute(numbers.group_by(clinic_id)):
             if count and (lowest != 1 or highest != count or following.get(clinic) != count + 1):
-                numbers = f"numbers {lowest} to {highest}, next {following.get(clinic)}"
-                yield f"{kind} of clinic {clinic}: {count} papers, {numbers}"
+                yield (
+                    f"{kind} of clinic {clinic}: {count} papers, numbers {lowest} to {highest},"
+                    f" next {following.get(clinic)}"
+                )
 
 
-_PAID = func.coalesce(func.sum(Movement.amount_cents), 0)
+def _wrong_accounts(_context: CheckContext) -> Iterator[str]:
+    """A movement debits and credits only the accounts of its kind."""
+    sides = select(Movement.kind, Posting.account, (Posting.cents > 0).label("is_debit"), func.min(Movement.id))
+    sides = sides.join(Posting, Posting.movement_id == Movement.id)
+    for kind, account, is_debit, example in db.session.execute(
+        sides.group_by(Movement.kind, Posting.account, Posting.cents > 0)
+    ):
+        known = accounts.KINDS.get(kind)
+        if known is None or account not in (known.debit if is_debit else known.credit):
+            yield f"movement {example}: {account} is not {'debited' if is_debit else 'credited'} by {kind}"
 
 
-def _overpaid_tickets(_context: CheckContext) -> Iterator[str]:
-    rows = db.session.execute(
-        select(Ticket.id, Ticket.amount_cents, _PAID.label("paid"))
-        .join(Movement, Movement.ticket_id == Ticket.id)
-        .group_by(Ticket.id)
-        .having(or_(_PAID < 0, Ticket.amount_cents < _PAID))
-    )
-    for row in rows:
-        yield f"ticket {row.id} of {row.amount_cents} cents has {row.paid} cents on it"
+def _unknown_kinds(_context: CheckContext) -> Iterator[str]:
+    """The kinds of the database are those of the code."""
+    columns = ("ticket_side", "needs_ticket", "needs_session", "needs_method", "needs_user")
+    stored = {
+        kind.code: tuple(getattr(kind, name) for name in columns) for kind in db.session.scalars(select(MovementKind))
+    }
+    coded = {code: tuple(getattr(kind, name) for name in columns) for code, kind in accounts.KINDS.items()}
+    for code in sorted(stored.keys() | coded.keys()):
+        if stored.get(code) != coded.get(code):
+            yield f"kind {code}: the database says {stored.get(code)}, the code {coded.get(code)}"
 
 
-def _ledger(_context: CheckContext) -> Iterator[str]:
-    """What the sessions took for tickets is what stands on the tickets; a refund takes back one payment."""
-    of_tickets = Movement.kind.in_(("payment", "refund"))
-    taken = select(Movement.clinic_id, _PAID).where(of_tickets).group_by(Movement.clinic_id)
-    standing = (
-        select(Ticket.clinic_id, _PAID).join(Movement, Movement.ticket_id == Ticket.id).group_by(Ticket.clinic_id)
-    )
-    till, papers = ({clinic: int(cents) for clinic, cents in db.session.execute(q)} for q in (taken, standing))
-    for clinic in till.keys() | papers.keys():
-        if till.get(clinic, 0) != papers.get(clinic, 0):
-            yield f"clinic {clinic}: {till.get(clinic, 0)} cents in the tills, {papers.get(clinic, 0)} on tickets"
-    old = Movement.__table__.alias("old")
-    wrong = or_(old.c.amount_cents != -Movement.amount_cents, old.c.ticket_id != Movement.ticket_id)
-    for row in db.session.execute(select(Movement.id).join(old, old.c.id == Movement.reverses_id).where(wrong)):
-        yield f"movement {row.id} does not take back what it names"
-
-
-def _sealed_sessions(_context: CheckContext) -> Iterator[str]:
+def _closed_sessions(_context: CheckContext) -> Iterator[str]:
+    """A closed session is what was sealed: its SHA-256, its figures, its difference, nothing after it."""
     columns = (
         TillSession.id,
         TillSession.clinic_id,
@@ -85,14 +81,9 @@ def _problems_of(session: Any) -> Iterator[str]:
     if session.snapshot is None or rules.seal(session.snapshot) != session.snapshot_sha256:
         yield "the seal is broken"
         return
-    counted = {
-        row.method_id: row
-        for row in db.session.execute(
-            select(TillCount.method_id, TillCount.expected_cents, TillCount.counted_cents).where(
-                TillCount.session_id == session.id
-            )
-        )
-    }
+    of_session = TillCount.session_id == session.id
+    counts = select(TillCount.method_id, TillCount.expected_cents, TillCount.counted_cents).where(of_session)
+    counted = {row.method_id: row for row in db.session.execute(counts)}
     figures = tills.figures(session.id, clinic_id=session.clinic_id, opening_float_cents=session.opening_float_cents)
     written = {line["code"]: line["expected_cents"] for line in orjson.loads(session.snapshot)["methods"]}
     for figure in figures:
@@ -105,20 +96,88 @@ def _problems_of(session: Any) -> Iterator[str]:
         yield "the difference is not that of its counts"
 
 
-def _mixed_clinics(_context: CheckContext) -> Iterator[str]:
-    references = (
-        ("movement's ticket", Movement, Ticket, Movement.ticket_id == Ticket.id),
-        ("movement's session", Movement, TillSession, Movement.session_id == TillSession.id),
+def _foreign_rows(_context: CheckContext) -> Iterator[str]:
+    parents = (
+        ("ticket", Ticket, Movement.ticket_id == Ticket.id),
+        ("session", TillSession, Movement.session_id == TillSession.id),
     )
-    for what, child, parent, joined in references:
-        for row in db.session.execute(select(child.id).join(parent, joined).where(child.clinic_id != parent.clinic_id)):
-            yield f"{what} is of another clinic: row {row.id}"
+    for name, parent, joined in parents:
+        wrong = select(Movement.id).join(parent, joined).where(Movement.clinic_id != parent.clinic_id)
+        for row in db.session.execute(wrong):
+            yield f"movement's {name} is of another clinic: row {row.id}"
+
+
+def _wrong_reversals(_context: CheckContext) -> Iterator[str]:
+    """A reversal or refund has the contrary postings of what it names, and nothing takes a reversal back."""
+    old = Movement.__table__.alias("old")
+    reversed_again = select(Movement.id).join(old, old.c.id == Movement.reverses_id)
+    for row in db.session.execute(
+        reversed_again.where(or_(old.c.reverses_id.is_not(None), old.c.ticket_id != Movement.ticket_id))
+    ):
+        yield f"movement {row.id} does not take back what it names"
+    # the drawer of a refund may be another one than that of its payment: accounts, not dimensions
+    pairs = """SELECT id FROM (
+        SELECT m.id, p.account, p.cents FROM movement m JOIN posting p ON p.movement_id = m.id
+        WHERE m.reverses_id IS NOT NULL
+        UNION ALL SELECT m.id, p.account, p.cents FROM movement m JOIN posting p ON p.movement_id = m.reverses_id
+    ) pair GROUP BY id, account HAVING sum(cents) <> 0"""
+    for row in db.session.execute(text(pairs)):
+        yield f"movement {row.id} is not the mirror of what it names"
 
 
 CHECKS = (
     Check("numbers have no gaps", _gaps),
-    Check("tickets are paid between nothing and their amount", _overpaid_tickets),
-    Check("the ledger agrees with its tickets", _ledger),
-    Check("closed tills are what was sealed", _sealed_sessions),
-    Check("a movement, its ticket and its session belong to one clinic", _mixed_clinics),
+    Check(
+        "movements sum to zero",
+        _rows("SELECT movement_id FROM posting GROUP BY movement_id HAVING sum(cents) <> 0", "movement {} does not"),
+    ),
+    Check(
+        "movements are sealed",
+        _rows(
+            "SELECT m.id FROM movement m WHERE NOT m.sealed OR NOT EXISTS"
+            " (SELECT 1 FROM posting p WHERE p.movement_id = m.id)",
+            "movement {} was left open",
+        ),
+    ),
+    Check("movements post to the accounts of their kind", _wrong_accounts),
+    Check("kinds of movement are those of the code", _unknown_kinds),
+    Check("money belongs to one clinic", _foreign_rows),
+    Check(
+        "tickets are paid between nothing and their amount",
+        _rows(
+            "SELECT ticket_id, amount_cents, paid_cents FROM ticket_balance WHERE paid_cents NOT BETWEEN 0 AND"
+            " amount_cents",
+            "ticket {} of {} cents has {} cents on it",
+        ),
+    ),
+    Check(
+        "tickets owe what was charged and not paid",
+        _rows(
+            "SELECT b.ticket_id, b.charged_cents, b.owed_cents FROM ticket_balance b JOIN ticket t ON t.id ="
+            " b.ticket_id WHERE b.owed_cents <> b.charged_cents - b.paid_cents OR b.charged_cents NOT IN (0,"
+            " b.amount_cents) OR t.status = 'voided' AND b.owed_cents > 0",
+            "ticket {}: charged {} cents, owes {} cents",
+        ),
+    ),
+    Check(
+        "the ledger agrees with its tickets",
+        _rows(
+            "SELECT clinic_id, sum(cents) FROM (SELECT s.clinic_id, v.cents FROM till_session_totals v JOIN"
+            " till_session s ON s.id = v.session_id JOIN movement_kind k ON k.code = v.kind WHERE k.needs_ticket"
+            " UNION ALL SELECT m.clinic_id, p.cents FROM movement m JOIN movement_kind k ON k.code = m.kind JOIN"
+            " posting p ON p.movement_id = m.id WHERE p.account = 'receivable' AND k.ticket_side <> 'charged' AND"
+            " m.session_id IS NOT NULL) both_sides GROUP BY clinic_id HAVING sum(cents) <> 0",
+            "clinic {}: {} cents apart",
+        ),
+    ),
+    Check("reversals mirror what they name", _wrong_reversals),
+    Check(
+        "liabilities never turn",
+        _rows(
+            "SELECT account, dimension FROM posting WHERE account IN ('credit', 'unearned', 'tips_payable')"
+            " GROUP BY account, dimension HAVING sum(cents) > 0",
+            "{} of {} is below zero",
+        ),
+    ),
+    Check("closed tills are what was sealed", _closed_sessions),
 )

@@ -27,8 +27,15 @@ class TicketVoided(TicketFact):
 
 
 @dataclass(frozen=True, slots=True)
-class TicketRevived(TicketFact):
-    type: ClassVar[str] = "billing.ticket.revived.v1"
+class TicketCredited(TicketFact):
+    """Its visit was cancelled after it was paid: nothing is owed any more and what was paid is due back."""
+
+    type: ClassVar[str] = "billing.ticket.credited.v1"
+
+
+@dataclass(frozen=True, slots=True)
+class TicketReopened(TicketFact):
+    type: ClassVar[str] = "billing.ticket.revived.v1"  # as first published
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,5 +103,5 @@ class TillClosed(TillFact):
     sha256: str
 
 
-OF_TICKETS = (TicketIssued, TicketVoided, TicketRevived, TicketMoved, PaymentTaken, PaymentRefunded)
+OF_TICKETS = (TicketIssued, TicketVoided, TicketCredited, TicketReopened, TicketMoved, PaymentTaken, PaymentRefunded)
 OF_TILLS = (PaymentTaken, PaymentRefunded, TillOpened, TillMoved, ClosingApproved, TillClosed)

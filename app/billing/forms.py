@@ -9,7 +9,7 @@ from wtforms import BooleanField, DateField, IntegerField, RadioField, SelectFie
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional
 
-from app.billing import rules
+from app.billing import accounts, rules
 from app.http import error_responses
 from app.http.fields import Form, MoneyField, positive
 from app.kernel import money
@@ -41,7 +41,7 @@ class OpenTillForm(Form):
 class MovementForm(Form):
     kind = RadioField(
         _l("Tipo"),
-        choices=[SelectChoice(kind, _l(rules.MOVEMENT_LABELS[kind])) for kind in rules.CASH_MOVES],
+        choices=[SelectChoice(kind, _l(accounts.LABELS[kind])) for kind in accounts.CASH_MOVES],
         default="expense",
     )
     amount = MoneyField(_l("Monto"), [InputRequired(AMOUNT_NEEDED), positive])

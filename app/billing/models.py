@@ -1,14 +1,26 @@
-"""Tables: payment methods, document series, tickets, tills, till sessions, the ledger.
+"""Tables and views: payment methods, document series, tickets, tills, till sessions, the ledger.
 
-Triggers of the migration keep what code could forget: the ledger is append-only, a closed session
-and its rows are immutable, a ticket is never paid above its amount.
+Triggers of the migration keep what code could forget: the ledger is append-only and each movement balanced, a
+closed session and its rows are immutable, a ticket is never paid above what it owes.
 """
 
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    UniqueConstraint,
+    column,
+    table,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.kernel.db import Base
 
@@ -41,12 +53,14 @@ class DocumentSeries(Base):
 
 
 class Ticket(Base):
-    """What is owed for an appointment (or a sale at the desk). Voided, never deleted."""
+    """What is charged for an appointment (or a sale at the desk). Voided, never deleted.
+
+    It keeps no amount: ``ticket_balance`` says what its lines come to, what was paid and what is owed.
+    """
 
     __tablename__ = "ticket"
     __table_args__ = (
         UniqueConstraint("clinic_id", "number"),
-        CheckConstraint("amount_cents >= 0", name="amount"),
         CheckConstraint("status IN ('open', 'voided')", name="status"),
         Index("ix_ticket_clinic_day", "clinic_id", "service_day"),
         Index("ix_ticket_patient", "patient_id"),
@@ -62,9 +76,7 @@ class Ticket(Base):
     therapist_id: Mapped[int | None] = mapped_column(ForeignKey("therapist.id"))
     service_id: Mapped[int | None] = mapped_column(ForeignKey("service.id"))
     concept: Mapped[str] = mapped_column(String(160))
-    amount_cents: Mapped[int]
     currency: Mapped[str] = mapped_column(String(3))
-    tax_rate_bp: Mapped[int]
     service_day: Mapped[date]  # the local day of the visit, moved with it
     status: Mapped[str] = mapped_column(String(10), default="open")
     issued_at: Mapped[datetime]
@@ -72,6 +84,40 @@ class Ticket(Base):
     voided_at: Mapped[datetime | None]
     voided_by: Mapped[int | None]
     void_reason: Mapped[str] = mapped_column(String(200), default="")
+
+    lines: Mapped[list["TicketLine"]] = relationship(lazy="raise", order_by="TicketLine.id")
+
+
+class TicketLine(Base):
+    """What a ticket charges for: ``kind`` is ``service`` now, the reference is the visit, product or package.
+
+    Tax is contained in the price (D25). Written once; only the therapist follows a moved visit.
+    """
+
+    __tablename__ = "ticket_line"
+    __table_args__ = (
+        CheckConstraint("quantity > 0 AND unit_cents >= 0", name="price"),
+        CheckConstraint("discount_cents BETWEEN 0 AND quantity * unit_cents", name="discount"),
+        CheckConstraint("(reference_type IS NULL) = (reference_id IS NULL)", name="reference"),
+        Index("ix_ticket_line_ticket", "ticket_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ticket_id: Mapped[int] = mapped_column(ForeignKey("ticket.id"))
+    kind: Mapped[str] = mapped_column(String(20), default="service")
+    reference_type: Mapped[str | None] = mapped_column(String(30))
+    reference_id: Mapped[int | None]
+    description: Mapped[str] = mapped_column(String(160))
+    quantity: Mapped[int] = mapped_column(default=1)
+    unit_cents: Mapped[int]
+    tax_bp: Mapped[int]
+    discount_cents: Mapped[int] = mapped_column(default=0)
+    therapist_id: Mapped[int | None] = mapped_column(ForeignKey("therapist.id"))
+    service_id: Mapped[int | None] = mapped_column(ForeignKey("service.id"))
+
+    @property
+    def total_cents(self) -> int:
+        return self.quantity * self.unit_cents - self.discount_cents
 
 
 class Till(Base):
@@ -138,23 +184,39 @@ class TillCount(Base):
     counted_cents: Mapped[int]
 
 
-class Movement(Base):
-    """One line of the ledger. ``amount_cents`` is signed: into the till positive, out of it negative.
+class LedgerAccount(Base):
+    """An account of ``accounts.Account`` as a row."""
 
-    A payment keeps what the patient handed over (``tendered_cents``) and got back (``change_cents``)
-    apart from its amount. A correction is a new line that names the old one (``reverses_id``).
+    __tablename__ = "ledger_account"
+
+    code: Mapped[str] = mapped_column(String(20), primary_key=True)
+    type: Mapped[str] = mapped_column(String(10))  # asset, liability, result
+
+
+class MovementKind(Base):
+    """A kind of ``accounts.KINDS`` as a row: the guards and views read it, so that a new kind is an INSERT."""
+
+    __tablename__ = "movement_kind"
+
+    code: Mapped[str] = mapped_column(String(24), primary_key=True)
+    ticket_side: Mapped[str | None] = mapped_column(String(10))  # charged, paid, refunded
+    needs_ticket: Mapped[bool]
+    needs_session: Mapped[bool]
+    needs_method: Mapped[bool]
+    needs_user: Mapped[bool]
+
+
+class Movement(Base):
+    """One business event of the ledger with its postings; ``actions.ledger`` writes it.
+
+    A payment keeps what the patient handed over (``tendered_cents``) and got back (``change_cents``) apart
+    from its amount. A correction is a new movement that names the old one (``reverses_id``). Without a
+    session and a receiver it is the system's or a gateway's. ``sealed`` is set after the postings, once: that
+    is when SQLite, which has no deferred trigger, checks their sum.
     """
 
     __tablename__ = "movement"
     __table_args__ = (
-        CheckConstraint("kind IN ('payment', 'refund', 'cash_in', 'cash_out', 'expense', 'deposit')", name="kind"),
-        CheckConstraint("(kind IN ('payment', 'refund')) = (ticket_id IS NOT NULL)", name="ticket"),
-        CheckConstraint(
-            "(kind IN ('payment', 'cash_in') AND amount_cents > 0)"
-            " OR (kind NOT IN ('payment', 'cash_in') AND amount_cents < 0)",
-            name="sign",
-        ),
-        CheckConstraint("tendered_cents IS NULL OR tendered_cents - change_cents = amount_cents", name="change"),
         Index("ix_movement_session", "session_id"),
         Index("ix_movement_ticket", "ticket_id"),
         Index("ix_movement_clinic_time", "clinic_id", "received_at"),
@@ -162,10 +224,9 @@ class Movement(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     clinic_id: Mapped[int] = mapped_column(ForeignKey("clinic.id"))
-    session_id: Mapped[int] = mapped_column(ForeignKey("till_session.id"))
-    kind: Mapped[str] = mapped_column(String(10))
-    method_id: Mapped[int] = mapped_column(ForeignKey("payment_method.id"))
-    amount_cents: Mapped[int]
+    session_id: Mapped[int | None] = mapped_column(ForeignKey("till_session.id"))
+    kind: Mapped[str] = mapped_column(ForeignKey("movement_kind.code"))
+    method_id: Mapped[int | None] = mapped_column(ForeignKey("payment_method.id"))
     ticket_id: Mapped[int | None] = mapped_column(ForeignKey("ticket.id"))
     tendered_cents: Mapped[int | None]
     change_cents: Mapped[int] = mapped_column(default=0)
@@ -175,6 +236,50 @@ class Movement(Base):
     voucher_number: Mapped[str] = mapped_column(String(40), default="")
     reverses_id: Mapped[int | None] = mapped_column(ForeignKey("movement.id"), unique=True)
     received_at: Mapped[datetime]
-    received_by: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
+    received_by: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
     authorised_by: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
     note: Mapped[str] = mapped_column(String(200), default="")
+    sealed: Mapped[bool] = mapped_column(default=False)
+
+    postings: Mapped[list["Posting"]] = relationship(lazy="raise")
+
+
+class Posting(Base):
+    """Signed cents of a movement on an account: debits positive, credits negative, zero per movement.
+
+    ``dimension`` is the id of what the account is kept by (``accounts.Account``), 0 for none.
+    """
+
+    __tablename__ = "posting"
+    __table_args__ = (
+        CheckConstraint("cents <> 0", name="cents"),
+        Index("ix_posting_account", "account", "dimension", "cents"),
+        {"sqlite_with_rowid": False},  # clustered by movement
+    )
+
+    movement_id: Mapped[int] = mapped_column(ForeignKey("movement.id"), primary_key=True)
+    account: Mapped[str] = mapped_column(ForeignKey("ledger_account.code"), primary_key=True)
+    dimension: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    cents: Mapped[int]
+
+
+# Views. ``paid_cents`` is net of refunds; ``owed_cents`` below zero is due back.
+ticket_balance = table(
+    "ticket_balance",
+    column("ticket_id", Integer),
+    column("amount_cents", Integer),
+    column("charged_cents", Integer),
+    column("paid_cents", Integer),
+    column("refunded_cents", Integer),
+    column("owed_cents", Integer),
+)
+# One row per session, method and kind: ``cents`` signed, into the till positive.
+till_session_totals = table(
+    "till_session_totals",
+    column("session_id", Integer),
+    column("method_id", Integer),
+    column("kind", String),
+    column("movement_count", Integer),
+    column("cents", Integer),
+    column("change_cents", Integer),
+)

@@ -19,20 +19,12 @@ DENOMINATIONS = (20000, 10000, 5000, 2000, 1000, 500, 200, 100, 50, 20, 10)  # P
 SMALLEST_NOTE = 1000
 LONG_SESSION = timedelta(hours=24)  # after which an open session warns
 
-MOVEMENT_LABELS = {
-    "payment": N_("Cobro"),
-    "refund": N_("Devolución"),
-    "cash_in": N_("Ingreso"),
-    "cash_out": N_("Retiro"),
-    "expense": N_("Gasto"),
-    "deposit": N_("Depósito en banco"),
-}
-CASH_MOVES = ("expense", "deposit", "cash_in", "cash_out")
 PAYMENT_STATES = {
     "none": N_("Por cobrar"),
     "partial": N_("Pago parcial"),
     "paid": N_("Pagado"),
     "refunded": N_("Devuelto"),
+    "refund_due": N_("Por devolver"),
     "voided": N_("Anulado"),
 }
 
@@ -58,24 +50,26 @@ def till_code(business_day: date, number: int) -> str:
     return f"CJ-{business_day.year}-{number:06d}"
 
 
-def payment_state(*, amount_cents: int, paid_cents: int, refunded_cents: int, status: str) -> str:
-    """``none``, ``partial``, ``paid``, ``refunded`` or ``voided``; ``paid_cents`` is net of refunds.
+def payment_state(*, owed_cents: int, paid_cents: int, refunded_cents: int, status: str) -> str:
+    """``none``, ``partial``, ``paid``, ``refunded``, ``refund_due`` or ``voided``; ``paid_cents`` is net of refunds.
 
-    A courtesy (nothing to pay) counts as paid.
+    A courtesy (nothing to pay) counts as paid. Below zero nothing is owed and something is due back.
     """
     if status == "voided":
         return "voided"
-    if paid_cents >= amount_cents:
-        return "paid"
+    if owed_cents < 0:
+        return "refund_due"
     if paid_cents > 0:
-        return "partial"
-    return "refunded" if refunded_cents else "none"
+        return "partial" if owed_cents else "paid"
+    if refunded_cents:
+        return "refunded"
+    return "none" if owed_cents else "paid"
 
 
 # ------------------------------------------------------------------ payments
 
 
-class PaysTooMuch(RuleBroken):
+class AmountExceedsBalance(RuleBroken):
     message = N_("El monto es mayor que lo que se debe (%(owed)s).")
     field = "amount"
 
@@ -97,11 +91,11 @@ class Method:
 
 
 def check_amount(amount_cents: int | None, *, owed_cents: int, currency: str = "PEN") -> int:
-    """The amount to take: what is owed when none is named. Raises Invalid, PaysTooMuch."""
+    """The amount to take: what is owed when none is named. Raises Invalid, AmountExceedsBalance."""
     amount = owed_cents if amount_cents is None else amount_cents
     if amount > owed_cents:
         owed = {"owed": money.decimal_text(owed_cents)}
-        raise PaysTooMuch(details=owed, owed=money.show(owed_cents, currency))
+        raise AmountExceedsBalance(details=owed, owed=money.show(owed_cents, currency))
     if amount <= 0:
         raise Invalid({"amount": N_("Escriba un monto mayor que cero.")})
     return amount
@@ -170,6 +164,34 @@ class MethodFigures:
     def expected_cents(self) -> int:
         """What must be there. Amounts are net of change, so change is in it once and only once."""
         return self.opening_cents + self.net_cents + self.in_cents - self.out_cents
+
+
+@dataclass(frozen=True, slots=True)
+class KindTotal:
+    """What one kind of movement brought (positive) or took in a session by one method."""
+
+    kind: str
+    count: int
+    cents: int
+
+
+def figures_of(method: Method, totals: Iterable[KindTotal], *, opening_cents: int) -> MethodFigures:
+    """The figures of a method in a session from its totals by kind."""
+    totals = tuple(totals)
+    payments = [t for t in totals if t.kind == "payment"]
+    others = [t.cents for t in totals if t.kind not in ("payment", "refund")]
+    return MethodFigures(
+        method_id=method.id,
+        code=method.code,
+        name=method.name,
+        is_cash=method.is_cash,
+        opening_cents=opening_cents,
+        payment_count=sum(t.count for t in payments),
+        payments_cents=sum(t.cents for t in payments),
+        refunds_cents=-sum(t.cents for t in totals if t.kind == "refund"),
+        in_cents=sum(cents for cents in others if cents > 0),
+        out_cents=-sum(cents for cents in others if cents < 0),
+    )
 
 
 @dataclass(frozen=True, slots=True)

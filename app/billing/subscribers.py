@@ -9,7 +9,7 @@ from app.kernel.outbox import EventRow
 
 def on_clinic_created(*, event: EventRow, now: datetime) -> None:
     """A new clinic can take money at once."""
-    catalogue.equip_clinic(event.parse(ClinicCreated).clinic_id)
+    catalogue.create_default_payment_methods(event.parse(ClinicCreated).clinic_id)
 
 
 SUBSCRIPTIONS = ((ClinicCreated, on_clinic_created),)

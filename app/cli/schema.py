@@ -59,9 +59,11 @@ def _drop_sqlite() -> None:
         cursor = connection.cursor()
         cursor.execute("PRAGMA foreign_keys=OFF")  # takes effect only outside a transaction
         cursor.execute("BEGIN IMMEDIATE")
-        cursor.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
-        for (name,) in cursor.fetchall():
-            cursor.execute(f'DROP TABLE "{name}"')
+        cursor.execute(
+            "SELECT type, name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%'"
+        )
+        for kind, name in cursor.fetchall():
+            cursor.execute(f'DROP {kind} "{name}"')
         cursor.execute("COMMIT")
     finally:
         connection.invalidate()  # it must not go back to the pool with foreign keys off

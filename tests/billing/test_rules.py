@@ -40,7 +40,7 @@ def test_too_little_cash_and_tendered_without_cash_are_refused():
 def test_the_amount_is_what_is_owed_or_less():
     assert rules.check_amount(None, owed_cents=8000) == 8000
     assert rules.check_amount(5000, owed_cents=8000) == 5000
-    with pytest.raises(rules.PaysTooMuch) as refused:
+    with pytest.raises(rules.AmountExceedsBalance) as refused:
         rules.check_amount(8001, owed_cents=8000)
     assert refused.value.details == {"owed": "80.00"}
     with pytest.raises(Invalid):
@@ -120,18 +120,21 @@ def test_what_stays_is_at_most_what_was_counted():
 
 
 @pytest.mark.parametrize(
-    ("paid", "refunded", "status", "state"),
+    ("charged", "paid", "refunded", "status", "state"),
     [
-        (0, 0, "open", "none"),
-        (1, 0, "open", "partial"),
-        (8000, 0, "open", "paid"),
-        (0, 8000, "open", "refunded"),
-        (3000, 5000, "open", "partial"),
-        (0, 0, "voided", "voided"),
+        (8000, 0, 0, "open", "none"),
+        (8000, 1, 0, "open", "partial"),
+        (8000, 8000, 0, "open", "paid"),
+        (8000, 0, 8000, "open", "refunded"),
+        (8000, 3000, 5000, "open", "partial"),
+        (0, 0, 0, "voided", "voided"),
+        (0, 0, 0, "open", "paid"),
+        (0, 3000, 0, "open", "refund_due"),
+        (0, 0, 3000, "open", "refunded"),
     ],
 )
-def test_the_state_of_a_ticket_is_computed(paid, refunded, status, state):
-    found = rules.payment_state(amount_cents=8000, paid_cents=paid, refunded_cents=refunded, status=status)
+def test_the_state_of_a_ticket_is_computed(charged, paid, refunded, status, state):
+    found = rules.payment_state(owed_cents=charged - paid, paid_cents=paid, refunded_cents=refunded, status=status)
     assert found == state
 
 

@@ -21,13 +21,13 @@ def test_tickets_are_numbered_per_clinic(unit):
         assert rows == [(1, 1), (1, 2), (2, 1)]
 
 
-def test_a_ticket_is_voided_revived_and_moved_with_its_appointment(unit):
+def test_a_ticket_is_voided_reopened_and_moved_with_its_appointment(unit):
     with unit():
         make_ticket(7)
-        assert actions.tickets.void_ticket_of(7, reason="Cancelada", actor=receptionist(), now=NOW)
+        actions.tickets.void_ticket_of(7, reason="Cancelada", actor=receptionist(), now=NOW)
         assert queries.tickets.of_appointments([7])[7].state == "voided"
         assert queries.tickets.of_appointments([7])[7].owed_cents == 0
-        actions.tickets.revive_ticket_of(7, actor=receptionist(), now=NOW)
+        actions.tickets.reopen_ticket_for(7, actor=receptionist(), now=NOW)
         actions.tickets.move_ticket_of(7, service_day=date(2026, 11, 27), therapist_id=2, actor=receptionist(), now=NOW)
     with unit():
         ticket = db.session.scalar(select(Ticket).where(Ticket.appointment_id == 7))
@@ -40,8 +40,8 @@ def test_a_ticket_is_voided_revived_and_moved_with_its_appointment(unit):
 
 def test_an_appointment_without_ticket_is_left_alone(unit):
     with unit():
-        assert actions.tickets.void_ticket_of(99, reason="", actor=receptionist(), now=NOW)
-        actions.tickets.revive_ticket_of(99, actor=receptionist(), now=NOW)
+        actions.tickets.void_ticket_of(99, reason="", actor=receptionist(), now=NOW)
+        actions.tickets.reopen_ticket_for(99, actor=receptionist(), now=NOW)
         actions.tickets.move_ticket_of(99, service_day=TODAY, therapist_id=1, actor=receptionist(), now=NOW)
         assert queries.tickets.of_appointments([99]) == {}
         assert not queries.tickets.has_payments(99)

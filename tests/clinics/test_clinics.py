@@ -80,7 +80,7 @@ def test_a_new_clinic_belongs_to_its_maker_and_can_take_money(eva: Client, app: 
         assert roles == {"admin"}
     settle(app)
     with app.app_context():
-        catalogue.equip_clinic(clinic_id)  # once more changes nothing
+        catalogue.create_default_payment_methods(clinic_id)  # once more changes nothing
         db.session.commit()
         methods = db.session.scalars(select(PaymentMethod.code).where(PaymentMethod.clinic_id == clinic_id)).all()
         tills = db.session.scalars(select(Till).where(Till.clinic_id == clinic_id)).all()

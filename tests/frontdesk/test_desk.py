@@ -9,7 +9,7 @@ import time_machine
 from flask import Flask
 from sqlalchemy import func, select
 
-from app.billing.models import Ticket
+from app.billing.models import ticket_balance
 from app.kernel.db import db
 from app.kernel.outbox import EventRow
 from app.realtime import regions
@@ -314,7 +314,7 @@ def test_a_walk_in_goes_straight_to_the_waiting_room(app: Flask, ana: Client, te
     assert made.arrived_at == NOW + timedelta(minutes=3)
     assert step_of(card(ana, made.id)) == ("Pasar", "p")
     with app.app_context():
-        assert db.session.scalar(select(Ticket.amount_cents)) == 6000
+        assert db.session.scalar(select(ticket_balance.c.owed_cents)) == 6000
 
 
 def test_whoever_is_free_takes_the_walk_in(app: Flask, ana: Client, visit: Callable[..., int]) -> None:

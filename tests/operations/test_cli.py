@@ -96,9 +96,9 @@ def test_verify_says_a_line_for_each_check_and_1_for_a_breach(app: Flask) -> Non
         db.session.execute(text("UPDATE document_series SET next_number = 7 WHERE kind = 'ticket'"))
         db.session.execute(
             text(
-                "INSERT INTO ticket (clinic_id, number, patient_id, concept, amount_cents, currency, tax_rate_bp,"
+                "INSERT INTO ticket (clinic_id, number, patient_id, concept, currency,"
                 " service_day, status, issued_at, void_reason)"
-                " VALUES (1, 5, 1, 'x', 100, 'PEN', 0, '2026-11-20', 'open', '2026-11-20 10:00:00', '')"
+                " VALUES (1, 5, 1, 'x', 'PEN', '2026-11-20', 'open', '2026-11-20 10:00:00', '')"
             )
         )
     status, said = run(app, "verify")

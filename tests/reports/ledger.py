@@ -1,11 +1,13 @@
 """Money straight into the tables: reports must not stand on the actions that they check."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func, insert, select, update
 
-from app.billing.models import Movement, Ticket, TillCount, TillSession
+from app.billing.actions.bulk import issue_tickets, record_movements
+from app.billing.models import Ticket, TillCount, TillSession
 from app.kernel.db import db
 from app.patients.models import Patient
 from tests.cast import Cast
@@ -80,7 +82,7 @@ def ticket(cents: int = 8000, *, day: date = DAY, issued: datetime = TEN, clinic
         "void_reason": "",
         **values,
     }
-    return _insert(Ticket, given)
+    return _bulk(issue_tickets, given)
 
 
 def pay(
@@ -112,13 +114,19 @@ def move(
         "received_by": CAST.ana_user if clinic == 1 else CAST.fabio_user,
         **values,
     }
-    return _insert(Movement, given)
+    return _bulk(record_movements, given)
 
 
 def _insert(model: Any, values: dict[str, Any]) -> int:
     created = db.session.execute(insert(model).values(**values).returning(model.id)).scalar_one()
     db.session.commit()
     return int(created)
+
+
+def _bulk(write: Callable[[list[dict[str, Any]]], list[int]], values: dict[str, Any]) -> int:
+    (created,) = write([values])
+    db.session.commit()
+    return created
 
 
 def rename_clara(name: str) -> None:
@@ -152,8 +160,7 @@ def many_payments(count: int) -> int:
     """``count`` payments of 10.00 each on tickets of their own, a minute between two groups of four."""
     session = open_session()
     numbers = range(1, count + 1)
-    db.session.execute(
-        insert(Ticket),
+    ids = issue_tickets(
         [
             {
                 "clinic_id": 1,
@@ -169,11 +176,9 @@ def many_payments(count: int) -> int:
                 "issued_at": TEN,
             }
             for n in numbers
-        ],
+        ]
     )
-    ids = db.session.scalars(select(Ticket.id).order_by(Ticket.id)).all()
-    db.session.execute(
-        insert(Movement),
+    record_movements(
         [
             {
                 "clinic_id": 1,
@@ -187,7 +192,7 @@ def many_payments(count: int) -> int:
                 "received_by": CAST.ana_user,
             }
             for n in numbers
-        ],
+        ]
     )
     db.session.commit()
     return session

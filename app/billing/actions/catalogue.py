@@ -15,8 +15,8 @@ METHODS = (
 )
 
 
-def equip_clinic(clinic_id: int) -> None:
-    """Give a clinic the usual methods and one till; what it has already stays."""
+def create_default_payment_methods(clinic_id: int) -> None:
+    """Create the usual methods and one till of a clinic; what exists already stays."""
     rows = [
         {
             "clinic_id": clinic_id,

@@ -1,15 +1,15 @@
 """Writes of the ledger that concern a ticket: take a payment, give it back.
 
-Locks are taken in one order, session before ticket, so that nobody waits for each other in a ring.
+Locks are taken in one order, session before ticket, so that no two transactions wait for each other.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
-from app.billing import events, permissions, queries, rules
-from app.billing.actions import tickets
+from app.billing import accounts, events, permissions, queries, rules
+from app.billing.actions import ledger, tickets
 from app.billing.models import Movement, Till, TillSession
 from app.kernel.access import Actor, require
 from app.kernel.db import db
@@ -27,12 +27,12 @@ class NoOpenTill(Conflict):
         super().__init__(details={"next": "/till"})
 
 
-class TicketVoided(Conflict):
+class TicketIsVoided(Conflict):
     code = "TICKET_VOIDED"
     message = N_("El ticket está anulado; no se puede cobrar.")
 
 
-class NothingOwed(rules.PaysTooMuch):
+class AlreadyPaid(rules.AmountExceedsBalance):
     message = N_("El ticket ya está pagado; no se debe nada.")
     field = ""
 
@@ -70,28 +70,27 @@ def take_payment(
 ) -> Payment:
     """Take money for a ticket into the open till; without an amount, all that is owed.
 
-    ``method`` is a code of the clinic's catalogue. Raises NotFound, NoOpenTill, TicketVoided,
-    PaysTooMuch, Invalid.
+    ``method`` is a code of the clinic's catalogue. Raises NotFound, NoOpenTill, TicketIsVoided,
+    AmountExceedsBalance, Invalid.
     """
     clinic_id = queries.tickets.clinic_of(ticket_id, actor=actor)
     require(actor, permissions.TAKE_PAYMENT, clinic_id)
-    session_id = hold_open_session(clinic_id, actor=actor)
-    ticket = tickets.locked_by_id(ticket_id)
+    session = lock_open_session(clinic_id, actor=actor)
+    ticket = tickets.get_for_update(ticket_id)
     if ticket.status == "voided":
-        raise TicketVoided
-    owed = ticket.amount_cents - queries.tickets.paid_on(ticket.id)
+        raise TicketIsVoided
+    owed = queries.tickets.balance(ticket.id).owed_cents
     if owed <= 0:
-        raise NothingOwed
+        raise AlreadyPaid
     by = active_method(clinic_id, method)
     amount = rules.check_amount(amount_cents, owed_cents=owed, currency=ticket.currency)
     tendered, change = rules.change_of(by, amount_cents=amount, tendered_cents=tendered_cents)
-    payment = Payment(
-        id=_write(
+    movement = ledger.post(
+        Movement(
             clinic_id=clinic_id,
-            session_id=session_id,
+            session_id=session.id,
             kind="payment",
             method_id=by.id,
-            amount_cents=amount,
             ticket_id=ticket.id,
             tendered_cents=tendered,
             change_cents=change,
@@ -100,95 +99,98 @@ def take_payment(
             received_at=now,
             received_by=actor.user_id,
         ),
-        ticket_id=ticket.id,
-        session_id=session_id,
-        method=by.code,
-        amount_cents=amount,
-        tendered_cents=tendered,
-        change_cents=change,
-        reference=reference.strip(),
-        received_at=now,
+        accounts.collected(session.till_id, by.id, ticket.id, amount, is_cash=by.is_cash),
     )
-    tickets.record(events.PaymentTaken, ticket, payment_id=payment.id, session_id=session_id, actor=actor, now=now)
+    payment = _payment(movement, session.id, ticket.id, by.code, amount)
+    tickets.record(events.PaymentTaken, ticket, payment_id=payment.id, session_id=session.id, actor=actor, now=now)
     return payment
 
 
 def refund_payment(payment_id: int, *, reason: str, actor: Actor, now: datetime) -> Payment:
-    """Give a payment back: a reversing line in the session that is open now. The old line stays.
+    """Give a payment back: a reversing movement in the session that is open now. The old one stays.
 
     Raises NotFound, NoOpenTill, AlreadyRefunded, Invalid without a reason.
     """
     paid = queries.tickets.payment(payment_id, actor=actor)
-    require(actor, permissions.REFUND, paid["clinic_id"])
+    require(actor, permissions.REFUND, paid.clinic_id)
     if not reason.strip():
         raise Invalid({"reason": N_("Escriba el motivo de la devolución.")})
-    session_id = hold_open_session(paid["clinic_id"], actor=actor)
-    ticket = tickets.locked_by_id(paid["ticket_id"])
+    session = lock_open_session(paid.clinic_id, actor=actor)
+    ticket = tickets.get_for_update(paid.ticket_id)
     if db.session.scalar(select(Movement.id).where(Movement.reverses_id == payment_id)):
         raise AlreadyRefunded
-    refund_id = _write(
-        clinic_id=paid["clinic_id"],
-        session_id=session_id,
-        kind="refund",
-        method_id=paid["method_id"],
-        amount_cents=-paid["amount_cents"],
-        ticket_id=ticket.id,
-        reference=paid["reference"],
-        reverses_id=payment_id,
-        note=reason.strip()[:200],
-        received_at=now,
-        received_by=actor.user_id,
-        authorised_by=actor.user_id,
+    movement = ledger.post(
+        Movement(
+            clinic_id=paid.clinic_id,
+            session_id=session.id,
+            kind="refund",
+            method_id=paid.method_id,
+            ticket_id=ticket.id,
+            reference=paid.reference,
+            reverses_id=payment_id,
+            note=reason.strip()[:200],
+            received_at=now,
+            received_by=actor.user_id,
+            authorised_by=actor.user_id,
+        ),
+        accounts.collected(session.till_id, paid.method_id, ticket.id, -paid.amount_cents, is_cash=paid.is_cash),
     )
     tickets.record(
         events.PaymentRefunded,
         ticket,
-        payment_id=refund_id,
+        payment_id=movement.id,
         reverses_id=payment_id,
-        session_id=session_id,
+        session_id=session.id,
         actor=actor,
         now=now,
     )
+    return _payment(movement, session.id, ticket.id, paid.method, -paid.amount_cents)
+
+
+def _payment(movement: Movement, session_id: int, ticket_id: int, method: str, amount_cents: int) -> Payment:
+    """What was just written, for the answer."""
     return Payment(
-        id=refund_id,
-        ticket_id=ticket.id,
+        id=movement.id,
+        ticket_id=ticket_id,
         session_id=session_id,
-        method=paid["method"],
-        amount_cents=-paid["amount_cents"],
-        tendered_cents=None,
-        change_cents=0,
-        reference=paid["reference"],
-        received_at=now,
+        method=method,
+        amount_cents=amount_cents,
+        tendered_cents=movement.tendered_cents,
+        change_cents=movement.change_cents,
+        reference=movement.reference,
+        received_at=movement.received_at,
     )
 
 
-def hold_open_session(clinic_id: int, *, actor: Actor) -> int:
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    id: int
+    till_id: int
+
+
+def lock_open_session(clinic_id: int, *, actor: Actor) -> OpenSession:
     """The session that takes the money, held open until this transaction ends. Raises NoOpenTill.
 
     The shared row lock makes a closing wait for the payment; a payment that comes during a closing
     waits in its turn, finds the session closed and is refused.
     """
-    found = db.session.scalar(
-        select(TillSession.id)
+    row = db.session.execute(
+        select(TillSession.id, TillSession.till_id)
         .join(Till, Till.id == TillSession.till_id)
         .where(TillSession.clinic_id == clinic_id, TillSession.status == "open")
         .order_by(*queries.tills.preference(actor))
         .limit(1)
         .with_for_update(read=True, of=TillSession)
-    )
-    if found is None:
+    ).first()
+    if row is None:
         raise NoOpenTill
-    return int(found)
+    return OpenSession(row.id, row.till_id)
 
 
 def active_method(clinic_id: int, code: str) -> rules.Method:
     """An active method of a clinic by its code. Raises UnknownMethod."""
-    wanted = code.strip().casefold()
-    found = next((m for m in queries.tills.methods(clinic_id) if m.code == wanted), None)
-    if found is None:
+    folded = code.strip().casefold()
+    method = next((m for m in queries.tills.methods(clinic_id) if m.code == folded), None)
+    if method is None:
         raise rules.UnknownMethod
-    return found
-
-
-def _write(**values: object) -> int:
-    return int(db.session.execute(insert(Movement).returning(Movement.id), values).scalar_one())
+    return method

@@ -4,14 +4,16 @@ The functions on appointments check no permission: the booking, the move or the 
 them was permitted by its own action, and the ticket follows it in the same transaction.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import ColumnElement, insert, select
+from sqlalchemy import ColumnElement, select, update
+from sqlalchemy.orm import aliased
 
-from app.billing import events, permissions, queries, rules
-from app.billing.actions import series
-from app.billing.models import Ticket
+from app.billing import accounts, events, permissions, queries, rules
+from app.billing.actions import ledger, series
+from app.billing.models import Movement, Posting, Ticket, TicketLine
 from app.kernel import outbox
 from app.kernel.access import Actor, require
 from app.kernel.db import db
@@ -46,80 +48,99 @@ def open_ticket(
     actor: Actor | None,
     now: datetime,
 ) -> IssuedTicket:
-    """Issue a ticket with the price of this moment. Two statements and the fact: booking is a hot path."""
+    """Issue a ticket of one line with the price of this moment, and charge it."""
     number = series.next_number(clinic_id, "ticket")
-    values = {
-        "clinic_id": clinic_id,
-        "number": number,
-        "appointment_id": appointment_id,
-        "patient_id": patient_id,
-        "therapist_id": therapist_id,
-        "service_id": service_id,
-        "concept": concept[:160],
-        "amount_cents": amount_cents,
-        "currency": currency,
-        "tax_rate_bp": tax_rate_bp,
-        "service_day": service_day,
-        "issued_at": now,
-        "issued_by": actor.user_id if actor else None,
-    }
-    ticket_id = db.session.execute(insert(Ticket).returning(Ticket.id), values).scalar_one()
-    outbox.record(
-        events.TicketIssued(ticket_id=ticket_id, appointment_id=appointment_id, service_day=service_day),
-        actor=actor,
-        now=now,
-        clinic_id=clinic_id,
-        subject_id=ticket_id,
-        patient_id=patient_id,
+    line = TicketLine(
+        reference_type="appointment" if appointment_id else None,
+        reference_id=appointment_id,
+        description=concept[:160],
+        unit_cents=amount_cents,
+        tax_bp=tax_rate_bp,
+        therapist_id=therapist_id,
+        service_id=service_id,
     )
-    return IssuedTicket(ticket_id, number, rules.ticket_code(number))
+    ticket = Ticket(
+        clinic_id=clinic_id,
+        number=number,
+        appointment_id=appointment_id,
+        patient_id=patient_id,
+        therapist_id=therapist_id,
+        service_id=service_id,
+        concept=concept[:160],
+        currency=currency,
+        service_day=service_day,
+        issued_at=now,
+        issued_by=actor.user_id if actor else None,
+        lines=[line],
+    )
+    db.session.add(ticket)
+    db.session.flush()  # for the primary keys
+    _charge(ticket, [line], actor=actor, now=now)
+    record(events.TicketIssued, ticket, actor=actor, now=now)
+    return IssuedTicket(ticket.id, number, rules.ticket_code(number))
 
 
-def void_ticket_of(appointment_id: int, *, reason: str, actor: Actor | None, now: datetime) -> bool:
-    """Void the open ticket of an appointment; False when payments stand on it and it was left alone."""
-    ticket = locked(Ticket.appointment_id == appointment_id)
+def void_ticket_of(appointment_id: int, *, reason: str, actor: Actor | None, now: datetime) -> None:
+    """Void the open ticket of an appointment that is cancelled.
+
+    With payments on it the ticket stays open and its charge is taken back: what was paid is due back, and the
+    ticket says so (``refund_due``) until it is refunded.
+    """
+    ticket = _find_for_update(Ticket.appointment_id == appointment_id)
     if ticket is None or ticket.status != "open":
-        return True
-    if queries.tickets.paid_on(ticket.id) > 0:
-        return False
-    void(ticket, reason=reason, actor=actor, now=now)
-    return True
+        return
+    balance = queries.tickets.balance(ticket.id)
+    if balance.paid_cents <= 0:
+        void(ticket, reason=reason, actor=actor, now=now)
+    elif balance.charged_cents:
+        _reverse_charges(ticket, reason=reason, actor=actor, now=now)
+        record(events.TicketCredited, ticket, actor=actor, now=now)
 
 
-def revive_ticket_of(appointment_id: int, *, actor: Actor | None, now: datetime) -> None:
-    """Open the voided ticket again: the cancellation of its appointment was undone."""
-    ticket = locked(Ticket.appointment_id == appointment_id)
-    if ticket is None or ticket.status != "voided":
+def reopen_ticket_for(appointment_id: int, *, actor: Actor | None, now: datetime) -> None:
+    """Charge the ticket again: the cancellation of its appointment was undone."""
+    ticket = _find_for_update(Ticket.appointment_id == appointment_id)
+    if ticket is None:
+        return
+    balance = queries.tickets.balance(ticket.id)
+    if ticket.status == "open" and balance.charged_cents == balance.amount_cents:
         return
     _change(ticket, status="open", voided_at=None, voided_by=None, void_reason="")
-    record(events.TicketRevived, ticket, actor=actor, now=now)
+    lines = db.session.scalars(select(TicketLine).where(TicketLine.ticket_id == ticket.id).order_by(TicketLine.id))
+    _charge(ticket, lines, actor=actor, now=now)
+    record(events.TicketReopened, ticket, actor=actor, now=now)
 
 
 def move_ticket_of(
     appointment_id: int, *, service_day: date, therapist_id: int | None, actor: Actor | None, now: datetime
 ) -> None:
     """Let the open ticket follow its appointment to another day or therapist."""
-    ticket = locked(Ticket.appointment_id == appointment_id)
+    ticket = _find_for_update(Ticket.appointment_id == appointment_id)
     if ticket is None or (ticket.service_day, ticket.therapist_id) == (service_day, therapist_id):
         return
+    if ticket.therapist_id != therapist_id:
+        of_visit = (TicketLine.ticket_id == ticket.id, TicketLine.reference_type == "appointment")
+        db.session.execute(update(TicketLine).where(*of_visit).values(therapist_id=therapist_id))
     _change(ticket, service_day=service_day, therapist_id=therapist_id)
     record(events.TicketMoved, ticket, actor=actor, now=now)
 
 
-def locked(condition: ColumnElement[bool]) -> Ticket | None:
-    """A ticket under its row lock: what is read of its money after this stays true until the commit."""
+def get_for_update(ticket_id: int) -> Ticket:
+    """A ticket under its row lock: what is read of its money after this stays true until the commit.
+
+    Raises NotFound.
+    """
+    ticket = _find_for_update(Ticket.id == ticket_id)
+    if ticket is None:
+        raise NotFound
+    return ticket
+
+
+def _find_for_update(condition: ColumnElement[bool]) -> Ticket | None:
     found: Ticket | None = db.session.scalar(
         select(Ticket).where(condition).with_for_update().execution_options(populate_existing=True)
     )
     return found
-
-
-def locked_by_id(ticket_id: int) -> Ticket:
-    """A ticket that is known to exist, under its row lock."""
-    ticket = locked(Ticket.id == ticket_id)
-    if ticket is None:
-        raise NotFound
-    return ticket
 
 
 def void_ticket(ticket_id: int, *, reason: str, actor: Actor, now: datetime) -> None:
@@ -131,10 +152,10 @@ def void_ticket(ticket_id: int, *, reason: str, actor: Actor, now: datetime) -> 
     require(actor, permissions.VOID, clinic_id)
     if not reason.strip():
         raise Invalid({"reason": N_("Escriba el motivo de la anulación.")})
-    ticket = locked_by_id(ticket_id)
+    ticket = get_for_update(ticket_id)
     if ticket.status == "voided":
         return
-    if queries.tickets.paid_on(ticket.id) > 0:
+    if queries.tickets.balance(ticket.id).paid_cents > 0:
         raise HasPayments
     void(ticket, reason=reason, actor=actor, now=now)
 
@@ -143,28 +164,72 @@ def print_slip(ticket_id: int, *, actor: Actor, now: datetime) -> None:
     """Record that a slip was printed; every print after the first is a copy."""
     clinic_id = queries.tickets.clinic_of(ticket_id, actor=actor)
     require(actor, permissions.READ, clinic_id)
-    record(events.SlipPrinted, locked_by_id(ticket_id), actor=actor, now=now)
+    record(events.SlipPrinted, get_for_update(ticket_id), actor=actor, now=now)
 
 
 def void(ticket: Ticket, *, reason: str, actor: Actor | None, now: datetime) -> None:
-    """Mark a locked ticket voided; its number stays taken."""
+    """Mark a locked ticket voided and take its charges back; its number stays taken."""
     voided_by = actor.user_id if actor else None
     _change(ticket, status="voided", voided_at=now, voided_by=voided_by, void_reason=reason[:200])
+    _reverse_charges(ticket, reason=reason, actor=actor, now=now)
     record(events.TicketVoided, ticket, actor=actor, now=now)
 
 
 def _change(ticket: Ticket, **values: object) -> None:
     for name, value in values.items():
         setattr(ticket, name, value)
-    db.session.flush()  # queries of the same request must see it
+
+
+# ------------------------------------------------------------------ charges
+
+
+def _charge(ticket: Ticket, lines: Iterable[TicketLine], *, actor: Actor | None, now: datetime) -> None:
+    """One charge per line; a courtesy charges nothing."""
+    for line in lines:
+        if line.total_cents:
+            charge = _movement("charge", ticket, actor=actor, now=now)
+            ledger.post(charge, accounts.charge(ticket.id, line.id, line.total_cents))
+
+
+def _reverse_charges(ticket: Ticket, *, reason: str, actor: Actor | None, now: datetime) -> None:
+    for charge_id, postings in _standing_charges(ticket.id).items():
+        reversal = _movement("reversal", ticket, actor=actor, now=now, reverses_id=charge_id, note=reason[:200])
+        ledger.post(reversal, accounts.mirror(postings))
+
+
+def _standing_charges(ticket_id: int) -> dict[int, dict[tuple[accounts.Account, int], int]]:
+    """The postings of the ticket's charges that were not reversed, by charge."""
+    reversal = aliased(Movement)
+    rows = db.session.execute(
+        select(Movement.id, Posting.account, Posting.dimension, Posting.cents)
+        .join(Posting, Posting.movement_id == Movement.id)
+        .outerjoin(reversal, reversal.reverses_id == Movement.id)
+        .where(Movement.ticket_id == ticket_id, Movement.kind == "charge", reversal.id.is_(None))
+        .order_by(Movement.id)
+    )
+    charges: dict[int, dict[tuple[accounts.Account, int], int]] = {}
+    for charge_id, account, dimension, cents in rows:
+        charges.setdefault(charge_id, {})[accounts.Account(account), dimension] = cents
+    return charges
+
+
+def _movement(kind: str, ticket: Ticket, *, actor: Actor | None, now: datetime, **values: object) -> Movement:
+    return Movement(
+        clinic_id=ticket.clinic_id,
+        kind=kind,
+        ticket_id=ticket.id,
+        received_at=now,
+        received_by=actor.user_id if actor else None,
+        **values,
+    )
 
 
 def record(
-    fact: type[events.TicketFact], ticket: Ticket, *, actor: Actor | None, now: datetime, **more: object
+    event: type[events.TicketFact], ticket: Ticket, *, actor: Actor | None, now: datetime, **more: object
 ) -> None:
-    """Record a fact of a ticket."""
+    """Record an event of a ticket."""
     outbox.record(
-        fact(ticket_id=ticket.id, appointment_id=ticket.appointment_id, service_day=ticket.service_day, **more),
+        event(ticket_id=ticket.id, appointment_id=ticket.appointment_id, service_day=ticket.service_day, **more),
         actor=actor,
         now=now,
         clinic_id=ticket.clinic_id,

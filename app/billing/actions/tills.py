@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import insert, select
 
-from app.billing import events, permissions, queries, rules
-from app.billing.actions import series
+from app.billing import accounts, events, permissions, queries, rules
+from app.billing.actions import ledger, series
 from app.billing.models import Movement, Till, TillCount, TillSession
 from app.clinics import queries as clinics
 from app.kernel import clock, outbox
@@ -79,30 +79,31 @@ def record_movement(
     head = queries.tills.session(session_id, actor=actor)
     require(actor, permissions.OPERATE_TILL, head["clinic_id"])
     cents = _check_movement(kind, amount_cents, concept)
-    session = _held(session_id, read=True)
+    session = _lock_open(session_id, read=True)
     drawer = next((m for m in queries.tills.methods(session.clinic_id) if m.is_cash), None)
     if drawer is None:
         raise rules.UnknownMethod
-    values = {
-        "clinic_id": session.clinic_id,
-        "session_id": session.id,
-        "kind": kind,
-        "method_id": drawer.id,
-        "amount_cents": cents if kind == "cash_in" else -cents,
-        "concept": concept.strip()[:160],
-        "beneficiary": beneficiary.strip()[:120],
-        "voucher_number": voucher_number.strip()[:40],
-        "received_at": now,
-        "received_by": actor.user_id,
-    }
-    movement_id = int(db.session.execute(insert(Movement).returning(Movement.id), values).scalar_one())
-    _record(events.TillMoved, session, movement_id=movement_id, actor=actor, now=now)
-    return movement_id
+    movement = ledger.post(
+        Movement(
+            clinic_id=session.clinic_id,
+            session_id=session.id,
+            kind=kind,
+            method_id=drawer.id,
+            concept=concept.strip()[:160],
+            beneficiary=beneficiary.strip()[:120],
+            voucher_number=voucher_number.strip()[:40],
+            received_at=now,
+            received_by=actor.user_id,
+        ),
+        accounts.cash_move(kind, session.till_id, cents if kind == "cash_in" else -cents),
+    )
+    _record(events.TillMoved, session, movement_id=movement.id, actor=actor, now=now)
+    return movement.id
 
 
 def _check_movement(kind: str, amount_cents: int | None, concept: str) -> int:
     wrong = {}
-    if kind not in rules.CASH_MOVES:
+    if kind not in accounts.CASH_MOVES:
         wrong["kind"] = N_("Elija ingreso, retiro, gasto o depósito.")
     if amount_cents is None or amount_cents <= 0:
         wrong["amount"] = N_("Escriba un monto mayor que cero.")
@@ -120,7 +121,7 @@ def approve_closing(session_id: int, *, actor: Actor, now: datetime) -> None:
     """
     head = queries.tills.session(session_id, actor=actor)
     require(actor, permissions.APPROVE, head["clinic_id"])
-    session = _held(session_id)
+    session = _lock_open(session_id)
     session.approved_by = actor.user_id
     _record(events.ClosingApproved, session, actor=actor, now=now)
 
@@ -142,7 +143,7 @@ def close_till(
     """
     head = queries.tills.session(session_id, actor=actor)
     require(actor, permissions.OPERATE_TILL, head["clinic_id"])
-    session = _held(session_id)
+    session = _lock_open(session_id)
     figures = queries.tills.figures(
         session.id, clinic_id=session.clinic_id, opening_float_cents=session.opening_float_cents
     )
@@ -204,7 +205,7 @@ def _write_closing(session: TillSession, closing: queries.tills.Closing, snapsho
     db.session.flush()  # the answer of this request reads the closed session
 
 
-def _held(session_id: int, *, read: bool = False) -> TillSession:
+def _lock_open(session_id: int, *, read: bool = False) -> TillSession:
     """An open session under its row lock (shared with ``read``). Raises TillAlreadyClosed.
 
     On SQLite the whole transaction is the lock.
@@ -220,9 +221,9 @@ def _held(session_id: int, *, read: bool = False) -> TillSession:
     return session
 
 
-def _record(fact: type[events.TillFact], session: TillSession, *, actor: Actor, now: datetime, **more: Any) -> None:
+def _record(event: type[events.TillFact], session: TillSession, *, actor: Actor, now: datetime, **more: Any) -> None:
     outbox.record(
-        fact(session_id=session.id, till_id=session.till_id, **more),
+        event(session_id=session.id, till_id=session.till_id, **more),
         actor=actor,
         now=now,
         clinic_id=session.clinic_id,

@@ -1,6 +1,5 @@
 """JSON of tickets, payments and payment methods."""
 
-from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -41,7 +40,7 @@ def ticket_list(query: TicketQuery) -> dict[str, Any]:
     if query.search:
         statement = statement.where(queries.tickets.matches(query.search))
     if query.owed:
-        statement = statement.having(queries.tickets.owes())
+        statement = statement.where(queries.tickets.owes())
     orderings = {"service_day": Ticket.service_day, "number": Ticket.number, "id": Ticket.id}
     return listing(statement, query, show=_ticket_row, orderings=orderings, default="-id")
 
@@ -81,30 +80,30 @@ def _day(name: str, text: str | None) -> date | None:
 
 
 def _ticket_row(row: Row[Any]) -> dict[str, Any]:
-    return ticket_json(queries.tickets.show(row))
+    return ticket_json(queries.tickets.view_of(row))
 
 
-def ticket_json(ticket: Mapping[str, Any]) -> dict[str, Any]:
+def ticket_json(ticket: queries.tickets.TicketView) -> dict[str, Any]:
     """A ticket as the API shows it."""
     return {
-        "id": ticket["id"],
-        "number": ticket["code"],
-        "clinic_id": ticket["clinic_id"],
-        "appointment_id": ticket["appointment_id"],
-        "patient": {"id": ticket["patient_id"], "full_name": ticket["patient"]},
-        "therapist": _named(ticket["therapist_id"], ticket["therapist"]),
-        "service": _named(ticket["service_id"], ticket["service"]),
-        "concept": ticket["concept"],
-        "service_day": ticket["service_day"],
-        "amount": decimal_text(ticket["amount_cents"]),
-        "paid": decimal_text(ticket["paid_cents"]),
-        "owed": decimal_text(ticket["owed_cents"]),
-        "currency": ticket["currency"],
-        "status": ticket["status"],
-        "payment_state": ticket["state"],
-        "issued_at": ticket["issued_at"],
-        "voided_at": ticket["voided_at"],
-        "void_reason": ticket["void_reason"],
+        "id": ticket.id,
+        "number": ticket.code,
+        "clinic_id": ticket.clinic_id,
+        "appointment_id": ticket.appointment_id,
+        "patient": {"id": ticket.patient_id, "full_name": ticket.patient},
+        "therapist": _named(ticket.therapist_id, ticket.therapist),
+        "service": _named(ticket.service_id, ticket.service),
+        "concept": ticket.concept,
+        "service_day": ticket.service_day,
+        "amount": decimal_text(ticket.amount_cents),
+        "paid": decimal_text(ticket.paid_cents),
+        "owed": decimal_text(ticket.owed_cents),
+        "currency": ticket.currency,
+        "status": ticket.status,
+        "payment_state": ticket.state,
+        "issued_at": ticket.issued_at,
+        "voided_at": ticket.voided_at,
+        "void_reason": ticket.void_reason,
     }
 
 
@@ -117,23 +116,23 @@ def ticket(ticket_id: int) -> dict[str, Any]:
     """One ticket with its payments and refunds."""
     found = queries.tickets.ticket(ticket_id, actor=cycle.actor())
     lines = queries.tickets.payments(ticket_id)
-    return ticket_json(found) | {"payments": [_payment_line(line, found["currency"]) for line in lines]}
+    return ticket_json(found) | {"payments": [_payment_line(line, found.currency) for line in lines]}
 
 
-def _payment_line(line: Mapping[str, Any], currency: str) -> dict[str, Any]:
+def _payment_line(line: queries.tickets.PaymentLine, currency: str) -> dict[str, Any]:
     return {
-        "id": line["id"],
-        "kind": line["kind"],
-        "method": line["method"],
-        "amount": decimal_text(line["amount_cents"]),
-        "tendered": None if line["tendered_cents"] is None else decimal_text(line["tendered_cents"]),
-        "change": decimal_text(line["change_cents"]),
+        "id": line.id,
+        "kind": line.kind,
+        "method": line.method,
+        "amount": decimal_text(line.amount_cents),
+        "tendered": None if line.tendered_cents is None else decimal_text(line.tendered_cents),
+        "change": decimal_text(line.change_cents),
         "currency": currency,
-        "reference": line["reference"],
-        "received_at": line["received_at"],
-        "received_by": line["received_by"],
-        "reverses_id": line["reverses_id"],
-        "refunded_by_id": line["refund_id"],
+        "reference": line.reference,
+        "received_at": line.received_at,
+        "received_by": line.received_by,
+        "reverses_id": line.reverses_id,
+        "refunded_by_id": line.refund_id,
     }
 
 
@@ -191,7 +190,7 @@ def _written(payment: actions.payments.Payment) -> dict[str, Any]:
         "amount": decimal_text(payment.amount_cents),
         "tendered": None if payment.tendered_cents is None else decimal_text(payment.tendered_cents),
         "change": decimal_text(payment.change_cents),
-        "currency": found["currency"],
+        "currency": found.currency,
         "reference": payment.reference,
         "received_at": payment.received_at,
         "ticket": ticket_json(found),

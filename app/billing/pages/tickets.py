@@ -37,7 +37,7 @@ def ticket_list() -> Response:
         form=form,
         rows=rows,
         today=today,
-        owed_cents=sum(row["owed_cents"] for row in rows),
+        owed_cents=sum(row.owed_cents for row in rows),
         currency=clinic.currency,
         query=request.query_string.decode(),
     )
@@ -52,7 +52,7 @@ def ticket(ticket_id: int) -> Response:
 
 def _ticket(ticket_id: int) -> dict[str, Any]:
     found = queries.tickets.ticket(ticket_id, actor=cycle.actor())
-    clinic = clinics.clinic(found["clinic_id"])
+    clinic = clinics.clinic(found.clinic_id)
     return {
         "ticket": found,
         "payments": queries.tickets.payments(ticket_id),
@@ -103,15 +103,15 @@ def _collect(ticket_id: int, form: forms.PaymentForm | None, status: int = 200) 
     """The side panel, or without script the ticket's page with the panel in it."""
     context = _ticket(ticket_id)
     ticket = context["ticket"]
-    methods = queries.tills.methods(ticket["clinic_id"])
+    methods = queries.tills.methods(ticket.clinic_id)
     if form is None:
-        form = forms.PaymentForm(formdata=None, method=methods[0].code if methods else "", amount=ticket["owed_cents"])
+        form = forms.PaymentForm(formdata=None, method=methods[0].code if methods else "", amount=ticket.owed_cents)
     collect = {
         "form": form.with_submission_id(),
         "methods": methods,
         "debts": queries.tickets.other_debts(ticket, actor=cycle.actor()),
-        "till": next(iter(queries.tills.open_sessions(ticket["clinic_id"], actor=cycle.actor())), None),
-        "quick": rules.quick_cash(ticket["owed_cents"]),
+        "till": next(iter(queries.tills.open_sessions(ticket.clinic_id, actor=cycle.actor())), None),
+        "quick": rules.quick_cash(ticket.owed_cents),
     }
     return fragments.page(
         "billing/ticket.html",
@@ -130,10 +130,10 @@ def _taken(payment: actions.payments.Payment) -> Response:
         payment=payment,
         debts=queries.tickets.other_debts(ticket, actor=cycle.actor()),
     )
-    words = _("Cobrado %(amount)s.", amount=money.show(payment.amount_cents, ticket["currency"]))
+    words = _("Cobrado %(amount)s.", amount=money.show(payment.amount_cents, ticket.currency))
     if payment.change_cents:
-        words += " " + _("Vuelto: %(change)s.", change=money.show(payment.change_cents, ticket["currency"]))
-    response = fragments.answer(html, go=f"/tickets/{ticket['id']}", toast=words)
+        words += " " + _("Vuelto: %(change)s.", change=money.show(payment.change_cents, ticket.currency))
+    response = fragments.answer(html, go=f"/tickets/{ticket.id}", toast=words)
     response.headers["HX-Trigger"] = CHANGED
     return response
 
@@ -167,11 +167,11 @@ def _refund(payment_id: int, form: forms.ReasonForm, status: int = 200) -> Respo
     return _reason(
         form,
         status,
-        title=_("Devolver %(amount)s", amount=money.show(payment["amount_cents"])),
+        title=_("Devolver %(amount)s", amount=money.show(payment.amount_cents)),
         about=_("Se registra una línea nueva en la caja abierta; el cobro original queda como está."),
         action=f"/payments/{payment_id}/refund",
         label=_("Devolver"),
-        back=f"/tickets/{payment['ticket_id']}",
+        back=f"/tickets/{payment.ticket_id}",
     )
 
 
@@ -199,7 +199,7 @@ def _void(ticket_id: int, form: forms.ReasonForm, status: int = 200) -> Response
     return _reason(
         form,
         status,
-        title=_("Anular %(code)s", code=ticket["code"]),
+        title=_("Anular %(code)s", code=ticket.code),
         about=_("El ticket deja de deberse. Su número queda ocupado y se muestra como anulado."),
         action=f"/tickets/{ticket_id}/void",
         label=_("Anular ticket"),
@@ -229,7 +229,7 @@ def _changed(ticket_id: int, words: str) -> Response:
 @pages.get("/tickets/<int:ticket_id>/slip", requires=permissions.READ)
 def slip(ticket_id: int) -> Response:
     context = _ticket(ticket_id)
-    clinic = clinics.clinic(context["ticket"]["clinic_id"])
+    clinic = clinics.clinic(context["ticket"].clinic_id)
     prints = queries.tickets.prints_of(ticket_id)
     return fragments.page(
         "billing/slip.html", clinic_facts=clinic, prints=prints, copy=prints - 1, now=cycle.now(), **context

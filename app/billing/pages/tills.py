@@ -6,7 +6,7 @@ from flask import Response
 from flask_babel import gettext as _
 from wtforms.fields.choices import SelectChoice
 
-from app.billing import actions, forms, permissions, queries, rules
+from app.billing import accounts, actions, forms, permissions, queries, rules
 from app.clinics import queries as clinics
 from app.http import cycle, fragments
 from app.http.html import PageBlueprint
@@ -125,7 +125,7 @@ def session(session_id: int) -> Response:
         head=head,
         report=report,
         sees_expected=sees,
-        labels=rules.MOVEMENT_LABELS,
+        labels=accounts.LABELS,
     )
 
 

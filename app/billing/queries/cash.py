@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from app.billing import rules
-from app.billing.queries import ledger
+from app.billing.queries import cash_statements as statements
 from app.clinics import queries as clinics
 from app.kernel import access, clock
 from app.kernel.access import Actor
@@ -136,14 +136,14 @@ def daily_cash(*, clinic_id: int, day: date, actor: Actor, methods: Iterable[str
     clinic = readable_clinic(clinic_id, actor)
     start, end = clock.day_bounds(day, clinic.timezone)
     period = {"clinic": clinic_id, "start": start, "end": end}
-    catalogue = db.session.execute(ledger.CATALOGUE, {"clinic": clinic_id}).all()
+    catalogue = db.session.execute(statements.CATALOGUE, {"clinic": clinic_id}).all()
     wanted = _chosen(catalogue, methods)
     narrowed = len(wanted) < len(catalogue)
-    statement = ledger.of_methods([m.id for m in wanted]) if narrowed else ledger.LEDGER
+    statement = statements.of_methods([m.id for m in wanted]) if narrowed else statements.LEDGER
     rows = db.session.execute(statement, period).all()
     payments = [row for row, ticket_id in zip(rows, columns(rows, "ticket_id"), strict=True) if ticket_id is not None]
     used = set(columns(rows, "session_id"))
-    sessions = db.session.execute(ledger.SESSIONS, {"clinic": clinic_id, "day": day, "used": list(used)}).all()
+    sessions = db.session.execute(statements.SESSIONS, {"clinic": clinic_id, "day": day, "used": list(used)}).all()
     own = [s for s in sessions if s.business_day == day and s.kind == "recaudadora"]
     counts = _counts(own)
     return DailyCash(
@@ -182,7 +182,7 @@ def readable_clinic(clinic_id: int, actor: Actor) -> clinics.ClinicFacts:
 
 def method_choices(clinic_id: int) -> list[tuple[str, str]]:
     """``(code, name)`` of a clinic's methods, for the filter of a page."""
-    rows = db.session.execute(ledger.CATALOGUE, {"clinic": clinic_id})
+    rows = db.session.execute(statements.CATALOGUE, {"clinic": clinic_id})
     return [(m.code, m.name) for m in rows if m.is_active]
 
 
@@ -199,7 +199,7 @@ def _counts(sessions: Sequence[Row[Any]]) -> dict[int, tuple[int, int]]:
     """``method_id: (expected, counted)`` of the closings; nothing while one of the sessions is open."""
     if not sessions or any(s.status == "open" for s in sessions):
         return {}
-    rows = db.session.execute(ledger.COUNTS, {"sessions": [s.id for s in sessions]})
+    rows = db.session.execute(statements.COUNTS, {"sessions": [s.id for s in sessions]})
     return {method_id: (int(expected), int(counted)) for method_id, expected, counted in rows}
 
 
@@ -263,14 +263,14 @@ def _cash_sums(session_ids: list[int], cash: list[int]) -> dict[str, int]:
     """Cents by kind over the cash lines of these sessions; ``change`` is what was handed back."""
     if not session_ids:
         return {}
-    rows = db.session.execute(ledger.CASH_SUMS, {"sessions": session_ids, "methods": cash}).all()
+    rows = db.session.execute(statements.CASH_SUMS, {"sessions": session_ids, "methods": cash}).all()
     return {"change": sum(int(change) for _, _, change in rows), **{kind: int(cents) for kind, cents, _ in rows}}
 
 
 def _control(of_day: dict[str, Any], payments: Sequence[Row[Any]]) -> Control:
     day = of_day["day"]
-    first, last, issued, courtesies = db.session.execute(ledger.ISSUED, of_day).one()
-    debts, debts_cents = db.session.execute(ledger.DEBTS, of_day).one()
+    first, last, issued, courtesies = db.session.execute(statements.ISSUED, of_day).one()
+    debts, debts_cents = db.session.execute(statements.DEBTS, of_day).one()
     paid = columns(payments, "service_day", "ticket_id", "amount_cents")
     earlier = [(ticket_id, amount) for service_day, ticket_id, amount in paid if service_day < day]
     return Control(
@@ -278,7 +278,7 @@ def _control(of_day: dict[str, Any], payments: Sequence[Row[Any]]) -> Control:
         last=last,
         issued=issued,
         courtesies=courtesies,
-        voided=db.session.execute(ledger.VOIDED, of_day).all(),
+        voided=db.session.execute(statements.VOIDED, of_day).all(),
         debts=int(debts),
         debts_cents=int(debts_cents or 0),
         recovered=len({ticket_id for ticket_id, _ in earlier}),
@@ -300,7 +300,7 @@ def paid_tickets(*, clinic_id: int, day: date, actor: Actor) -> PaidTickets:
     """
     clinic = readable_clinic(clinic_id, actor)
     start, end = clock.day_bounds(day, clinic.timezone)
-    rows = db.session.execute(ledger.PAID_TICKETS, {"clinic": clinic_id, "start": start, "end": end}).all()
+    rows = db.session.execute(statements.PAID_TICKETS, {"clinic": clinic_id, "start": start, "end": end}).all()
     return PaidTickets(clinic, day, rows)
 
 

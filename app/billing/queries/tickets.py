@@ -1,15 +1,16 @@
 """Reads of tickets: their state and money, alone and per appointment or patient."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, case, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, func, or_, select
 from sqlalchemy.orm import aliased
 
-from app.billing import events, permissions, rules
-from app.billing.models import Movement, PaymentMethod, Ticket
+from app.billing import accounts, events, permissions, rules
+from app.billing.models import Movement, PaymentMethod, Posting, Ticket, ticket_balance
+from app.billing.queries.collected import POSTED
 from app.clinics.models import Service, Therapist
 from app.identity.models import User
 from app.kernel.access import Actor, can
@@ -19,8 +20,19 @@ from app.kernel.i18n import fold
 from app.kernel.outbox import EventRow
 from app.patients.models import Patient
 
-PAID = func.coalesce(func.sum(Movement.amount_cents), 0)
-REFUNDED = func.coalesce(func.sum(case((Movement.kind == "refund", -Movement.amount_cents), else_=0)), 0)
+BALANCE = ticket_balance.c
+_OF_TICKET = BALANCE.ticket_id == Ticket.id
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """The money of a ticket in cents; ``paid`` is net of refunds, ``owed`` below zero is due back."""
+
+    amount_cents: int
+    charged_cents: int
+    paid_cents: int
+    refunded_cents: int
+    owed_cents: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,28 +44,82 @@ class TicketState:
     code: str
     amount_cents: int
     paid_cents: int
+    owed_cents: int
     status: str
     state: str
 
-    @property
-    def owed_cents(self) -> int:
-        return self.amount_cents - self.paid_cents if self.status == "open" else 0
+
+@dataclass(frozen=True, slots=True)
+class TicketView:
+    """A ticket with its people, its money and what the actor may do with it (for a single one)."""
+
+    id: int
+    clinic_id: int
+    number: int
+    code: str
+    appointment_id: int | None
+    patient_id: int
+    patient: str
+    document_number: str | None
+    therapist_id: int | None
+    therapist: str | None
+    service_id: int | None
+    service: str | None
+    concept: str
+    currency: str
+    service_day: date
+    status: str
+    issued_at: datetime
+    voided_at: datetime | None
+    void_reason: str
+    amount_cents: int
+    paid_cents: int
+    refunded_cents: int
+    owed_cents: int
+    state: str
+    state_label: str
+    can_pay: bool = False
+    can_void: bool = False
+    can_refund: bool = False
 
 
-def with_money(*columns: Any) -> Select[Any]:
-    """A select of ticket columns beside ``paid_cents`` and ``refunded_cents``, one row per ticket."""
-    return (
-        select(*columns, PAID.label("paid_cents"), REFUNDED.label("refunded_cents"))
-        .select_from(Ticket)
-        .outerjoin(Movement, Movement.ticket_id == Ticket.id)
-        .group_by(Ticket.id)
-    )
+@dataclass(frozen=True, slots=True)
+class PaymentLine:
+    """A payment or refund on a ticket; ``refund_id`` is the refund that took it back."""
+
+    id: int
+    kind: str
+    label: str
+    session_id: int | None
+    received_at: datetime
+    received_by: str | None
+    amount_cents: int
+    tendered_cents: int | None
+    change_cents: int
+    method: str
+    method_name: str
+    reference: str
+    reverses_id: int | None
+    refund_id: int | None
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefundablePayment:
+    id: int
+    clinic_id: int
+    ticket_id: int
+    method_id: int
+    method: str
+    is_cash: bool
+    amount_cents: int
+    reference: str
 
 
 def state_of(row: Row[Any]) -> str:
-    """The payment state of a row of ``with_money``."""
+    """The payment state of a row with a status and the columns of a balance."""
     return rules.payment_state(
-        amount_cents=row.amount_cents,
+        owed_cents=row.owed_cents,
         paid_cents=row.paid_cents,
         refunded_cents=row.refunded_cents,
         status=row.status,
@@ -61,20 +127,32 @@ def state_of(row: Row[Any]) -> str:
 
 
 # Built once: the agenda and the front desk ask them all day long.
-_OF_APPOINTMENTS = with_money(
-    Ticket.id, Ticket.appointment_id, Ticket.number, Ticket.amount_cents, Ticket.status
-).where(Ticket.appointment_id.in_(bindparam("ids", expanding=True)))
-_OWED = (
-    with_money(Ticket.patient_id, Ticket.amount_cents)
+_OF_APPOINTMENTS = (
+    select(
+        Ticket.id,
+        Ticket.appointment_id,
+        Ticket.number,
+        Ticket.status,
+        BALANCE.amount_cents,
+        BALANCE.paid_cents,
+        BALANCE.refunded_cents,
+        BALANCE.owed_cents,
+    )
+    .join(ticket_balance, _OF_TICKET)
+    .where(Ticket.appointment_id.in_(bindparam("ids", expanding=True)))
+)
+_DEBT = func.sum(BALANCE.owed_cents)
+_DEBTS = (
+    select(Ticket.patient_id, _DEBT)
+    .join(ticket_balance, _OF_TICKET)
     .where(
         Ticket.patient_id.in_(bindparam("ids", expanding=True)),
         Ticket.status == "open",
         Ticket.service_day < bindparam("before_day"),
+        BALANCE.owed_cents > 0,
     )
-    .subquery()
+    .group_by(Ticket.patient_id)
 )
-_DEBT = func.sum(_OWED.c.amount_cents - _OWED.c.paid_cents)
-_DEBTS = select(_OWED.c.patient_id, _DEBT).group_by(_OWED.c.patient_id).having(_DEBT > 0)
 
 
 def of_appointments(appointment_ids: Collection[int]) -> dict[int, TicketState]:
@@ -89,6 +167,7 @@ def of_appointments(appointment_ids: Collection[int]) -> dict[int, TicketState]:
             code=rules.ticket_code(row.number),
             amount_cents=row.amount_cents,
             paid_cents=row.paid_cents,
+            owed_cents=row.owed_cents,
             status=row.status,
             state=state_of(row),
         )
@@ -98,16 +177,21 @@ def of_appointments(appointment_ids: Collection[int]) -> dict[int, TicketState]:
 
 def has_payments(appointment_id: int) -> bool:
     """Whether money stands on the appointment's ticket, refunds taken off."""
-    return _paid_on(Ticket.appointment_id == appointment_id) > 0
+    paid = select(BALANCE.paid_cents).join(Ticket, _OF_TICKET).where(Ticket.appointment_id == appointment_id)
+    return (db.session.scalar(paid) or 0) > 0
 
 
-def paid_on(ticket_id: int) -> int:
-    """The cents that stand on a ticket, refunds taken off."""
-    return _paid_on(Ticket.id == ticket_id)
-
-
-def _paid_on(condition: ColumnElement[bool]) -> int:
-    return db.session.scalar(select(PAID).join(Ticket, Ticket.id == Movement.ticket_id).where(condition)) or 0
+def balance(ticket_id: int) -> Balance:
+    """The money of a ticket that exists."""
+    columns = (
+        BALANCE.amount_cents,
+        BALANCE.charged_cents,
+        BALANCE.paid_cents,
+        BALANCE.refunded_cents,
+        BALANCE.owed_cents,
+    )
+    row = db.session.execute(select(*columns).where(BALANCE.ticket_id == ticket_id)).one()
+    return Balance(*row)
 
 
 def debts_of_patients(patient_ids: Collection[int], *, before_day: date) -> dict[int, int]:
@@ -139,79 +223,78 @@ def clinic_of(ticket_id: int, *, actor: Actor) -> int:
 
 def listing_statement(*, actor: Actor) -> Select[Any]:
     """All tickets the actor may see with their money and people, for lists that filter and page."""
-    columns = (
-        Ticket.id,
-        Ticket.clinic_id,
-        Ticket.number,
-        Ticket.appointment_id,
-        Ticket.patient_id,
-        Patient.full_name.label("patient"),
-        Patient.document_number,
-        Ticket.therapist_id,
-        Therapist.display_name.label("therapist"),
-        Ticket.service_id,
-        Service.name.label("service"),
-        Ticket.concept,
-        Ticket.amount_cents,
-        Ticket.currency,
-        Ticket.tax_rate_bp,
-        Ticket.service_day,
-        Ticket.status,
-        Ticket.issued_at,
-        Ticket.voided_at,
-        Ticket.void_reason,
-    )
     return (
-        with_money(*columns)
+        select(
+            Ticket.id,
+            Ticket.clinic_id,
+            Ticket.number,
+            Ticket.appointment_id,
+            Ticket.patient_id,
+            Patient.full_name.label("patient"),
+            Patient.document_number,
+            Ticket.therapist_id,
+            Therapist.display_name.label("therapist"),
+            Ticket.service_id,
+            Service.name.label("service"),
+            Ticket.concept,
+            Ticket.currency,
+            Ticket.service_day,
+            Ticket.status,
+            Ticket.issued_at,
+            Ticket.voided_at,
+            Ticket.void_reason,
+            BALANCE.amount_cents,
+            BALANCE.paid_cents,
+            BALANCE.refunded_cents,
+            BALANCE.owed_cents,
+        )
+        .join(ticket_balance, _OF_TICKET)
         .join(Patient, Patient.id == Ticket.patient_id)
         .outerjoin(Therapist, Therapist.id == Ticket.therapist_id)
         .outerjoin(Service, Service.id == Ticket.service_id)
-        .group_by(Patient.id, Therapist.id, Service.id)
         .where(visible_to(actor))
     )
 
 
-def show(row: Row[Any]) -> dict[str, Any]:
-    """A row of ``listing_statement`` with its code, state and what is owed."""
-    owed = row.amount_cents - row.paid_cents if row.status == "open" else 0
+def view_of(row: Row[Any]) -> TicketView:
+    """A row of ``listing_statement`` with its code and state."""
     state = state_of(row)
-    words = {"state": state, "state_label": rules.PAYMENT_STATES[state]}
-    return {**row._mapping, "code": rules.ticket_code(row.number), "owed_cents": owed, **words}
+    label = rules.PAYMENT_STATES[state]
+    return TicketView(**row._mapping, code=rules.ticket_code(row.number), state=state, state_label=label)
 
 
 def owes() -> ColumnElement[bool]:
-    """A HAVING condition of ``listing_statement``: open and not fully paid."""
-    return and_(Ticket.status == "open", Ticket.amount_cents > PAID)
+    """A condition of ``listing_statement``: open and not fully paid."""
+    return and_(Ticket.status == "open", BALANCE.owed_cents > 0)
 
 
-def ticket(ticket_id: int, *, actor: Actor) -> dict[str, Any]:
-    """One ticket with its money, its clinic's name and zone, and what the actor may do. Raises NotFound."""
+def ticket(ticket_id: int, *, actor: Actor) -> TicketView:
+    """One ticket with its money and what the actor may do. Raises NotFound."""
     row = db.session.execute(listing_statement(actor=actor).where(Ticket.id == ticket_id)).first()
     if row is None:
         raise NotFound
-    found = show(row)
-    may = lambda permission: can(actor, permission, row.clinic_id)  # noqa: E731
-    return {
-        **found,
-        "can_pay": found["owed_cents"] > 0 and may(permissions.TAKE_PAYMENT),
-        "can_void": row.status == "open" and row.paid_cents == 0 and may(permissions.VOID),
-        "can_refund": may(permissions.REFUND),
-    }
+    is_permitted = lambda permission: can(actor, permission, row.clinic_id)  # noqa: E731
+    return replace(
+        view_of(row),
+        can_pay=row.owed_cents > 0 and is_permitted(permissions.TAKE_PAYMENT),
+        can_void=row.status == "open" and row.paid_cents == 0 and is_permitted(permissions.VOID),
+        can_refund=is_permitted(permissions.REFUND),
+    )
 
 
 def search(
     clinic_id: int, *, actor: Actor, words: str = "", day: date | None = None, debts: bool = False, limit: int = 100
-) -> list[dict[str, Any]]:
+) -> list[TicketView]:
     """Tickets of a clinic by number or patient, of a day, or only those that owe; the newest first."""
-    wanted = listing_statement(actor=actor).where(Ticket.clinic_id == clinic_id)
+    statement = listing_statement(actor=actor).where(Ticket.clinic_id == clinic_id)
     if words.strip():
-        wanted = wanted.where(matches(words))
+        statement = statement.where(matches(words))
     if day is not None:
-        wanted = wanted.where(Ticket.service_day == day)
+        statement = statement.where(Ticket.service_day == day)
     if debts:
-        wanted = wanted.having(owes())
-    rows = db.session.execute(wanted.order_by(Ticket.service_day.desc(), Ticket.number.desc()).limit(limit))
-    return [show(row) for row in rows]
+        statement = statement.where(owes())
+    rows = db.session.execute(statement.order_by(Ticket.service_day.desc(), Ticket.number.desc()).limit(limit))
+    return [view_of(row) for row in rows]
 
 
 def matches(words: str) -> ColumnElement[bool]:
@@ -223,8 +306,8 @@ def matches(words: str) -> ColumnElement[bool]:
     return and_(*people)
 
 
-def payments(ticket_id: int) -> list[dict[str, Any]]:
-    """The lines of the ledger on a ticket, each with whether it was given back later."""
+def payments(ticket_id: int) -> list[PaymentLine]:
+    """The payments and refunds on a ticket, each with whether it was given back later."""
     refund, receiver = aliased(Movement), aliased(User)
     rows = db.session.execute(
         select(
@@ -232,7 +315,7 @@ def payments(ticket_id: int) -> list[dict[str, Any]]:
             Movement.kind,
             Movement.session_id,
             Movement.received_at,
-            Movement.amount_cents,
+            Posting.cents.label("amount_cents"),
             Movement.tendered_cents,
             Movement.change_cents,
             PaymentMethod.code.label("method"),
@@ -243,16 +326,17 @@ def payments(ticket_id: int) -> list[dict[str, Any]]:
             receiver.full_name.label("received_by"),
             refund.id.label("refund_id"),
         )
+        .join(Posting, POSTED)
         .join(PaymentMethod, PaymentMethod.id == Movement.method_id)
-        .join(receiver, receiver.id == Movement.received_by)
+        .outerjoin(receiver, receiver.id == Movement.received_by)
         .outerjoin(refund, refund.reverses_id == Movement.id)
         .where(Movement.ticket_id == ticket_id)
         .order_by(Movement.received_at, Movement.id)
     )
-    return [{**row._mapping, "label": rules.MOVEMENT_LABELS[row.kind]} for row in rows]
+    return [PaymentLine(**row._mapping, label=accounts.LABELS[row.kind]) for row in rows]
 
 
-def payment(payment_id: int, *, actor: Actor) -> dict[str, Any]:
+def payment(payment_id: int, *, actor: Actor) -> RefundablePayment:
     """A payment that may be given back: its ticket, method and amount. Raises NotFound."""
     row = db.session.execute(
         select(
@@ -261,32 +345,34 @@ def payment(payment_id: int, *, actor: Actor) -> dict[str, Any]:
             Movement.ticket_id,
             Movement.method_id,
             PaymentMethod.code.label("method"),
-            Movement.amount_cents,
+            PaymentMethod.is_cash,
+            Posting.cents.label("amount_cents"),
             Movement.reference,
         )
+        .join(Posting, POSTED)
         .join(PaymentMethod, PaymentMethod.id == Movement.method_id)
         .join(Ticket, Ticket.id == Movement.ticket_id)
         .where(Movement.id == payment_id, Movement.kind == "payment", visible_to(actor))
     ).first()
     if row is None:
         raise NotFound
-    return dict(row._mapping)
+    return RefundablePayment(**row._mapping)
 
 
-def other_debts(ticket: dict[str, Any], *, actor: Actor) -> list[dict[str, Any]]:
+def other_debts(ticket: TicketView, *, actor: Actor) -> list[TicketView]:
     """What the patient owes in the same clinic besides this ticket, of its day and before; the oldest first."""
     rows = db.session.execute(
         listing_statement(actor=actor)
         .where(
-            Ticket.patient_id == ticket["patient_id"],
-            Ticket.clinic_id == ticket["clinic_id"],
-            Ticket.service_day <= ticket["service_day"],
-            Ticket.id != ticket["id"],
+            Ticket.patient_id == ticket.patient_id,
+            Ticket.clinic_id == ticket.clinic_id,
+            Ticket.service_day <= ticket.service_day,
+            Ticket.id != ticket.id,
+            owes(),
         )
-        .having(owes())
         .order_by(Ticket.service_day, Ticket.number)
     )
-    return [show(row) for row in rows]
+    return [view_of(row) for row in rows]
 
 
 def prints_of(ticket_id: int) -> int:

@@ -9,8 +9,18 @@ import orjson
 from sqlalchemy import ColumnElement, Row, Select, and_, case, func, or_, select
 from sqlalchemy.orm import aliased
 
-from app.billing import permissions, rules
-from app.billing.models import Movement, PaymentMethod, Ticket, Till, TillCount, TillSession
+from app.billing import accounts, permissions, rules
+from app.billing.models import (
+    Movement,
+    PaymentMethod,
+    Posting,
+    Ticket,
+    Till,
+    TillCount,
+    TillSession,
+    till_session_totals,
+)
+from app.billing.queries.collected import POSTED
 from app.clinics import queries as clinics
 from app.identity.models import User
 from app.kernel.access import Actor, can
@@ -19,6 +29,7 @@ from app.kernel.errors import NotFound
 from app.patients.models import Patient
 from app.tenancy.models import Clinic
 
+TOTALS = till_session_totals.c
 Opener, Closer, Approver = aliased(User), aliased(User), aliased(User)
 
 _SESSION = (
@@ -156,39 +167,30 @@ def methods(clinic_id: int) -> list[rules.Method]:
     return [rules.Method(**row._mapping) for row in rows]
 
 
-def _sum_of(condition: ColumnElement[bool], sign: int = 1) -> Any:
-    return func.coalesce(func.sum(case((condition, sign * Movement.amount_cents), else_=0)), 0)
-
-
-_IS_PAYMENT = Movement.kind == "payment"
-_IS_REFUND = Movement.kind == "refund"
-_OTHER = Movement.kind.not_in(("payment", "refund"))
-
-
 def figures(session_id: int, *, clinic_id: int, opening_float_cents: int) -> list[rules.MethodFigures]:
     """What went through a session per method: the active methods, and others that were used in it."""
+    totals: dict[int, list[rules.KindTotal]] = {}
     rows = db.session.execute(
-        select(
-            PaymentMethod.id.label("method_id"),
-            PaymentMethod.code,
-            PaymentMethod.name,
-            PaymentMethod.is_cash,
-            func.coalesce(func.sum(case((_IS_PAYMENT, 1), else_=0)), 0).label("payment_count"),
-            _sum_of(_IS_PAYMENT).label("payments_cents"),
-            _sum_of(_IS_REFUND, -1).label("refunds_cents"),
-            _sum_of(and_(_OTHER, Movement.amount_cents > 0)).label("in_cents"),
-            _sum_of(and_(_OTHER, Movement.amount_cents < 0), -1).label("out_cents"),
+        select(TOTALS.method_id, TOTALS.kind, TOTALS.movement_count, TOTALS.cents).where(
+            TOTALS.session_id == session_id
         )
-        .outerjoin(Movement, and_(Movement.method_id == PaymentMethod.id, Movement.session_id == session_id))
+    )
+    for method_id, kind, count, cents in rows:
+        totals.setdefault(method_id, []).append(rules.KindTotal(kind, count, int(cents)))
+    methods = db.session.execute(
+        select(PaymentMethod.id, PaymentMethod.code, PaymentMethod.name, PaymentMethod.is_cash, PaymentMethod.is_active)
         .where(PaymentMethod.clinic_id == clinic_id)
-        .group_by(PaymentMethod.id)
-        .having(or_(PaymentMethod.is_active.is_(True), func.count(Movement.id) > 0))
         .order_by(PaymentMethod.position, PaymentMethod.id)
     ).all()
-    drawer = next((row.method_id for row in rows if row.is_cash), None)
+    used = [row for row in methods if row.is_active or row.id in totals]
+    drawer = next((row.id for row in used if row.is_cash), None)
     return [
-        rules.MethodFigures(**row._mapping, opening_cents=opening_float_cents if row.method_id == drawer else 0)
-        for row in rows
+        rules.figures_of(
+            rules.Method(row.id, row.code, row.name, row.is_cash, False),
+            totals.get(row.id, ()),
+            opening_cents=opening_float_cents if row.id == drawer else 0,
+        )
+        for row in used
     ]
 
 
@@ -200,7 +202,7 @@ def movements(session_id: int) -> list[dict[str, Any]]:
             Movement.id,
             Movement.kind,
             Movement.received_at,
-            Movement.amount_cents,
+            Posting.cents.label("amount_cents"),
             Movement.tendered_cents,
             Movement.change_cents,
             Movement.ticket_id,
@@ -216,6 +218,7 @@ def movements(session_id: int) -> list[dict[str, Any]]:
             Movement.note,
             receiver.full_name.label("received_by"),
         )
+        .join(Posting, POSTED)
         .join(PaymentMethod, PaymentMethod.id == Movement.method_id)
         .join(receiver, receiver.id == Movement.received_by)
         .outerjoin(Ticket, Ticket.id == Movement.ticket_id)
@@ -228,7 +231,7 @@ def movements(session_id: int) -> list[dict[str, Any]]:
 
 def _line(row: Mapping[Any, Any]) -> dict[str, Any]:
     code = rules.ticket_code(row["ticket_number"]) if row["ticket_number"] else ""
-    return {**row, "ticket_code": code, "label": rules.MOVEMENT_LABELS[row["kind"]]}
+    return {**row, "ticket_code": code, "label": accounts.LABELS[row["kind"]]}
 
 
 # ------------------------------------------------------------------ X and Z

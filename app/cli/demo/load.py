@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import select, update
 
 from app.billing import models as billing
+from app.billing.actions import bulk
 from app.cli.demo import history, money, notices, people, places, plan
 from app.cli.demo.context import Moment, put, renumber
 from app.cli.demo.history import Story
@@ -66,7 +67,7 @@ def _write(stories: list[Story]) -> None:
     events = [event for story in stories for event in story.events]
     put(scheduling.AppointmentEvent, sorted(events, key=lambda event: event["at"]))
     put(scheduling.Encounter, [story.encounter for story in stories if story.encounter])
-    put(billing.Ticket, [story.ticket for story in stories])
+    bulk.issue_tickets([story.ticket for story in stories])
     numbers = Counter(story.visit.clinic_id for story in stories)
     series = [{"clinic_id": clinic, "kind": "ticket", "next_number": last + 1} for clinic, last in numbers.items()]
     put(billing.DocumentSeries, series)

@@ -13,11 +13,11 @@ from typing import Any
 from sqlalchemy import select
 
 from app.billing import rules
-from app.billing.actions import payments, tills
+from app.billing.actions import bulk, payments, tills
 from app.billing.models import Movement
 from app.billing.queries import tills as reads
 from app.cli.demo import people, places
-from app.cli.demo.context import ZONE, Moment, put
+from app.cli.demo.context import ZONE, Moment
 from app.cli.demo.history import Story
 from app.cli.demo.places import AREQUIPA, MIRAFLORES
 from app.kernel import clock
@@ -129,7 +129,7 @@ def _past_day(clinic_id: int, day: date, number: int, opening: int, taken: list[
     session_id = tills.open_till(
         TILL[clinic_id], opening_float_cents=opening, actor=cashier, now=clock.at(day, OPENS, ZONE)
     )
-    put(Movement, [_row(payment, session_id, cashier.user_id, moment) for payment in taken])
+    bulk.record_movements([_row(payment, session_id, cashier.user_id, moment) for payment in taken])
     if number % 2:
         _spend(session_id, number, cashier, clock.at(day, 12 * 60 + 10, ZONE), moment)
     if number % 9 == 4:
@@ -157,7 +157,7 @@ def _today(opening: int, taken: list[Payment], moment: Moment) -> None:
     midnight, _ = clock.day_bounds(moment.today, ZONE)
     opened_at = max(midnight, min(clock.at(moment.today, OPENS, ZONE), moment.now - timedelta(minutes=5)))
     session_id = tills.open_till(TILL[MIRAFLORES], opening_float_cents=opening, actor=ana, now=opened_at)
-    put(Movement, [_row(payment, session_id, ana.user_id, moment) for payment in taken])
+    bulk.record_movements([_row(payment, session_id, ana.user_id, moment) for payment in taken])
     _spend(session_id, 1, ana, moment.until_now(clock.at(moment.today, 10 * 60, ZONE)), moment)
 
 

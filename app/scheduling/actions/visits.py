@@ -126,7 +126,7 @@ def undo_last_step(appointment_id: int, *, actor: Actor, now: datetime) -> None:
         row.arrived_at = None
     if row.cancel_reason and back == Status.BOOKED:
         row.cancel_reason, row.cancelled_by, row.sequence = "", None, row.sequence + 1
-        tickets.revive_ticket_of(row.id, actor=actor, now=now)
+        tickets.reopen_ticket_for(row.id, actor=actor, now=now)
 
 
 def enter_in_error(appointment_id: int, *, reason: str, actor: Actor, now: datetime) -> None:

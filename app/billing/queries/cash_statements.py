@@ -6,12 +6,24 @@ from typing import Any
 
 from sqlalchemy import BindParameter, Select, bindparam, case, func, or_, select
 
-from app.billing.models import Movement, PaymentMethod, Ticket, Till, TillCount, TillSession
+from app.billing.models import (
+    Movement,
+    PaymentMethod,
+    Posting,
+    Ticket,
+    Till,
+    TillCount,
+    TillSession,
+    ticket_balance,
+    till_session_totals,
+)
+from app.billing.queries.collected import POSTED
 from app.clinics.models import Service, Therapist
 from app.identity.models import User
 from app.patients.models import Patient
 
-movement, ticket, method = Movement.__table__, Ticket.__table__, PaymentMethod.__table__
+movement, posting, ticket, method = Movement.__table__, Posting.__table__, Ticket.__table__, PaymentMethod.__table__
+balance, totals = ticket_balance, till_session_totals
 session, till, count = TillSession.__table__, Till.__table__, TillCount.__table__
 patient, therapist, service = Patient.__table__, Therapist.__table__, Service.__table__
 user = User.__table__
@@ -26,7 +38,7 @@ LEDGER = (
     select(
         movement.c.id,
         movement.c.kind,
-        movement.c.amount_cents,
+        posting.c.cents.label("amount_cents"),
         movement.c.method_id,
         movement.c.session_id,
         movement.c.received_at,
@@ -53,6 +65,7 @@ LEDGER = (
         movement.c.note,
     )
     .select_from(movement)
+    .join(posting, POSTED)
     .join(user, user.c.id == movement.c.received_by)
     .outerjoin(ticket, ticket.c.id == movement.c.ticket_id)
     .outerjoin(patient, patient.c.id == ticket.c.patient_id)
@@ -105,42 +118,53 @@ COUNTS = (
     .group_by(count.c.method_id)
 )
 CASH_SUMS = (
-    select(movement.c.kind, func.sum(movement.c.amount_cents), func.sum(movement.c.change_cents))
+    select(totals.c.kind, func.sum(totals.c.cents), func.sum(totals.c.change_cents))
     .where(
-        movement.c.session_id.in_(bindparam("sessions", expanding=True)),
-        movement.c.method_id.in_(bindparam("methods", expanding=True)),
+        totals.c.session_id.in_(bindparam("sessions", expanding=True)),
+        totals.c.method_id.in_(bindparam("methods", expanding=True)),
     )
-    .group_by(movement.c.kind)
+    .group_by(totals.c.kind)
 )
-ISSUED = select(
-    func.min(ticket.c.number),
-    func.max(ticket.c.number),
-    func.count(),
-    func.count(case((ticket.c.amount_cents == 0, 1))),
-).where(ticket.c.clinic_id == CLINIC, ticket.c.issued_at >= START, ticket.c.issued_at < END)
+ISSUED = (
+    select(
+        func.min(ticket.c.number),
+        func.max(ticket.c.number),
+        func.count(),
+        func.count(case((balance.c.amount_cents == 0, 1))),
+    )
+    .join(balance, balance.c.ticket_id == ticket.c.id)
+    .where(ticket.c.clinic_id == CLINIC, ticket.c.issued_at >= START, ticket.c.issued_at < END)
+)
 VOIDED = (
     select(
         ticket.c.number,
         ticket.c.voided_at,
         ticket.c.void_reason,
-        ticket.c.amount_cents,
+        balance.c.amount_cents,
         ticket.c.concept,
         patient.c.full_name.label("patient"),
         user.c.full_name.label("voider"),
     )
     .select_from(ticket)
+    .join(balance, balance.c.ticket_id == ticket.c.id)
     .join(patient, patient.c.id == ticket.c.patient_id)
     .outerjoin(user, user.c.id == ticket.c.voided_by)
     .where(ticket.c.clinic_id == CLINIC, ticket.c.voided_at >= START, ticket.c.voided_at < END)
     .order_by(ticket.c.number)
 )
-_PAID_UNTIL_THEN = (
-    select(func.coalesce(func.sum(movement.c.amount_cents), 0))
-    .where(movement.c.ticket_id == ticket.c.id, movement.c.received_at < END)
+# What came in after the day is taken off today's balance: the figure of a past day stays what it was.
+_PAID_SINCE = (
+    select(func.coalesce(func.sum(posting.c.cents), 0))
+    .select_from(movement)
+    .join(posting, POSTED)
+    .where(movement.c.ticket_id == ticket.c.id, movement.c.received_at >= END)
+    .correlate(ticket)
     .scalar_subquery()
 )
 _OWED = (
-    select((ticket.c.amount_cents - _PAID_UNTIL_THEN).label("cents"))
+    select((balance.c.charged_cents - balance.c.paid_cents + _PAID_SINCE).label("cents"))
+    .select_from(ticket)
+    .join(balance, balance.c.ticket_id == ticket.c.id)
     .where(ticket.c.clinic_id == CLINIC, ticket.c.service_day == DAY, ticket.c.status == "open")
     .subquery()
 )
@@ -148,9 +172,11 @@ DEBTS = select(func.count(), func.sum(_OWED.c.cents)).where(_OWED.c.cents > 0)
 _OF_DAY = (
     select(
         movement.c.ticket_id,
-        func.sum(movement.c.amount_cents).label("paid_today"),
+        func.sum(posting.c.cents).label("paid_today"),
         func.max(movement.c.received_at).label("paid_at"),
     )
+    .select_from(movement)
+    .join(posting, POSTED)
     .where(movement.c.clinic_id == CLINIC, movement.c.received_at >= START, movement.c.received_at < END)
     .where(movement.c.ticket_id.is_not(None))
     .group_by(movement.c.ticket_id)
@@ -161,7 +187,7 @@ PAID_TICKETS = (
         ticket.c.id,
         ticket.c.number,
         ticket.c.concept,
-        ticket.c.amount_cents,
+        balance.c.amount_cents,
         ticket.c.service_day,
         patient.c.full_name.label("patient"),
         patient.c.document_number,
@@ -172,10 +198,15 @@ PAID_TICKETS = (
     )
     .select_from(ticket)
     .join(_OF_DAY, _OF_DAY.c.ticket_id == ticket.c.id)
+    .join(balance, balance.c.ticket_id == ticket.c.id)
     .join(patient, patient.c.id == ticket.c.patient_id)
     .outerjoin(therapist, therapist.c.id == ticket.c.therapist_id)
     .outerjoin(service, service.c.id == ticket.c.service_id)
-    .where(ticket.c.status == "open", _OF_DAY.c.paid_today > 0, ticket.c.amount_cents <= _PAID_UNTIL_THEN)
+    .where(
+        ticket.c.status == "open",
+        _OF_DAY.c.paid_today > 0,
+        balance.c.amount_cents <= balance.c.paid_cents - _PAID_SINCE,
+    )
     .order_by(ticket.c.number)
 )
 

@@ -1,0 +1,116 @@
+"""The ledger's accounts, the kinds of movement, and which accounts each kind debits and credits.
+
+A posting is signed cents on an account and a dimension: debits positive, credits negative, zero per movement.
+Accounts and kinds are rows in the database too (``ledger_account``, ``movement_kind``): a new kind is an INSERT,
+and neither tables, triggers nor views change. Pure functions on values.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from app.kernel.words import N_
+
+
+class Account(StrEnum):
+    """Where money stands, with what its dimension is the id of (0 where there is none)."""
+
+    TILL = "till"  # till: cash in a drawer
+    FUND = "fund"  # petty cash fund
+    CLEARING = "clearing"  # payment method: collected, not yet settled
+    TRANSIT = "transit"  # on its way between tills or to the bank
+    BANK = "bank"
+    RECEIVABLE = "receivable"  # ticket: owed by the patient; below zero it is due back
+    SUSPENSE = "suspense"  # till: the other side of cash in and out that names none
+    CREDIT = "credit"  # patient
+    UNEARNED = "unearned"  # package
+    TIPS_PAYABLE = "tips_payable"  # therapist
+    ONLINE_UNMATCHED = "online_unmatched"  # payment intent
+    REVENUE = "revenue"  # ticket line, which names therapist and service
+    FEE = "fee"
+    BREAKAGE = "breakage"  # package
+    DISCOUNT = "discount"  # ticket line
+    COURTESY = "courtesy"  # ticket line
+    ROUNDING = "rounding"  # ticket
+    COMMISSION = "commission"  # payment method
+    EXPENSE = "expense"  # category
+    OVER_SHORT = "over_short"  # till session
+    CHARGEBACK_LOSS = "chargeback_loss"
+    BAD_DEBT = "bad_debt"
+
+
+COLLECTED = (Account.TILL, Account.CLEARING)  # what a till session answers for
+Postings = Mapping[tuple[Account, int], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of movement. ``ticket_side`` is the column of ``ticket_balance`` in which it counts; the
+    database refuses a movement that does not name what its kind needs."""
+
+    label: str
+    debit: tuple[Account, ...]
+    credit: tuple[Account, ...]
+    ticket_side: str | None = None
+    needs_ticket: bool = False
+    needs_session: bool = False
+    needs_method: bool = False
+    needs_user: bool = False
+
+
+def _of_till(label: str, debit: tuple[Account, ...], credit: tuple[Account, ...], side: str | None = None) -> Kind:
+    return Kind(label, debit, credit, side, side is not None, needs_session=True, needs_method=True, needs_user=True)
+
+
+KINDS = {
+    "charge": Kind(N_("Cargo"), (Account.RECEIVABLE,), (Account.REVENUE,), "charged", needs_ticket=True),
+    "reversal": Kind(N_("Anulación de cargo"), (Account.REVENUE,), (Account.RECEIVABLE,), "charged", needs_ticket=True),
+    "payment": _of_till(N_("Cobro"), COLLECTED, (Account.RECEIVABLE,), "paid"),
+    "refund": _of_till(N_("Devolución"), (Account.RECEIVABLE,), COLLECTED, "refunded"),
+    "cash_in": _of_till(N_("Ingreso"), (Account.TILL,), (Account.SUSPENSE,)),
+    "cash_out": _of_till(N_("Retiro"), (Account.SUSPENSE,), (Account.TILL,)),
+    "expense": _of_till(N_("Gasto"), (Account.EXPENSE,), (Account.TILL,)),
+    "deposit": _of_till(N_("Depósito en banco"), (Account.BANK,), (Account.TILL,)),
+}
+LABELS = {code: kind.label for code, kind in KINDS.items()}
+CASH_MOVES = ("expense", "deposit", "cash_in", "cash_out")
+
+
+def charge(ticket_id: int, line_id: int, cents: int) -> Postings:
+    """A line of a ticket is owed."""
+    return {(Account.RECEIVABLE, ticket_id): cents, (Account.REVENUE, line_id): -cents}
+
+
+def collected(till_id: int, method_id: int, ticket_id: int, cents: int, *, is_cash: bool) -> Postings:
+    """Money taken for a ticket; with negative cents given back."""
+    money = (Account.TILL, till_id) if is_cash else (Account.CLEARING, method_id)
+    return {money: cents, (Account.RECEIVABLE, ticket_id): -cents}
+
+
+def cash_move(kind: str, till_id: int, cents: int) -> Postings:
+    """Cash put into a drawer (positive) or taken out of it that is no payment.
+
+    >>> dict(cash_move("expense", 1, -500)) == {(Account.TILL, 1): -500, (Account.EXPENSE, 0): 500}
+    True
+    """
+    others = {"expense": (Account.EXPENSE, 0), "deposit": (Account.BANK, 0)}
+    return {(Account.TILL, till_id): cents, others.get(kind, (Account.SUSPENSE, till_id)): -cents}
+
+
+def mirror(postings: Postings) -> Postings:
+    """The same accounts with the opposite signs."""
+    return {key: -cents for key, cents in postings.items()}
+
+
+def problem_of(kind: str, postings: Postings) -> str:
+    """What is wrong with the postings of a kind; empty when nothing is.
+
+    >>> problem_of("expense", cash_move("deposit", 1, -500))
+    'bank is not debited by expense'
+    """
+    if not postings or sum(postings.values()) != 0:
+        return "the postings do not sum to zero"
+    for (account, _dimension), cents in postings.items():
+        if account not in (KINDS[kind].debit if cents > 0 else KINDS[kind].credit):
+            return f"{account} is not {'debited' if cents > 0 else 'credited'} by {kind}"
+    return ""
