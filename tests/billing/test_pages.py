@@ -34,7 +34,7 @@ def test_it_works(ana, diego, shop, path):
     assert diego.get(path).status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/payments/1/refund", "/tickets/1/void"])
+@pytest.mark.parametrize("path", ["/payments/2/refund", "/tickets/1/void"])
 def test_taking_back_works_for_supervision_alone(unit, desk, ana, diego, shop, path):
     with unit():
         actions.payments.take_payment(1, method="efectivo", amount_cents=100, actor=desk, now=clock.now())
@@ -204,10 +204,10 @@ def test_refund_and_void(diego, shop):
     diego.post_fragment("/tickets/1/payments", form, "aside#panel")
     refused = diego.post_fragment("/tickets/1/void", {"reason": "error"}, "div#dialog-body")
     assert (refused.status_code, "tiene pagos" in refused.text) == (409, True)
-    assert diego.post_fragment("/payments/1/refund", {"reason": ""}, "div#dialog-body").status_code == 422
-    answer = diego.post_fragment("/payments/1/refund", {"reason": "no vino"}, "div#dialog-body")
+    assert diego.post_fragment("/payments/2/refund", {"reason": ""}, "div#dialog-body").status_code == 422
+    answer = diego.post_fragment("/payments/2/refund", {"reason": "no vino"}, "div#dialog-body")
     assert {"dialog:close", "till-changed"} <= trigger(answer)
-    again = diego.post_fragment("/payments/1/refund", {"reason": "no vino"}, "div#dialog-body")
+    again = diego.post_fragment("/payments/2/refund", {"reason": "no vino"}, "div#dialog-body")
     assert (again.status_code, "ya se devolvió" in again.text) == (409, True)
     assert diego.post_fragment("/tickets/1/void", {"reason": ""}, "div#dialog-body").status_code == 422
     assert diego.post("/tickets/1/void", {"reason": "no vino"}).location == "/tickets/1"

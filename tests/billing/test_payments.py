@@ -193,8 +193,8 @@ def test_a_sealed_movement_takes_no_posting(unit, desk, ticket, till):
         payment = pay(ticket, desk)
     with pytest.raises(DBAPIError, match="sealed after its postings"), unit():
         db.session.execute(insert(Posting), {"movement_id": payment.id, "account": "bank", "dimension": 0, "cents": 1})
+    entry = {key: value for key, value in _line(till, ticket, 0).items() if key != "amount_cents"}
     with pytest.raises(DBAPIError, match="sealed after its postings"), unit():
-        entry = {key: value for key, value in _line(till, ticket, 0).items() if key != "amount_cents"}
         db.session.execute(insert(Movement), {**entry, "sealed": True})
 
 

@@ -169,28 +169,35 @@ def methods(clinic_id: int) -> list[rules.Method]:
 
 def figures(session_id: int, *, clinic_id: int, opening_float_cents: int) -> list[rules.MethodFigures]:
     """What went through a session per method: the active methods, and others that were used in it."""
-    totals: dict[int, list[rules.KindTotal]] = {}
-    rows = db.session.execute(
-        select(TOTALS.method_id, TOTALS.kind, TOTALS.movement_count, TOTALS.cents).where(
-            TOTALS.session_id == session_id
-        )
+    of_session = (
+        select(TOTALS.method_id, TOTALS.kind, TOTALS.movement_count, TOTALS.cents)
+        .where(TOTALS.session_id == session_id)
+        .subquery()
     )
-    for method_id, kind, count, cents in rows:
-        totals.setdefault(method_id, []).append(rules.KindTotal(kind, count, int(cents)))
-    methods = db.session.execute(
-        select(PaymentMethod.id, PaymentMethod.code, PaymentMethod.name, PaymentMethod.is_cash, PaymentMethod.is_active)
-        .where(PaymentMethod.clinic_id == clinic_id)
-        .order_by(PaymentMethod.position, PaymentMethod.id)
-    ).all()
-    used = [row for row in methods if row.is_active or row.id in totals]
-    drawer = next((row.id for row in used if row.is_cash), None)
-    return [
-        rules.figures_of(
-            rules.Method(row.id, row.code, row.name, row.is_cash, False),
-            totals.get(row.id, ()),
-            opening_cents=opening_float_cents if row.id == drawer else 0,
+    rows = db.session.execute(
+        select(
+            PaymentMethod.id,
+            PaymentMethod.code,
+            PaymentMethod.name,
+            PaymentMethod.is_cash,
+            PaymentMethod.needs_reference,
+            of_session.c.kind,
+            of_session.c.movement_count,
+            of_session.c.cents,
         )
-        for row in used
+        .outerjoin(of_session, of_session.c.method_id == PaymentMethod.id)
+        .where(PaymentMethod.clinic_id == clinic_id, or_(PaymentMethod.is_active, of_session.c.kind.is_not(None)))
+        .order_by(PaymentMethod.position, PaymentMethod.id)
+    )
+    totals: dict[rules.Method, list[rules.KindTotal]] = {}
+    for *method, kind, count, cents in rows:
+        of_method = totals.setdefault(rules.Method(*method), [])
+        if kind is not None:
+            of_method.append(rules.KindTotal(kind, count, int(cents)))
+    drawer = next((method.id for method in totals if method.is_cash), None)
+    return [
+        rules.figures_of(method, of_method, opening_cents=opening_float_cents if method.id == drawer else 0)
+        for method, of_method in totals.items()
     ]
 
 

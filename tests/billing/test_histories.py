@@ -1,0 +1,266 @@
+"""Random histories through the real actions, beside a model of plain counters.
+
+``MONEY_HISTORIES`` sets how many are drawn; a deep run takes 10,000 or more.
+"""
+
+import os
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select, text
+
+from app.billing import actions, checks, queries
+from app.billing.models import TillCount
+from app.kernel.db import db, on_postgresql, unit_of_work
+from app.kernel.errors import DomainError
+from tests.billing.conftest import NOW, add_till
+
+HISTORIES = int(os.environ.get("MONEY_HISTORIES", "300"))
+METHODS = ("efectivo", "yape", "tarjeta")
+AMOUNTS = (8000, 6050, 0, 100, 12345)
+MOVES = ("expense", "deposit", "cash_in", "cash_out")
+
+
+@dataclass
+class Payment:
+    id: int
+    ticket: "Ticket"
+    method: str
+    cents: int
+    is_refunded: bool = False
+
+
+@dataclass
+class Ticket:
+    id: int
+    appointment: int
+    amount: int
+    charged: int
+    paid: int = 0
+    refunded: int = 0
+    is_voided: bool = False
+
+
+@dataclass
+class Session:
+    id: int
+    till: int
+    opening: int
+    expected: dict[str, int]
+    is_open: bool = True
+
+
+@dataclass
+class Model:
+    tickets: list[Ticket] = field(default_factory=list)
+    payments: list[Payment] = field(default_factory=list)
+    sessions: list[Session] = field(default_factory=list)
+    minutes: int = 0
+
+    @property
+    def open_sessions(self) -> list[Session]:
+        return [session for session in self.sessions if session.is_open]
+
+
+class History:
+    """Each act says whether the model permits it; the product has to agree."""
+
+    def __init__(self, actor, tills):
+        self.actor, self.tills, self.model = actor, tills, Model()
+
+    @property
+    def now(self):
+        return NOW + timedelta(minutes=self.model.minutes)
+
+    def run(self, act, a, b, c):
+        self.model.minutes += 1
+        (self.open, self.issue, self.pay, self.pay, self.refund, self.move, self.void, self.cancel, self.reopen,
+         self.change_therapist, self.close)[act](a, b, c)  # fmt: skip
+
+    def attempt(self, is_permitted, call):
+        try:
+            result = call()
+        except DomainError:
+            assert not is_permitted, "refused what the model permits"
+            return None
+        assert is_permitted, "did what the model refuses"
+        return result
+
+    def pick(self, items, number):
+        return items[number % len(items)] if items else None
+
+    def open(self, a, b, _c):
+        till, opening = self.pick(self.tills, a), b * 100
+        is_free = all(session.till != till for session in self.model.open_sessions)
+        session_id = self.attempt(
+            is_free,
+            lambda: actions.tills.open_till(till, opening_float_cents=opening, actor=self.actor, now=self.now),
+        )
+        if is_free:
+            self.model.sessions.append(
+                Session(session_id, till, opening, {"efectivo": opening, "yape": 0, "tarjeta": 0})
+            )
+
+    def issue(self, a, _b, _c):
+        amount, appointment = self.pick(AMOUNTS, a), len(self.model.tickets) + 1
+        issued = actions.tickets.open_ticket(
+            clinic_id=1, appointment_id=appointment, patient_id=1, therapist_id=1, service_id=1, concept="Sesión",
+            amount_cents=amount, currency="PEN", tax_rate_bp=1800, service_day=date(2026, 11, 20), actor=self.actor,
+            now=self.now,
+        )  # fmt: skip
+        self.model.tickets.append(Ticket(issued.id, appointment, amount, amount))
+
+    def pay(self, a, b, c):
+        ticket = self.pick(self.model.tickets, a)
+        if ticket is None:
+            return
+        method, owed = self.pick(METHODS, b), ticket.charged - ticket.paid
+        cents = None if c % 3 == 0 else c * 70
+        session = next(iter(self.model.open_sessions), None)
+        is_permitted = (
+            session is not None and not ticket.is_voided and owed > 0 and (cents is None or 0 < cents <= owed)
+        )
+        payment = self.attempt(
+            is_permitted,
+            lambda: actions.payments.take_payment(
+                ticket.id, method=method, amount_cents=cents, reference="1", actor=self.actor, now=self.now
+            ),
+        )
+        if is_permitted:
+            taken = owed if cents is None else cents
+            assert (payment.session_id, payment.amount_cents) == (session.id, taken)
+            ticket.paid += taken
+            session.expected[method] += taken
+            self.model.payments.append(Payment(payment.id, ticket, method, taken))
+
+    def refund(self, a, _b, _c):
+        payment = self.pick(self.model.payments, a)
+        if payment is None:
+            return
+        session = next(iter(self.model.open_sessions), None)
+        is_permitted = session is not None and not payment.is_refunded
+        self.attempt(
+            is_permitted,
+            lambda: actions.payments.refund_payment(payment.id, reason="x", actor=self.actor, now=self.now),
+        )
+        if is_permitted:
+            payment.is_refunded = True
+            payment.ticket.paid -= payment.cents
+            payment.ticket.refunded += payment.cents
+            session.expected[payment.method] -= payment.cents
+
+    def move(self, a, b, c):
+        session, kind = self.pick(self.model.sessions, a), self.pick(MOVES, b)
+        if session is None:
+            return
+        self.attempt(
+            session.is_open and c > 0,
+            lambda: actions.tills.record_movement(
+                session.id, kind=kind, amount_cents=c * 10, concept="x", actor=self.actor, now=self.now
+            ),
+        )
+        if session.is_open and c > 0:
+            session.expected["efectivo"] += c * 10 if kind == "cash_in" else -c * 10
+
+    def void(self, a, _b, _c):
+        ticket = self.pick(self.model.tickets, a)
+        if ticket is None:
+            return
+        is_permitted = ticket.is_voided or ticket.paid == 0
+        self.attempt(
+            is_permitted, lambda: actions.tickets.void_ticket(ticket.id, reason="x", actor=self.actor, now=self.now)
+        )
+        if is_permitted:
+            ticket.is_voided, ticket.charged = True, 0
+
+    def cancel(self, a, _b, _c):
+        ticket = self.pick(self.model.tickets, a)
+        if ticket is None:
+            return
+        actions.tickets.void_ticket_of(ticket.appointment, reason="x", actor=self.actor, now=self.now)
+        ticket.charged, ticket.is_voided = 0, ticket.is_voided or ticket.paid == 0
+
+    def reopen(self, a, _b, _c):
+        ticket = self.pick(self.model.tickets, a)
+        if ticket is None:
+            return
+        actions.tickets.reopen_ticket_for(ticket.appointment, actor=self.actor, now=self.now)
+        ticket.is_voided, ticket.charged = False, ticket.amount
+
+    def change_therapist(self, a, b, _c):
+        ticket = self.pick(self.model.tickets, a)
+        if ticket is not None:
+            actions.tickets.move_ticket_of(
+                ticket.appointment,
+                service_day=date(2026, 11, 20),
+                therapist_id=1 + b % 2,
+                actor=self.actor,
+                now=self.now,
+            )
+
+    def close(self, a, b, _c):
+        session = self.pick(self.model.sessions, a)
+        if session is None:
+            return
+        difference = (0, 50, -20)[b % 3]
+        counted = {**session.expected, "efectivo": session.expected["efectivo"] + difference}
+        is_permitted = session.is_open and all(cents >= 0 for cents in counted.values())
+        self.attempt(
+            is_permitted,
+            lambda: actions.tills.close_till(session.id, counted=counted, reason="x", actor=self.actor, now=self.now),
+        )
+        if is_permitted:
+            session.is_open = False
+
+    def compare(self):
+        for ticket in self.model.tickets:
+            balance = queries.tickets.balance(ticket.id)
+            assert balance == queries.tickets.Balance(
+                ticket.amount, ticket.charged, ticket.paid, ticket.refunded, ticket.charged - ticket.paid
+            )
+            assert queries.tickets.ticket(ticket.id, actor=self.actor).status == (
+                "voided" if ticket.is_voided else "open"
+            )
+        for session in self.model.sessions:
+            figures = queries.tills.figures(session.id, clinic_id=1, opening_float_cents=session.opening)
+            expected = {f.code: f.expected_cents for f in figures}
+            assert expected == {"plin": 0, "transferencia": 0} | session.expected
+            if not session.is_open:
+                counts = select(TillCount.expected_cents).where(TillCount.session_id == session.id)
+                assert sum(db.session.scalars(counts)) == sum(session.expected.values())
+        breaches = {check.name: check.find() for check in checks.CHECKS}
+        assert not any(breaches.values()), breaches
+
+
+class Discard(Exception):
+    """Ends a history without a commit."""
+
+
+PRELUDE = ((0, 0, 1, 0), (1, 0, 0, 0), (1, 1, 0, 0))
+ACTS = st.lists(
+    st.tuples(st.integers(0, 10), st.integers(0, 5), st.integers(0, 5), st.integers(0, 60)), min_size=10, max_size=30
+)
+
+
+@settings(
+    max_examples=HISTORIES,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(ACTS)
+def test_every_history_closes_to_the_cent(app, supervisor, acts):
+    with app.app_context():
+        try:
+            with unit_of_work(write=True):
+                history = History(supervisor, (1, add_till()))
+                for act in (*PRELUDE, *acts):
+                    history.run(*act)
+                if on_postgresql():
+                    db.session.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
+                history.compare()
+                raise Discard
+        except Discard:
+            pass
