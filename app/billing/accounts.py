@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from app.kernel.words import N_
+from app.kernel.i18n import N_
 
 
 class Account(StrEnum):

@@ -16,15 +16,15 @@ from sqlalchemy import create_engine, text
 
 from app import create_app
 from app.billing import checks, rules
+from app.kernel import integrity
 from app.kernel.db import db, unit_of_work
-from app.operations import verify
 from tests import services
 from tests.conftest import SERVER, settings_for
 
 DATA = Path(__file__).parents[1] / "data"
 # what depends on the hour of the run, and on files that no dump holds
 OF_THE_MOMENT = {
-    "facts are published",
+    "events are published",
     "event work is done",
     "messages leave",
     "reports end",
@@ -112,7 +112,7 @@ def test_no_cent_event_or_file_is_lost(migrated: tuple[Flask, dict[str, Any]], f
 def test_verify_finds_nothing(migrated: tuple[Flask, dict[str, Any]], tmp_path: Path) -> None:
     app, _before = migrated
     with app.app_context(), unit_of_work(write=False):
-        findings = verify.run(now=datetime.now(UTC), files=tmp_path / "files")
+        findings = integrity.run(integrity.CheckContext(datetime.now(UTC), tmp_path / "files"))
     breaches = {f.name: f.breaches for f in findings if f.name not in OF_THE_MOMENT}
 
     assert set(breaches) >= {check.name for check in checks.CHECKS}

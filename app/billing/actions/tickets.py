@@ -14,6 +14,7 @@ from sqlalchemy.orm import aliased
 from app.billing import accounts, events, permissions, queries, rules
 from app.billing.actions import ledger, series
 from app.billing.models import Movement, Posting, Ticket, TicketLine
+from app.clinics import queries as clinics
 from app.kernel import outbox
 from app.kernel.access import Actor, require
 from app.kernel.db import db
@@ -235,4 +236,5 @@ def record(
         clinic_id=ticket.clinic_id,
         subject_id=ticket.id,
         patient_id=ticket.patient_id,
+        organization_id=None if actor else clinics.clinic(ticket.clinic_id).organization_id,
     )
