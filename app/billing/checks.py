@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import orjson
-from sqlalchemy import func, or_, select, text
+from sqlalchemy import func, literal_column, or_, select, text
 
 from app.billing import accounts, rules
 from app.billing.models import DocumentSeries, Movement, MovementKind, Posting, Ticket, TillCount, TillSession
@@ -38,14 +38,13 @@ def _gaps(_context: CheckContext) -> Iterator[str]:
 
 def _wrong_accounts(_context: CheckContext) -> Iterator[str]:
     """A movement debits and credits only the accounts of its kind."""
-    sides = select(Movement.kind, Posting.account, (Posting.cents > 0).label("is_debit"), func.min(Movement.id))
-    sides = sides.join(Posting, Posting.movement_id == Movement.id)
-    for kind, account, is_debit, example in db.session.execute(
-        sides.group_by(Movement.kind, Posting.account, Posting.cents > 0)
-    ):
+    is_debit = literal_column("posting.cents > 0")  # no bound value: PostgreSQL compares the texts
+    sides = select(Movement.kind, Posting.account, is_debit.label("is_debit"), func.min(Movement.id))
+    sides = sides.join(Posting, Posting.movement_id == Movement.id).group_by(Movement.kind, Posting.account, is_debit)
+    for kind, account, debited, example in db.session.execute(sides):
         known = accounts.KINDS.get(kind)
-        if known is None or account not in (known.debit if is_debit else known.credit):
-            yield f"movement {example}: {account} is not {'debited' if is_debit else 'credited'} by {kind}"
+        if known is None or account not in (known.debit if debited else known.credit):
+            yield f"movement {example}: {account} is not {'debited' if debited else 'credited'} by {kind}"
 
 
 def _unknown_kinds(_context: CheckContext) -> Iterator[str]:
