@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import orjson
-from sqlalchemy import func, literal_column, or_, select, text
+from sqlalchemy import ColumnElement, func, literal_column, or_, select, text
 
 from app.billing import accounts, rules
 from app.billing.models import DocumentSeries, Movement, MovementKind, Posting, Ticket, TillCount, TillSession
@@ -38,7 +38,7 @@ def _gaps(_context: CheckContext) -> Iterator[str]:
 
 def _wrong_accounts(_context: CheckContext) -> Iterator[str]:
     """A movement debits and credits only the accounts of its kind."""
-    is_debit = literal_column("posting.cents > 0")  # no bound value: PostgreSQL compares the texts
+    is_debit: ColumnElement[bool] = literal_column("posting.cents > 0")  # no bound value: PostgreSQL compares the texts
     sides = select(Movement.kind, Posting.account, is_debit.label("is_debit"), func.min(Movement.id))
     sides = sides.join(Posting, Posting.movement_id == Movement.id).group_by(Movement.kind, Posting.account, is_debit)
     for kind, account, debited, example in db.session.execute(sides):
