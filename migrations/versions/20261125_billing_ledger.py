@@ -3,14 +3,14 @@
 Each ticket becomes a line and its charge, each movement keeps its id and gets its two postings.
 
 Revision ID: 20261125_billing_ledger
-Revises: 20261125_kernel_event_origin
+Revises: 20261125_kernel_access_log
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "20261125_billing_ledger"
-down_revision = "20261125_kernel_event_origin"
+down_revision = "20261125_kernel_access_log"
 
 ACCOUNTS = {
     "asset": ("till", "fund", "clearing", "transit", "bank", "receivable", "suspense"),
