@@ -1,19 +1,15 @@
 """Request data of tickets and tills."""
 
 from collections.abc import Iterable
-from typing import Any
 
-from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
 from wtforms import BooleanField, DateField, IntegerField, RadioField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional
 
 from app.billing import accounts, rules
-from app.http import error_responses
 from app.http.fields import Form, MoneyField, positive
 from app.kernel import money
-from app.kernel.errors import DomainError, Invalid
 
 AMOUNT_NEEDED = _l("Escriba un monto.")
 
@@ -89,24 +85,3 @@ class TicketFilter(Form):
     q = StringField(_l("Número o paciente"))
     day = DateField(_l("Día de la visita"), [Optional()])
     debts = BooleanField(_l("Solo con deuda"))
-
-
-def show_error(form: Form, error: DomainError) -> int:
-    """Put an error of an action where it belongs in the form; returns the answer's status.
-
-    What names a field of the form stands beside it, the rest at its top.
-    """
-    if isinstance(error, Invalid):
-        for name, texts in error.details.items():
-            _say(form, name.replace(".", "_"), [gettext(text) for text in texts])
-    else:
-        _say(form, getattr(error, "field", ""), [error_responses.sentence(error)])
-    return 409 if error.status == 409 else 422
-
-
-def _say(form: Form, name: str, words: list[str]) -> None:
-    place: Any = form._fields.get(name)
-    if place is None:
-        form.form_errors.extend(words)
-    else:
-        place.errors = [*place.errors, *words]

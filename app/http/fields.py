@@ -18,7 +18,6 @@ class Form(FlaskForm):
     """Carries the CSRF token and the ``submission_id`` that makes a double click harmless."""
 
     submission_id = HiddenField()
-    FIELD_OF_ERROR: ClassVar[dict[type[DomainError], str]] = {}  # errors that are about one field
     FIELD_NAMES: ClassVar[dict[str, str]] = {}  # what a rule calls a field → the form's field
 
     def with_submission_id(self) -> "Form":
@@ -34,17 +33,22 @@ class Form(FlaskForm):
         """
         if isinstance(error, Invalid):
             for name, texts in error_responses.field_messages(error).items():
-                self._add(self.FIELD_NAMES.get(name, name), texts)
+                self._add(self.FIELD_NAMES.get(name, name.replace(".", "_")), texts)
             return True
-        for kind, name in self.FIELD_OF_ERROR.items():
-            if isinstance(error, kind):
-                self._add(name, [error_responses.sentence(error)])
-                return True
-        return False
+        name = self.FIELD_NAMES.get(error.field, error.field)
+        if name not in self:
+            return False
+        self._add(name, [error_responses.sentence(error)])
+        return True
+
+    def add_summary(self, error: DomainError | None) -> None:
+        """Put the message of an error above the form."""
+        if error is not None:
+            self.form_errors.append(error_responses.sentence(error))
 
     def _add(self, name: str, texts: list[str]) -> None:
         if name in self:
-            self[name].errors = texts
+            self[name].errors = [*self[name].errors, *texts]
         else:
             self.form_errors.extend(texts)
 

@@ -24,7 +24,7 @@ class PasswordForm(Form):
     current = PasswordField(_l("Contraseña actual"), [DataRequired(_l("Escriba su contraseña actual."))])
     new = PasswordField(_l("Contraseña nueva"), [DataRequired(_l("Escriba la nueva.")), Length(max=128)])
     again = PasswordField(_l("Repita la nueva"), [EqualTo("new", _l("No coincide con la nueva."))])
-    FIELD_OF_ERROR = {rules.WeakPassword: "new"}
+    FIELD_NAMES = {"password": "new"}
 
 
 class PreferencesForm(Form):

@@ -42,6 +42,7 @@ LONGEST_PASSWORD = 128
 class WeakPassword(RuleBroken):
     code = "WEAK_PASSWORD"
     message = N_("Use al menos %(length)s caracteres y no una contraseña conocida.")
+    field = "password"
 
 
 def wait_after(failures: int) -> timedelta:

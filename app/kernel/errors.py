@@ -15,6 +15,7 @@ class DomainError(Exception):
     status: ClassVar[int] = 400
     code: ClassVar[str] = "ERROR"
     message: ClassVar[str] = N_("No se pudo completar la operación.")
+    field: ClassVar[str] = ""  # the input it is about, if it is about one
 
     def __init__(self, message: str | None = None, *, details: dict[str, Any] | None = None, **params: Any) -> None:
         self.text = message or self.message

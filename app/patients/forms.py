@@ -10,7 +10,6 @@ from wtforms.validators import DataRequired, InputRequired, Length, Optional
 
 from app.clinics.queries import ubigeo
 from app.http.fields import Form
-from app.identity.rules import WeakPassword
 from app.patients import rules
 
 _REQUIRED = _l("Este dato es obligatorio.")
@@ -92,5 +91,4 @@ class RegisterForm(NamesForm):
     """A patient's own registration."""
 
     email = EmailField(_l("Correo"), [DataRequired(_l("Escriba su correo.")), Length(max=rules.LIMITS["email"])])
-    FIELD_OF_ERROR = {WeakPassword: "password"}
     password = PasswordField(_l("Contraseña"), [InputRequired(_l("Escriba una contraseña.")), Length(max=128)])

@@ -14,7 +14,7 @@ from app.clinics import queries as clinics
 from app.http import cycle, fragments
 from app.http.html import PageBlueprint
 from app.kernel import clock, money
-from app.kernel.errors import DomainError, NotFound
+from app.kernel.errors import DomainError
 
 pages = PageBlueprint("tickets", __name__)
 
@@ -69,26 +69,28 @@ def payment_panel(ticket_id: int) -> Response:
     return _collect(ticket_id, None)
 
 
-@pages.post("/tickets/<int:ticket_id>/payments", requires=permissions.TAKE_PAYMENT)
-def take_payment(ticket_id: int) -> Response:
-    form = forms.PaymentForm()
-    if not form.validate():
-        return _collect(ticket_id, form, 422)
-    try:
-        payment = actions.payments.take_payment(
-            ticket_id,
-            method=form.method.data or "",
-            amount_cents=form.amount.data,
-            tendered_cents=_tendered(ticket_id, form),
-            reference=form.reference.data or "",
-            note=form.note.data or "",
-            actor=cycle.actor(),
-            now=cycle.now(),
-        )
-    except NotFound:
-        raise
-    except DomainError as error:
-        return _collect(ticket_id, form, forms.show_error(form, error))
+def _retry_payment(*, form: forms.PaymentForm, error: DomainError | None, ticket_id: int) -> Response:
+    form.add_summary(error)
+    return _collect(ticket_id, form)
+
+
+@pages.post(
+    "/tickets/<int:ticket_id>/payments",
+    requires=permissions.TAKE_PAYMENT,
+    form=forms.PaymentForm,
+    retry=_retry_payment,
+)
+def take_payment(ticket_id: int, form: forms.PaymentForm) -> Response:
+    payment = actions.payments.take_payment(
+        ticket_id,
+        method=form.method.data or "",
+        amount_cents=form.amount.data,
+        tendered_cents=_tendered(ticket_id, form),
+        reference=form.reference.data or "",
+        note=form.note.data or "",
+        actor=cycle.actor(),
+        now=cycle.now(),
+    )
     return _taken(payment)
 
 
@@ -99,7 +101,7 @@ def _tendered(ticket_id: int, form: forms.PaymentForm) -> int | None:
     return form.tendered.data if is_cash else None
 
 
-def _collect(ticket_id: int, form: forms.PaymentForm | None, status: int = 200) -> Response:
+def _collect(ticket_id: int, form: forms.PaymentForm | None) -> Response:
     """The side panel, or without script the ticket's page with the panel in it."""
     context = _ticket(ticket_id)
     ticket = context["ticket"]
@@ -116,7 +118,6 @@ def _collect(ticket_id: int, form: forms.PaymentForm | None, status: int = 200) 
     return fragments.page(
         "billing/ticket.html",
         parts={"panel": "billing/_collect_panel.html"},
-        status=status,
         collect=collect,
         **context,
     )
@@ -146,27 +147,25 @@ def refund_form(payment_id: int) -> Response:
     return _refund(payment_id, forms.ReasonForm())
 
 
-@pages.post("/payments/<int:payment_id>/refund", requires=permissions.REFUND)
-def refund(payment_id: int) -> Response:
-    form = forms.ReasonForm()
-    if not form.validate():
-        return _refund(payment_id, form, 422)
-    try:
-        taken_back = actions.payments.refund_payment(
-            payment_id, reason=form.reason.data or "", actor=cycle.actor(), now=cycle.now()
-        )
-    except NotFound:
-        raise
-    except DomainError as error:
-        return _refund(payment_id, form, forms.show_error(form, error))
-    return _changed(taken_back.ticket_id, _("Pago devuelto. Entregue el dinero al paciente."))
+def _retry_refund(*, form: forms.ReasonForm, error: DomainError | None, payment_id: int) -> Response:
+    form.add_summary(error)
+    return _refund(payment_id, form)
 
 
-def _refund(payment_id: int, form: forms.ReasonForm, status: int = 200) -> Response:
+@pages.post(
+    "/payments/<int:payment_id>/refund", requires=permissions.REFUND, form=forms.ReasonForm, retry=_retry_refund
+)
+def refund(payment_id: int, form: forms.ReasonForm) -> Response:
+    refunded = actions.payments.refund_payment(
+        payment_id, reason=form.reason.data or "", actor=cycle.actor(), now=cycle.now()
+    )
+    return _changed(refunded.ticket_id, _("Pago devuelto. Entregue el dinero al paciente."))
+
+
+def _refund(payment_id: int, form: forms.ReasonForm) -> Response:
     payment = queries.tickets.payment(payment_id, actor=cycle.actor())
     return _reason(
         form,
-        status,
         title=_("Devolver %(amount)s", amount=money.show(payment.amount_cents)),
         about=_("Se registra una línea nueva en la caja abierta; el cobro original queda como está."),
         action=f"/payments/{payment_id}/refund",
@@ -180,25 +179,21 @@ def void_form(ticket_id: int) -> Response:
     return _void(ticket_id, forms.ReasonForm())
 
 
-@pages.post("/tickets/<int:ticket_id>/void", requires=permissions.VOID)
-def void(ticket_id: int) -> Response:
-    form = forms.ReasonForm()
-    if not form.validate():
-        return _void(ticket_id, form, 422)
-    try:
-        actions.tickets.void_ticket(ticket_id, reason=form.reason.data or "", actor=cycle.actor(), now=cycle.now())
-    except NotFound:
-        raise
-    except DomainError as error:
-        return _void(ticket_id, form, forms.show_error(form, error))
+def _retry_void(*, form: forms.ReasonForm, error: DomainError | None, ticket_id: int) -> Response:
+    form.add_summary(error)
+    return _void(ticket_id, form)
+
+
+@pages.post("/tickets/<int:ticket_id>/void", requires=permissions.VOID, form=forms.ReasonForm, retry=_retry_void)
+def void(ticket_id: int, form: forms.ReasonForm) -> Response:
+    actions.tickets.void_ticket(ticket_id, reason=form.reason.data or "", actor=cycle.actor(), now=cycle.now())
     return _changed(ticket_id, _("Ticket anulado. Su número no se vuelve a usar."))
 
 
-def _void(ticket_id: int, form: forms.ReasonForm, status: int = 200) -> Response:
+def _void(ticket_id: int, form: forms.ReasonForm) -> Response:
     ticket = queries.tickets.ticket(ticket_id, actor=cycle.actor())
     return _reason(
         form,
-        status,
         title=_("Anular %(code)s", code=ticket.code),
         about=_("El ticket deja de deberse. Su número queda ocupado y se muestra como anulado."),
         action=f"/tickets/{ticket_id}/void",
@@ -207,13 +202,12 @@ def _void(ticket_id: int, form: forms.ReasonForm, status: int = 200) -> Response
     )
 
 
-def _reason(form: forms.ReasonForm, status: int, **words: str) -> Response:
+def _reason(form: forms.ReasonForm, **texts: Any) -> Response:
     return fragments.page(
         "billing/reason.html",
         parts={"dialog-body": "billing/_reason_form.html"},
-        status=status,
         form=form.with_submission_id(),
-        **words,
+        **texts,
     )
 
 

@@ -12,7 +12,7 @@ from app.http import cycle, fragments
 from app.http.html import PageBlueprint
 from app.kernel import clock
 from app.kernel.access import can
-from app.kernel.errors import DomainError, NotFound
+from app.kernel.errors import DomainError
 
 pages = PageBlueprint("tills", __name__)
 
@@ -27,14 +27,13 @@ def till() -> Response:
     return _home(cycle.clinic_id(permissions.OPERATE_TILL), None)
 
 
-def _home(clinic_id: int, form: forms.OpenTillForm | None, status: int = 200) -> Response:
+def _home(clinic_id: int, form: forms.OpenTillForm | None) -> Response:
     actor, clinic = cycle.actor(), clinics.clinic(clinic_id)
     sees = queries.tills.sees_expected(actor, clinic_id, blind_close=clinic.blind_close)
     idle = queries.tills.idle_tills(clinic_id)
     return fragments.page(
         "billing/till.html",
         parts={"till": "billing/_till.html"},
-        status=status,
         clinic_id=clinic_id,
         open_sessions=[_open(head, sees) for head in queries.tills.open_sessions(clinic_id, actor=actor)],
         past=queries.tills.past_sessions(clinic_id, actor=actor),
@@ -79,25 +78,27 @@ def _open_form(idle: list[dict[str, Any]], form: forms.OpenTillForm | None) -> f
     return form
 
 
-@pages.post("/till-sessions", requires=permissions.OPERATE_TILL)
-def open_till() -> Response:
+def _make_open_form() -> forms.OpenTillForm:
     clinic_id = cycle.clinic_id(permissions.OPERATE_TILL)
     form = forms.OpenTillForm()
-    form.till_id.choices = [SelectChoice(t["id"], t["name"]) for t in queries.tills.idle_tills(clinic_id)]
-    if not form.validate():
-        return _home(clinic_id, form, 422)
-    try:
-        session_id = actions.tills.open_till(
-            form.till_id.data,
-            opening_float_cents=form.opening_float.data or 0,
-            note=form.note.data or "",
-            actor=cycle.actor(),
-            now=cycle.now(),
-        )
-    except NotFound:
-        raise
-    except DomainError as error:
-        return _home(clinic_id, form, forms.show_error(form, error))
+    form.till_id.choices = [SelectChoice(till["id"], till["name"]) for till in queries.tills.idle_tills(clinic_id)]
+    return form
+
+
+def _retry_open(*, form: forms.OpenTillForm, error: DomainError | None) -> Response:
+    form.add_summary(error)
+    return _home(cycle.clinic_id(permissions.OPERATE_TILL), form)
+
+
+@pages.post("/till-sessions", requires=permissions.OPERATE_TILL, form=_make_open_form, retry=_retry_open)
+def open_till(form: forms.OpenTillForm) -> Response:
+    session_id = actions.tills.open_till(
+        form.till_id.data,
+        opening_float_cents=form.opening_float.data or 0,
+        note=form.note.data or "",
+        actor=cycle.actor(),
+        now=cycle.now(),
+    )
     code = queries.tills.session(session_id, actor=cycle.actor())["code"]
     return _changed("/till", _("Caja abierta: %(code)s.", code=code))
 
@@ -134,34 +135,35 @@ def movement_form(session_id: int) -> Response:
     return _movement(session_id, forms.MovementForm())
 
 
-@pages.post("/till-sessions/<int:session_id>/movements", requires=permissions.OPERATE_TILL)
-def record_movement(session_id: int) -> Response:
-    form = forms.MovementForm()
-    if not form.validate():
-        return _movement(session_id, form, 422)
-    try:
-        actions.tills.record_movement(
-            session_id,
-            kind=form.kind.data or "",
-            amount_cents=form.amount.data,
-            concept=form.concept.data or "",
-            beneficiary=form.beneficiary.data or "",
-            voucher_number=form.voucher_number.data or "",
-            actor=cycle.actor(),
-            now=cycle.now(),
-        )
-    except NotFound:
-        raise
-    except DomainError as error:
-        return _movement(session_id, form, forms.show_error(form, error))
+def _retry_movement(*, form: forms.MovementForm, error: DomainError | None, session_id: int) -> Response:
+    form.add_summary(error)
+    return _movement(session_id, form)
+
+
+@pages.post(
+    "/till-sessions/<int:session_id>/movements",
+    requires=permissions.OPERATE_TILL,
+    form=forms.MovementForm,
+    retry=_retry_movement,
+)
+def record_movement(session_id: int, form: forms.MovementForm) -> Response:
+    actions.tills.record_movement(
+        session_id,
+        kind=form.kind.data or "",
+        amount_cents=form.amount.data,
+        concept=form.concept.data or "",
+        beneficiary=form.beneficiary.data or "",
+        voucher_number=form.voucher_number.data or "",
+        actor=cycle.actor(),
+        now=cycle.now(),
+    )
     return _changed("/till", _("Movimiento registrado."))
 
 
-def _movement(session_id: int, form: forms.MovementForm, status: int = 200) -> Response:
+def _movement(session_id: int, form: forms.MovementForm) -> Response:
     return fragments.page(
         "billing/movement.html",
         parts={"dialog-body": "billing/_movement_form.html"},
-        status=status,
         head=queries.tills.session(session_id, actor=cycle.actor()),
         form=form.with_submission_id(),
     )
@@ -181,34 +183,41 @@ def closing_form(session_id: int) -> Response:
     return _closing(session_id, None)
 
 
-@pages.post("/till-sessions/<int:session_id>/closing", requires=permissions.OPERATE_TILL)
-def close_till(session_id: int) -> Response:
+def _make_closing_form(session_id: int) -> forms.ClosingForm:
     head = queries.tills.session(session_id, actor=cycle.actor())
-    form = forms.ClosingForm.for_methods(_counted_methods(head))
-    if not form.validate():
-        return _closing(session_id, form, 422)
-    try:
-        actions.tills.close_till(
-            session_id,
-            counted=form.counted(),
-            denominations=form.denominations(),
-            reason=form.reason.data or "",
-            left_for_tomorrow_cents=form.left_for_tomorrow.data,
-            actor=cycle.actor(),
-            now=cycle.now(),
-        )
-    except NotFound:
-        raise
-    except DomainError as error:
-        return _closing(session_id, form, forms.show_error(form, error))
-    return _changed(f"/till-sessions/{session_id}", _("Caja cerrada: %(code)s.", code=head["code"]))
+    return forms.ClosingForm.for_methods(_counted_methods(head))
+
+
+def _retry_closing(*, form: forms.ClosingForm, error: DomainError | None, session_id: int) -> Response:
+    form.add_summary(error)
+    return _closing(session_id, form)
+
+
+@pages.post(
+    "/till-sessions/<int:session_id>/closing",
+    requires=permissions.OPERATE_TILL,
+    form=_make_closing_form,
+    retry=_retry_closing,
+)
+def close_till(session_id: int, form: forms.ClosingForm) -> Response:
+    actions.tills.close_till(
+        session_id,
+        counted=form.counted(),
+        denominations=form.denominations(),
+        reason=form.reason.data or "",
+        left_for_tomorrow_cents=form.left_for_tomorrow.data,
+        actor=cycle.actor(),
+        now=cycle.now(),
+    )
+    code = queries.tills.session(session_id, actor=cycle.actor())["code"]
+    return _changed(f"/till-sessions/{session_id}", _("Caja cerrada: %(code)s.", code=code))
 
 
 def _counted_methods(head: dict[str, Any]) -> list[rules.Method]:
     return [rules.Method(f.method_id, f.code, f.name, f.is_cash, False) for f in _figures(head)]
 
 
-def _closing(session_id: int, form: forms.ClosingForm | None, status: int = 200) -> Response:
+def _closing(session_id: int, form: forms.ClosingForm | None) -> Response:
     actor = cycle.actor()
     head = queries.tills.session(session_id, actor=actor)
     if head["status"] == "closed" and form is None:
@@ -220,7 +229,6 @@ def _closing(session_id: int, form: forms.ClosingForm | None, status: int = 200)
     owing = queries.tickets.search(clinic.id, actor=actor, day=head["business_day"], debts=True)
     return fragments.page(
         "billing/closing.html",
-        status=status,
         head=head,
         form=form.with_submission_id(),
         figures=figures,
