@@ -8,6 +8,7 @@ A route that declares neither a permission nor why it is public does not start.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from functools import wraps
@@ -48,6 +49,15 @@ class RouteSpec:
 
     def option(self, name: str) -> Any:
         return (self.options or {}).get(name)
+
+
+@dataclass(frozen=True, slots=True)
+class AfterRead:
+    """What a GET returns when its response is made after the reading unit has ended: a file that takes long to
+    render, or with ``write`` a row that has to be written."""
+
+    run: Callable[[], Any]
+    write: bool = False
 
 
 class Adapter(Protocol):
@@ -106,7 +116,11 @@ def _run(view: Callable[..., Any], spec: RouteSpec, adapter: Adapter, arguments:
     if request.method in SAFE_METHODS:
         with db.unit_of_work(write=False):
             _admit(spec, adapter, arguments)
-            return adapter.respond(view(**arguments), spec)
+            result = view(**arguments)
+            if not isinstance(result, AfterRead):
+                return adapter.respond(result, spec)
+        with db.unit_of_work(write=True) if result.write else nullcontext():
+            return adapter.respond(result.run(), spec)
     with db.unit_of_work(write=False):  # a stranger, a bad token or a bad form never takes the write lock
         _admit(spec, adapter, arguments)
     with db.unit_of_work(write=True):

@@ -168,5 +168,4 @@ def sessions_alive(session_ids: set[int]) -> set[int]:
             User.is_active.is_(True),
         )
     ).all()
-    db.session.rollback()
     return {row.id for row in rows if not rules.is_idle(row.last_seen_at, row.kind, now)}

@@ -11,7 +11,6 @@ from app.http.json import ApiBlueprint
 from app.http.resources import Body, Query
 from app.kernel import storage
 from app.kernel.access import Actor
-from app.kernel.db import db, unit_of_work
 from app.kernel.errors import NotFound
 from app.reports import actions, files, forms, permissions, queries, registry, renderers, rules
 from app.reports.registry import Params, Report
@@ -112,25 +111,29 @@ def export(format_: str, name: str, query: ReportQuery) -> Any:
     data = report.load(clinic_id=clinic, params=params, actor=actor, now=now)
     if report.size(data) > rules.AT_ONCE_ROWS[wanted]:
         return _in_background(report, wanted, params, clinic, actor)
-    db.session.rollback()  # all is read: no transaction waits while the file is made
-    file = renderers.render(report, data, wanted, by=actor.name, params=params, now=now)
-    return files.attachment(file.name, file.media_type, file.content)
+
+    def render() -> Response:
+        file = renderers.render(report, data, wanted, by=actor.name, params=params, now=now)
+        return files.attachment(file.name, file.media_type, file.content)
+
+    return cycle.AfterRead(render)
 
 
 def _in_background(report: Report, wanted: rules.Format, params: Params, clinic: int, actor: Actor) -> Any:
-    """The run of this request. A GET has only a reading transaction: it ends before the row is written."""
-    said = params.model_dump(mode="json", exclude_defaults=True)
+    """The equal run that is there already, or a new one."""
     now = cycle.now()
+    values = params.model_dump(mode="json", exclude_defaults=True)
     same = queries.same_run(
-        report=report.code, format_=str(wanted), params=said, clinic_id=clinic, actor=actor, now=now
+        report=report.code, format_=str(wanted), params=values, clinic_id=clinic, actor=actor, now=now
     )
     if same is not None:
         return files.of_run(same, storage.read) if same["status"] == "done" else (_show(same), 202)
-    db.session.rollback()
-    with unit_of_work(write=True):
+
+    def request_run() -> tuple[dict[str, Any], int]:
         run_id = actions.request_report(report, wanted, params, clinic_id=clinic, actor=actor, now=now)
-        shown = _show(queries.run(run_id, actor=actor))
-    return shown, 202
+        return _show(queries.run(run_id, actor=actor)), 202
+
+    return cycle.AfterRead(request_run, write=True)
 
 
 @api.post("/api/reports/generate/", requires=permissions.READ, body=NewRun, status=202)
