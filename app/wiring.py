@@ -1,7 +1,7 @@
 """The list of packages, and how each is plugged into an application.
 
 A package plugs in by the constants of its role files (``permissions.GRANTS``, ``pages.BLUEPRINTS``, ``slots.SLOTS``
-and so on): ``read`` is the whole list. A role file without its constant does not start.
+and so on): ``read`` is the whole list. A role file without its constant does not start; those of ``live`` are optional.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -19,8 +19,8 @@ from app.identity import login
 from app.identity import queries as identity
 from app.kernel import access, expiry, integrity, outbox, queue
 from app.kernel.events import Event
-from app.notifications import sockets as notification_sockets
-from app.realtime import regions, sockets
+from app.realtime import channels, refresh, sockets
+from app.realtime.channels import Channel, RightsChanges
 from app.reports import registry
 
 T = TypeVar("T")
@@ -53,7 +53,9 @@ class Domain:
     apis: tuple[ApiBlueprint, ...]
     slots: tuple[screens.Slot, ...]
     layout_values: Mapping[str, Callable[..., Any]]
-    regions: tuple[regions.Region, ...]
+    channels: tuple[Channel, ...]
+    rights_changes: RightsChanges
+    sockets: tuple[sockets.Socket, ...]
     subscriptions: tuple[tuple[type[Event], outbox.Subscriber], ...]
     jobs: tuple[queue.Job, ...]
     periodic_jobs: tuple[queue.PeriodicJob, ...]
@@ -69,6 +71,10 @@ def read(name: str) -> Domain:
         module = f"app.{name}.{role}"
         return getattr(import_module(module), constant_name) if find_spec(module) else default
 
+    def optional(role: str, constant_name: str, default: Any = ()) -> Any:
+        module = f"app.{name}.{role}"
+        return getattr(import_module(module), constant_name, default) if find_spec(module) else default
+
     return Domain(
         name=name,
         grants=constant("permissions", "GRANTS", {}),
@@ -76,7 +82,9 @@ def read(name: str) -> Domain:
         apis=constant("api", "BLUEPRINTS"),
         slots=constant("slots", "SLOTS"),
         layout_values=constant("layout", "VALUES", {}),
-        regions=constant("live", "REGIONS"),
+        channels=optional("live", "CHANNELS"),
+        rights_changes=optional("live", "RIGHTS_CHANGED", {}),
+        sockets=optional("live", "SOCKETS"),
         subscriptions=constant("subscribers", "SUBSCRIPTIONS"),
         jobs=constant("jobs", "JOBS"),
         periodic_jobs=constant("jobs", "PERIODIC_JOBS"),
@@ -93,16 +101,15 @@ def register(app: Flask) -> list[ApiBlueprint]:
     outbox.register(app, _all(domain.subscriptions for domain in domains))
     periodic_jobs = _all(domain.periodic_jobs for domain in domains)
     queue.register(app, _all(domain.jobs for domain in domains), [*periodic_jobs, *OWN_JOBS])
-    regions.register(app, _all(domain.regions for domain in domains))
+    channels.register(app, _all(domain.channels for domain in domains), [d.rights_changes for d in domains])
+    refresh.register(app)
     registry.register(app, _all(domain.reports for domain in domains))
     integrity.register(app, _all(domain.checks for domain in domains))
     expiry.register(app, _all(domain.retention for domain in domains))
     screens.register(app, _all(domain.slots for domain in domains))
     app.extensions["layout_values"] = {n: value for domain in domains for n, value in domain.layout_values.items()}
     login.register(app)
-    app.extensions["sessions_alive"] = identity.sessions_alive
-    sockets.register(app)
-    notification_sockets.register(app)
+    sockets.register(app, _all(domain.sockets for domain in domains), identity.sessions_alive)
     apis = [openapi.api, health.api, *_all(domain.apis for domain in domains)]
     for blueprint in (*_all(domain.pages for domain in domains), *apis):
         app.register_blueprint(blueprint)

@@ -6,7 +6,7 @@ from rq.serializers import JSONSerializer
 
 from app.kernel import clock, queue
 from app.kernel.outbox import EventRow
-from app.realtime import regions
+from app.realtime import channels
 
 MOST_ROUNDS = 20
 
@@ -19,7 +19,7 @@ def settle(app: Flask, *, jobs: bool = True) -> list[str]:
     touched: list[str] = []
 
     def see(rows: list[EventRow]) -> None:
-        touched.extend(regions.topics_of(rows))
+        touched.extend(channels.topics_of(rows))
 
     with app.app_context():
         for _round in range(MOST_ROUNDS):

@@ -1,6 +1,8 @@
 """A browser without a screen: signs in, sends CSRF tokens, speaks as htmx, inspects every HTML answer."""
 
+import json
 import re
+import secrets
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -39,6 +41,7 @@ class Client:
         self._csrf = ""
         self._bearer = ""
         self.email = ""
+        self.page_id = secrets.token_hex(16)  # of the page open in it, as live.js makes one
 
     def sign_in(self, email: str, password: str = PASSWORD) -> "Client":
         """Fill in the sign-in form and send it with the token of its page."""
@@ -95,7 +98,12 @@ class Client:
         return self._seen(self.http.post(path, data=data or {}, headers=headers), path, is_page=False)
 
     def _htmx(self, target: str) -> dict[str, str]:
-        return {"HX-Request": "true", "HX-Target": target, "HX-Request-Type": "partial"}
+        return {
+            "HX-Request": "true",
+            "HX-Target": target,
+            "HX-Request-Type": "partial",
+            "X-Client-Id": self.page_id,
+        }
 
     def _seen(self, answer: TestResponse, path: str, is_page: bool) -> TestResponse:
         if answer.mimetype == "text/html" and answer.data:
@@ -105,6 +113,11 @@ class Client:
             if found := TOKEN.search(html):
                 self._csrf = found.group(1)
         return answer
+
+    def triggers(self, answer: TestResponse) -> dict[str, Any]:
+        """The browser events that a response fires, with their details."""
+        events: dict[str, Any] = json.loads(answer.headers.get("HX-Trigger", "{}"))
+        return events
 
     def tree(self, answer: TestResponse) -> Element:
         return inspect(answer.text, is_page="<html" in answer.text, path="")

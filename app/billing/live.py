@@ -1,28 +1,30 @@
-"""Live regions: the tills of a clinic, one ticket.
+"""Channels: the tills of a clinic, its tickets, one ticket.
 
-The desk and the agenda of a day stand in the domain above; the facts carry ``service_day`` for them.
+The desk and the agenda of a day belong to packages above; the events carry ``service_day`` for them.
 """
 
 from app.billing import events, permissions
 from app.kernel.access import Actor, can
-from app.realtime.regions import Region
+from app.realtime.channels import Channel
 
 
 def _at_till(actor: Actor, clinic_id: str) -> bool:
     return can(actor, permissions.OPERATE_TILL, int(clinic_id))
 
 
-def _reads_tickets(actor: Actor, clinic_id: str, _ticket_id: str) -> bool:
+def _reads_tickets(actor: Actor, clinic_id: str, _ticket_id: str = "") -> bool:
     return can(actor, permissions.READ, int(clinic_id))
 
 
-TILL = Region("till", _at_till)
-TICKET = Region("ticket", _reads_tickets)
+TILL = Channel("till", _at_till)
+TICKETS = Channel("tickets", _reads_tickets)
+TICKET = Channel("ticket", _reads_tickets)
 
 for _till_fact in events.OF_TILLS:
     TILL.on(_till_fact, lambda row: [f"till:{row.clinic_id}"])
 for _ticket_fact in events.OF_TICKETS:
+    TICKETS.on(_ticket_fact, lambda row: [f"tickets:{row.clinic_id}"])
     TICKET.on(_ticket_fact, lambda row: [f"ticket:{row.clinic_id}:{row.parse(events.TicketFact).ticket_id}"])
 
 
-REGIONS = (TILL, TICKET)
+CHANNELS = (TILL, TICKETS, TICKET)

@@ -1,7 +1,7 @@
 """The front desk: the day's board, walk-ins, the next visit of who just paid, the end of the day.
 
 The steps themselves (arrival, session, cancellation) are posted to the nouns of ``visits`` and ``booking``,
-collecting to billing's; each answers with ``visit-changed`` or ``payment-taken`` and the board fetches itself.
+collecting to billing's; the board fetches itself when they have changed something.
 """
 
 from collections.abc import Mapping
@@ -141,7 +141,7 @@ def receive_walk_in() -> Response:
 def _done(words: str, clinic_id: int, close: str) -> Response:
     """The board fetches itself, and the form that was answered closes: nothing to swap."""
     response = fragments.answer(go=f"/front-desk?clinic_id={clinic_id}", toast=words)
-    response.headers["HX-Trigger"] = f"visit-changed, {close}"
+    fragments.trigger(response, close)
     response.headers["HX-Reswap"] = "none"
     return response
 

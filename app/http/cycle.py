@@ -14,7 +14,7 @@ from datetime import datetime
 from functools import wraps
 from typing import Any, Protocol
 
-from flask import Response, current_app, g, request, session
+from flask import Flask, Response, current_app, g, request, session
 from werkzeug.routing import IntegerConverter, Map
 
 from app.kernel import access, clock, db, idempotency
@@ -140,16 +140,32 @@ def _admit(spec: RouteSpec, adapter: Adapter, arguments: dict[str, Any]) -> None
     adapter.parse(spec, arguments)
 
 
+def before_commit(app: Flask, hook: Callable[[Response], None]) -> None:
+    """Run ``hook(response)`` on each successful response to a change, in its unit of work.
+
+    What it adds is stored with the response: an equal request gets it again.
+    """
+    app.extensions.setdefault("before_commit", []).append(hook)
+
+
+def _respond(view: Callable[..., Any], spec: RouteSpec, adapter: Adapter, arguments: dict[str, Any]) -> Response:
+    response = adapter.respond(view(**arguments), spec)
+    if response.status_code < 400:
+        for hook in current_app.extensions.get("before_commit", ()):
+            hook(response)
+    return response
+
+
 def _respond_once(view: Callable[..., Any], spec: RouteSpec, adapter: Adapter, arguments: dict[str, Any]) -> Response:
     submission = adapter.submission() if g.actor is not None else None
     if submission is None:
-        return adapter.respond(view(**arguments), spec)
+        return _respond(view, spec, adapter, arguments)
     token, fingerprint = submission
     owner = f"{adapter.channel}:{g.actor.user_id}"
     stored = idempotency.claim(owner, token, fingerprint, now=g.now)
     if stored is not None:
         return Response(stored.body, stored.status, stored.headers)
-    response = adapter.respond(view(**arguments), spec)
+    response = _respond(view, spec, adapter, arguments)
     if response.status_code < 400:  # else rolled back with its claim: the token stays free for the corrected form
         idempotency.store_response(
             owner,

@@ -4,6 +4,7 @@ htmx 4 says which element it will replace (``HX-Target: section#agenda-day``); a
 partials by element id, and views never read a header.
 """
 
+import json
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -83,8 +84,14 @@ def answer(
         )
     response = make_response("".join(pieces), status)
     if close_dialog:
-        response.headers["HX-Trigger"] = "dialog:close"
+        trigger(response, "dialog:close")
     return response
+
+
+def trigger(response: Response, event: str, detail: Any = True) -> None:
+    """Fire a browser event after the swap, with ``detail`` (JSON), beside those that the response fires already."""
+    events = json.loads(response.headers.get("HX-Trigger", "{}"))
+    response.headers["HX-Trigger"] = json.dumps({**events, event: detail})
 
 
 def back(otherwise: str) -> str:

@@ -1,6 +1,7 @@
 """What every answer carries: security headers, no caching of health data, gzip, a request id."""
 
 import gzip
+import re
 import uuid
 
 from flask import Flask, Response, g, request
@@ -24,18 +25,25 @@ FIXED = {
 }
 COMPRESSIBLE = ("text/html", "application/json", "text/csv")
 WORTH_COMPRESSING = 1024  # bytes
+CLIENT_ID = re.compile(r"[0-9a-f-]{8,36}")
 
 
 def register(app: Flask) -> None:
     app.before_request(_name_request)
     app.after_request(_dress)
+    app.teardown_request(_forget_request)
     secure = app.config["SESSION_COOKIE_SECURE"]
     assets.register(app, FIXED | ({"Strict-Transport-Security": HSTS} if secure else {}))
 
 
 def _name_request() -> None:
     g.request_id = str(uuid.uuid4())
-    context.begin(context.Context(request_id=g.request_id))
+    client_id = request.headers.get("X-Client-Id", "")
+    context.begin(context.Context(g.request_id, client_id if CLIENT_ID.fullmatch(client_id) else None))
+
+
+def _forget_request(_error: BaseException | None) -> None:
+    context.begin(context.Context())
 
 
 def _dress(response: Response) -> Response:

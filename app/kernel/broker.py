@@ -5,7 +5,8 @@ Nothing here raises into a request: booking and charging go on while Redis is aw
 
 import logging
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import orjson
 from flask import current_app
@@ -14,7 +15,8 @@ from redis.exceptions import RedisError
 
 log = logging.getLogger(__name__)
 
-LIVE = "mediconnect:live"  # topics to refresh, read by every web process
+T = TypeVar("T")
+
 WAKE = "mediconnect:wake"  # "there are new facts", read by the relay
 PAUSE_AFTER_FAILURE = 1.0  # seconds in which no further attempt delays a request
 
@@ -29,15 +31,18 @@ class Broker:
 
     def publish(self, channel: str, message: dict[str, Any]) -> bool:
         """Send a message if Redis is there; False when it is not."""
+        return self.attempt(lambda redis: redis.publish(channel, orjson.dumps(message))) is not None
+
+    def attempt(self, command: Callable[[Redis], T]) -> T | None:
+        """The result of a command, or None when Redis is away."""
         if time.monotonic() - self._failed_at < PAUSE_AFTER_FAILURE:
-            return False
+            return None
         try:
-            self.redis.publish(channel, orjson.dumps(message))
+            return command(self.redis)
         except (RedisError, OSError) as error:
             self._failed_at = time.monotonic()
             log.warning("redis is away: %s", type(error).__name__)
-            return False
-        return True
+            return None
 
     def is_up(self) -> bool:
         try:
@@ -48,9 +53,3 @@ class Broker:
 
 def broker() -> Broker:
     return current_app.extensions["broker"]
-
-
-def refresh(*topics: str) -> None:
-    """Tell every screen that shows one of these topics to fetch itself again."""
-    if topics:
-        broker().publish(LIVE, {"type": "refresh", "topics": list(topics)})

@@ -55,6 +55,7 @@ class EventRow(Base):
     data: Mapped[dict[str, Any]] = mapped_column(JSON)
     changes: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     request_id: Mapped[str | None] = mapped_column(String(36))
+    client_id: Mapped[str | None] = mapped_column(String(36))
     published: Mapped[bool] = mapped_column(default=False)
 
     def parse(self, kind: EventKind[E]) -> E:
@@ -127,27 +128,35 @@ def record(
     tenant = organization_id or (actor.organization_id if actor else None)
     if tenant is None:
         raise ValueError(f"{event.type} of nobody needs its organization")
-    db.session.execute(
-        _INSERT,
-        {
-            "type": event.type,
-            "at": now,
-            "organization_id": tenant,
-            "clinic_id": clinic_id,
-            "actor_kind": "user" if actor else "system",
-            "actor_id": actor.user_id if actor else None,
-            "session_id": (actor.session_id or None) if actor else None,
-            "channel": actor.channel if actor else "system",
-            "subject_type": events.subject_type(event.type),
-            "subject_id": subject_id,
-            "patient_id": patient_id,
-            "data": events.to_data(event),
-            "changes": changes,
-            "request_id": context.current().request_id,
-            "published": False,
-        },
-    )
+    origin = context.current()
+    values = {
+        "type": event.type,
+        "at": now,
+        "organization_id": tenant,
+        "clinic_id": clinic_id,
+        "actor_kind": "user" if actor else "system",
+        "actor_id": actor.user_id if actor else None,
+        "session_id": (actor.session_id or None) if actor else None,
+        "channel": actor.channel if actor else "system",
+        "subject_type": events.subject_type(event.type),
+        "subject_id": subject_id,
+        "patient_id": patient_id,
+        "data": events.to_data(event),
+        "changes": changes,
+        "request_id": origin.request_id,
+        "client_id": origin.client_id,
+        "published": False,
+    }
+    db.session.execute(_INSERT, values)
+    if origin.client_id:
+        db.session.info.setdefault("recorded", []).append(EventRow(**values))
     after_commit(notify_relay)
+
+
+def recorded() -> list[EventRow]:
+    """The events of this unit of work, if a page sent the request: what its response tells it of."""
+    rows: list[EventRow] = db.session.info.get("recorded", [])
+    return rows
 
 
 _INSERT = insert(EventRow)

@@ -1,11 +1,11 @@
-"""The live region of a patient's own visits."""
+"""Channel: a patient's own visits."""
 
 from app.billing import events as billing
-from app.realtime.regions import Region
+from app.realtime.channels import Channel
 from app.scheduling import events as scheduling
 
-VISITS = Region("visits", lambda actor, patient_id: actor.patient_id == int(patient_id))
+VISITS = Channel("visits", lambda actor, patient_id: actor.patient_id == int(patient_id))
 for _event in (*scheduling.CHANGES, *billing.OF_TICKETS):
     VISITS.on(_event, lambda row: [f"visits:{row.patient_id}"] if row.patient_id else [])
 
-REGIONS = (VISITS,)
+CHANNELS = (VISITS,)

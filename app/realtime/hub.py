@@ -1,125 +1,111 @@
-"""The sockets of one web process: who listens to what, fed by one Redis subscription.
+"""The connections of one web process: who has joined what, fed by one Redis subscription.
 
-Each socket has one bounded queue and one writer; a reader too slow for its queue is dropped and will
-fetch everything when it is back. A session that ended is noticed by message at once and by a query
-every few seconds, so a lost message costs seconds.
+Whether somebody may join is decided again whenever their rights change. A session that ended is noticed by message
+at once and by a query every few seconds, so a lost message costs seconds.
 """
 
 import logging
 import queue
 import threading
 import time
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from typing import Any
 
 import orjson
 from flask import Flask
 from redis.exceptions import RedisError
-from simple_websocket import ConnectionClosed, Server
+from simple_websocket import Server
 
-from app.kernel.access import Actor
-from app.kernel.broker import LIVE, broker
-from app.realtime import regions
+from app.kernel.access import Actor, SessionLoader
+from app.kernel.broker import broker
+from app.kernel.db import unit_of_work
+from app.realtime import channels, presence, push
+from app.realtime.connection import Connection
 
 log = logging.getLogger(__name__)
 
-QUEUE_LENGTH = 64
-MOST_TOPICS = 40
+MAX_CONNECTIONS_PER_SESSION = 20  # in each web process
+MAX_TOPICS = 40
 CHECK_SECONDS = 4
-MOST_REMEMBERED, REMEMBER_SECONDS = 10_000, 120
+MAX_REMEMBERED, REMEMBER_SECONDS = 10_000, 120
 SESSION_OVER = 4401
 
 
-class Connection:
-    """A socket, its actor, its topics and its writer."""
-
-    def __init__(self, socket: Server, actor: Actor) -> None:
-        self.socket = socket
-        self.actor = actor
-        self.topics: frozenset[str] = frozenset()
-        self._queue: queue.Queue[bytes | None] = queue.Queue(QUEUE_LENGTH)
-        threading.Thread(target=self._write, daemon=True).start()
-
-    def send(self, frame: bytes) -> None:
-        try:
-            self._queue.put_nowait(frame)
-        except queue.Full:
-            self.close(1013, "too slow")
-
-    def close(self, code: int = 1000, reason: str = "") -> None:
-        threading.Thread(target=self._close, args=(code, reason), daemon=True).start()
-
-    def stop_writer(self) -> None:
-        try:
-            self._queue.put_nowait(None)
-        except queue.Full:
-            self._queue.get_nowait()
-            self._queue.put_nowait(None)
-
-    def _write(self) -> None:
-        while (frame := self._queue.get()) is not None:
-            try:
-                self.socket.send(frame.decode())
-            except (ConnectionClosed, OSError):
-                return
-
-    def _close(self, code: int, reason: str) -> None:
-        try:
-            self.socket.close(code, reason)
-        except (ConnectionClosed, OSError):
-            pass
-
-
 class Hub:
-    """One per web process, started by the first socket (after the server has forked)."""
+    """One per web process, started by the first socket (after the server has forked).
 
-    def __init__(self, app: Flask) -> None:
+    ``sessions_alive(session_ids)`` returns those that still hold.
+    """
+
+    def __init__(self, app: Flask, sessions_alive: Callable[[set[int]], set[int]]) -> None:
         self._app = app
+        self._sessions_alive = sessions_alive
         self._connections: set[Connection] = set()
         self._lock = threading.Lock()
         self._started = False
         self._paused = False
         self._listening_since = float("inf")
-        self._touched: dict[str, float] = {}  # topic → when it was last refreshed, for pages rendered before
+        self._last_refreshed_at: dict[str, float] = {}  # by topic, for pages rendered before they joined
+        self._changed_users: queue.Queue[int] = queue.Queue()
 
-    def join(self, connection: Connection) -> None:
+    # ------------------------------------------------------------------ connections
+
+    def connect(self, server: Server, actor: Actor, *, opened_at: datetime) -> Connection:
+        """A new connection of this process, which has joined nothing yet."""
+        connection = Connection(server, actor, opened_at, self._render)
         with self._lock:
             self._connections.add(connection)
             if not self._started:
                 self._started = True
                 threading.Thread(target=self._listen, daemon=True).start()
-                threading.Thread(target=self._watch_sessions, daemon=True).start()
+                threading.Thread(target=self._check_rights, daemon=True).start()
+        presence.renew([presence.entry_of_user(actor.user_id, connection.id)])
         if self._paused:
             connection.send(orjson.dumps({"type": "paused"}))
+        return connection
 
-    def leave(self, connection: Connection) -> None:
+    def disconnect(self, connection: Connection) -> None:
         with self._lock:
             self._connections.discard(connection)
         connection.stop_writer()
+        presence.withdraw(_presence_of(connection))
 
-    def subscribe(self, connection: Connection, topics: list[str], *, since: float | None = None) -> None:
-        """Replace what a connection listens to by those topics it may hear of.
+    def is_full(self, session_id: int) -> bool:
+        """Whether a session has as many connections as it may have."""
+        held = sum(connection.actor.session_id == session_id for connection in self._snapshot())
+        return held >= MAX_CONNECTIONS_PER_SESSION
+
+    def join(self, connection: Connection, topics: Iterable[str], *, since: float | None = None) -> None:
+        """Replace what a connection has joined by those topics it may join.
 
         ``since`` is when the page was rendered (seconds of the epoch): what changed between then and now
         is refreshed at once, also when this process cannot know because it listens only since later.
         """
-        connection.topics = frozenset(
-            t for t in map(str, topics[:MOST_TOPICS]) if regions.may_listen(connection.actor, t)
-        )
-        if since is None:
-            return
-        blind = self._listening_since > since
-        missed = [t for t in connection.topics if blind or self._touched.get(t, 0.0) > since]
-        if missed:
-            connection.send(orjson.dumps({"type": "refresh", "topics": sorted(missed)}))
+        left = set(_presence_of(connection))
+        with unit_of_work(write=False):
+            connection.topics = frozenset(t for t in topics if channels.may_join(connection.actor, t))
+        present = set(_presence_of(connection))
+        presence.withdraw(left - present)
+        presence.renew(present - left)
+        for topic in connection.topics:
+            if _renders(topic):
+                connection.send_rendered(topic)
+        if since is not None:
+            missed_window = self._listening_since > since
+            missed = {t for t in connection.topics if missed_window or self._last_refreshed_at.get(t, 0.0) > since}
+            self._refresh(connection, missed, None)
 
     def _snapshot(self) -> list[Connection]:
         with self._lock:
             return list(self._connections)
 
-    def _broadcast(self, message: dict[str, Any]) -> None:
-        frame = orjson.dumps(message)
+    def _broadcast(self, frame: push.Frame) -> None:
+        encoded = orjson.dumps(frame)
         for connection in self._snapshot():
-            connection.send(frame)
+            connection.send(encoded)
+
+    # ------------------------------------------------------------------ what comes from Redis
 
     def _listen(self) -> None:
         wait = 0.2
@@ -127,16 +113,16 @@ class Hub:
             try:
                 with self._app.app_context():
                     pubsub = broker().redis.pubsub(ignore_subscribe_messages=True)
-                pubsub.subscribe(LIVE)
-                self._listening_since = min(self._listening_since, time.time())
-                if self._paused:
-                    self._paused = False
-                    self._broadcast({"type": "resumed"})
-                wait = 0.2
-                while True:
-                    message = pubsub.get_message(timeout=20.0)
-                    if message is not None:
-                        self._deliver(orjson.loads(message["data"]))
+                    pubsub.subscribe(push.REDIS_CHANNEL)
+                    self._listening_since = min(self._listening_since, time.time())
+                    if self._paused:
+                        self._paused = False
+                        self._broadcast({"type": "resumed"})
+                    wait = 0.2
+                    while True:
+                        message = pubsub.get_message(timeout=20.0)
+                        if message is not None:
+                            self._deliver(orjson.loads(message["data"]))
             except (RedisError, OSError) as error:
                 if not self._paused:
                     log.warning("live updates paused: %s", type(error).__name__)
@@ -146,36 +132,125 @@ class Hub:
                 wait = min(wait * 2, 5.0)
 
     def _deliver(self, message: dict[str, Any]) -> None:
-        if message["type"] == "revoked":
-            self._end({int(i) for i in message["session_ids"]})
-            return
-        touched = frozenset(message["topics"])
-        self._remember(touched)
-        for connection in self._snapshot():
-            mine = connection.topics & touched
-            if mine:
-                connection.send(orjson.dumps({"type": "refresh", "topics": sorted(mine)}))
+        if message["kind"] == "rights":
+            for user_id in message["user_ids"]:
+                self._changed_users.put(user_id)
+        elif message["kind"] == "push":
+            frame = orjson.dumps(message["frame"])
+            for connection in self._snapshot():
+                if _is_addressed(connection, message):
+                    connection.send(frame)
+        else:
+            refreshed = frozenset(message["topics"])
+            self._remember(refreshed)
+            for connection in self._snapshot():
+                self._refresh(connection, connection.topics & refreshed, message["by"])
 
-    def _remember(self, touched: frozenset[str]) -> None:
+    def _refresh(self, connection: Connection, topics: Iterable[str], by: str | None) -> None:
+        """Send what a refresh of these topics means to a connection."""
+        fetched = []
+        for topic in sorted(topics):
+            if _renders(topic):
+                connection.send_rendered(topic)
+            else:
+                fetched.append(topic)
+        if fetched:
+            origin = {"by": by} if by else {}
+            connection.send(orjson.dumps({"type": "refresh", "topics": fetched, **origin}))
+
+    def _render(self, connection: Connection, topic: str) -> Iterator[bytes]:
+        """The frames of a topic that renders its own; run by the connection's writer."""
+        with self._app.app_context():
+            channel, parts = channels.find(topic)
+            if channel is None or channel.render is None:
+                return
+            with unit_of_work(write=False):
+                frames = [push.encode(frame) for frame in channel.render(connection, *parts)]
+        yield from frames
+
+    def _remember(self, refreshed: frozenset[str]) -> None:
         now = time.time()
-        if len(self._touched) > MOST_REMEMBERED:
-            self._touched = {topic: at for topic, at in self._touched.items() if at > now - REMEMBER_SECONDS}
-        self._touched.update(dict.fromkeys(touched, now))
+        if len(self._last_refreshed_at) > MAX_REMEMBERED:
+            recent = {t: at for t, at in self._last_refreshed_at.items() if at > now - REMEMBER_SECONDS}
+            self._last_refreshed_at = recent
+        self._last_refreshed_at.update(dict.fromkeys(refreshed, now))
 
-    def _end(self, session_ids: set[int]) -> None:
-        for connection in self._snapshot():
-            if connection.actor.session_id in session_ids:
-                connection.close(SESSION_OVER, "session over")
+    # ------------------------------------------------------------------ rights that changed
 
-    def _watch_sessions(self) -> None:
+    def _check_rights(self) -> None:
+        """The users named by ``push.rights_changed`` at once, all sessions every ``CHECK_SECONDS``."""
+        sessions_at = presence_at = time.monotonic()
         while True:
-            time.sleep(CHECK_SECONDS)
-            held = {c.actor.session_id for c in self._snapshot()}
-            if held:
-                try:
-                    with self._app.app_context():
-                        alive = self._app.extensions["sessions_alive"](held)
-                except Exception:
-                    log.exception("could not check the sessions of sockets")
-                    continue
-                self._end(held - alive)
+            try:
+                user_id = self._changed_users.get(timeout=max(0.0, sessions_at - time.monotonic()))
+            except queue.Empty:
+                user_id = None
+            try:
+                with self._app.app_context():
+                    if user_id is not None:
+                        self._check_user(user_id)
+                    if time.monotonic() >= sessions_at:
+                        sessions_at = time.monotonic() + CHECK_SECONDS
+                        self._end_dead_sessions()
+                    if time.monotonic() >= presence_at:
+                        presence_at = time.monotonic() + presence.RENEW_SECONDS
+                        presence.renew(entry for c in self._snapshot() for entry in _presence_of(c))
+            except Exception:
+                log.exception("the rights of connections could not be checked")
+
+    def _check_user(self, user_id: int) -> None:
+        """Load the user's actors anew; drop the topics that they may no longer join."""
+        load: SessionLoader = self._app.extensions["load_actor"]
+        for connection in self._snapshot():
+            if connection.actor.user_id != user_id:
+                continue
+            with unit_of_work(write=False):
+                actor = load(session_id=connection.actor.session_id)
+                kept = frozenset(t for t in connection.topics if actor and channels.may_join(actor, t))
+            if actor is None:
+                self._end(connection)
+                continue
+            left = sorted(connection.topics - kept)
+            gone = set(_presence_of(connection))
+            connection.actor, connection.topics = actor, kept
+            presence.withdraw(gone - set(_presence_of(connection)))
+            if left:
+                connection.send(orjson.dumps({"type": "left", "topics": left}))
+
+    def _end_dead_sessions(self) -> None:
+        held = {connection.actor.session_id for connection in self._snapshot()}
+        if not held:
+            return
+        with unit_of_work(write=False):
+            alive = self._sessions_alive(held)
+        for connection in self._snapshot():
+            if connection.actor.session_id in held - alive:
+                self._end(connection)
+
+    def _end(self, connection: Connection) -> None:
+        """Close a connection whose session is over; nothing is sent to it from here on."""
+        connection.topics = frozenset()
+        connection.close(SESSION_OVER, "session over")
+
+
+def _renders(topic: str) -> bool:
+    channel, _parts = channels.find(topic)
+    return channel is not None and channel.render is not None
+
+
+def _is_addressed(connection: Connection, message: dict[str, Any]) -> bool:
+    return (
+        message.get("topic") in connection.topics
+        or message.get("user") == connection.actor.user_id
+        or message.get("connection") == connection.id
+    )
+
+
+def _presence_of(connection: Connection) -> list[presence.Entry]:
+    """The user's own entry and those of the topics that show presence."""
+    shown = [t for t in connection.topics if (channel := channels.find(t)[0]) and channel.shows_presence]
+    user_id = connection.actor.user_id
+    return [
+        presence.entry_of_user(user_id, connection.id),
+        *(presence.entry_at(topic, user_id, connection.id) for topic in shown),
+    ]

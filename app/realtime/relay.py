@@ -1,4 +1,4 @@
-"""From committed facts to screens and subscribers: the loop that the worker runs.
+"""From committed events to screens and subscribers: the loop that the worker runs.
 
 Woken through Redis after each commit; sweeps every second anyway, so a lost wake-up costs a second.
 """
@@ -13,20 +13,23 @@ from redis.exceptions import RedisError
 from app.kernel import broker, clock, queue
 from app.kernel.errors import Unavailable
 from app.kernel.outbox import EventRow
-from app.realtime import regions
+from app.realtime import channels, push
 
 log = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 1.0
-REVOKED = "identity.session.revoked.v1"
 
 
 def on_published(rows: list[EventRow]) -> None:
-    """Refresh the live regions that these facts touch; end the sockets of revoked sessions."""
-    broker.refresh(*regions.topics_of(rows))
-    ended = [i for row in rows if row.type == REVOKED for i in row.data["session_ids"]]
-    if ended:
-        broker.broker().publish(broker.LIVE, {"type": "revoked", "session_ids": ended})
+    """Refresh the topics of these events; check again the rights that they changed."""
+    by_client: dict[str | None, list[EventRow]] = {}
+    for row in rows:
+        by_client.setdefault(row.client_id, []).append(row)
+    for client_id, recorded in by_client.items():
+        push.refresh(channels.topics_of(recorded), by=client_id)
+    user_ids = channels.users_with_changed_rights(rows)
+    if user_ids:
+        push.rights_changed(user_ids)
 
 
 def run(app: Flask, stop: Event) -> None:

@@ -1,59 +1,69 @@
-"""``/ws/live``: the one socket of a page, with its cookie.
+"""The sockets of the application: ``/ws/live`` of every page, and those that packages declare (``live.SOCKETS``)."""
 
-The handshake is refused (401, 403) before anything is accepted: flask-sock itself checks no Origin.
-"""
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
-from urllib.parse import urlsplit
-
-import orjson
-from flask import Blueprint, Flask, Response, current_app, g, request
-from flask_login import current_user
+from flask import Blueprint, Flask, Response, g, request
 from flask_sock import Sock
 from simple_websocket import Server
 
 from app.http.cycle import RouteSpec, declare
-from app.kernel import clock, db
-from app.realtime.hub import Connection, Hub
+from app.realtime import handshake, inbound
+from app.realtime.hub import Hub
 
-sockets = Blueprint("sockets", __name__)
-sock = Sock(sockets)
-
-
-@sockets.before_request
-def check_handshake() -> Response | None:
-    g.now = clock.now()
-    origin = urlsplit(request.headers.get("Origin", ""))
-    if origin.netloc not in {request.host, urlsplit(current_app.config["SETTINGS"].public_url).netloc}:
-        return Response(status=403)
-    with db.unit_of_work(write=False):
-        g.actor = current_user.actor if current_user.is_authenticated else None
-    g.pop("touch", None)  # a socket that opens by itself is no sign of a person
-    return None if g.actor is not None else Response(status=401)
+PING_SECONDS = 25
 
 
-@sock.route("/ws/live")
-def live(socket: Server) -> None:
-    """In: ``{"type": "subscribe", "topics": [...], "since": seconds?}``. Out: refresh, paused, resumed."""
-    hub: Hub = current_app.extensions["hub"]
-    connection = Connection(socket, g.actor)
-    hub.join(connection)
-    try:
-        while True:
-            try:
-                message = orjson.loads(socket.receive())
-            except orjson.JSONDecodeError:
-                continue
-            if not isinstance(message, dict) or message.get("type") != "subscribe":
-                continue
-            topics, since = message.get("topics"), message.get("since")
-            if isinstance(topics, list):
-                hub.subscribe(connection, topics, since=since if isinstance(since, int | float) else None)
-    finally:
-        hub.leave(connection)
+@dataclass(frozen=True, slots=True)
+class Socket:
+    """A socket's address. ``topics``, given the rule's arguments, are joined at once and never change.
+
+    Without ``topics`` the client says ``{"type": "subscribe", "topics": [...], "since": seconds?}``, the full set each
+    time. ``cookie=False`` takes programs only.
+    """
+
+    rule: str
+    endpoint: str
+    cookie: bool
+    topics: Callable[..., list[str]] | None = None
 
 
-def register(app: Flask) -> None:
-    app.config["SOCK_SERVER_OPTIONS"] = {"ping_interval": 25, "max_message_size": 16384}
-    app.extensions["hub"] = Hub(app)
-    app.register_blueprint(sockets)
-    declare(app.view_functions["sockets.live"], RouteSpec(public="the handshake checks the session and the Origin"))
+LIVE = Socket("/ws/live", "live", cookie=True)
+
+
+def register(app: Flask, sockets: Iterable[Socket], sessions_alive: Callable[[set[int]], set[int]]) -> None:
+    """Give an application its hub and its sockets."""
+    app.config["SOCK_SERVER_OPTIONS"] = {
+        "ping_interval": PING_SECONDS,
+        "max_message_size": inbound.MAX_MESSAGE_BYTES,
+    }
+    hub = Hub(app, sessions_alive)
+    blueprint = Blueprint("sockets", __name__)
+    declared = {f"sockets.{socket.endpoint}": socket for socket in (LIVE, *sockets)}
+    for socket in declared.values():
+        view = _view(hub, socket)
+        Sock(blueprint).route(socket.rule, bp=blueprint, endpoint=socket.endpoint, strict_slashes=False)(view)
+
+    @blueprint.before_request
+    def check_handshake() -> Response | None:
+        socket = declared[request.endpoint or ""]
+        topics = socket.topics(**(request.view_args or {})) if socket.topics else ()
+        return handshake.check(hub, cookie=socket.cookie, topics=topics)
+
+    app.register_blueprint(blueprint)
+    for endpoint in declared:
+        declare(app.view_functions[endpoint], RouteSpec(public="the handshake checks the credentials and the Origin"))
+
+
+def _view(hub: Hub, socket: Socket) -> Callable[..., None]:
+    def serve(server: Server, **arguments: int | str) -> None:
+        connection = hub.connect(server, g.actor, opened_at=g.now)
+        try:
+            if socket.topics:
+                hub.join(connection, socket.topics(**arguments))
+            while inbound.handle(hub, connection, server.receive(), subscribes=socket.topics is None):
+                pass
+        finally:
+            hub.disconnect(connection)
+
+    return serve

@@ -10,11 +10,12 @@ from datetime import datetime
 from flask import current_app, g
 from flask_babel import force_locale, gettext
 
-from app.kernel import broker, clock, queue, storage
+from app.kernel import clock, queue, storage
 from app.kernel.access import Actor
 from app.kernel.db import unit_of_work
 from app.kernel.errors import DomainError, Unavailable
 from app.kernel.i18n import N_
+from app.realtime import push
 from app.reports import actions, queries, registry, renderers, rules
 from app.reports.models import ReportRun
 
@@ -114,7 +115,7 @@ def _end(run: ReportRun, attempt: int, sentence: str | None) -> None:
 
 
 def _tell(run_id: int) -> None:
-    broker.refresh(f"report:{run_id}")
+    push.refresh([f"report:{run_id}"])
 
 
 @contextmanager

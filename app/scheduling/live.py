@@ -1,10 +1,11 @@
-"""The live region of a clinic's agenda day; the therapist's own day listens to it too."""
+"""Channels: a clinic's agenda day (the therapist's own day listens to it too), the visits on a patient's page."""
 
 from app.billing import events as billing
-from app.kernel.access import Actor, can
+from app.kernel.access import Actor, can, can_anywhere
 from app.kernel.events import Event
 from app.kernel.outbox import EventRow
-from app.realtime.regions import Region
+from app.patients import queries as patients
+from app.realtime.channels import Channel
 from app.scheduling import events, permissions
 
 
@@ -25,10 +26,22 @@ def clinic_day_of_ticket(row: EventRow) -> list[str]:
     return [f"{row.clinic_id}:{row.parse(billing.TicketFact).service_day}"]
 
 
-AGENDA = Region("agenda", may_read)
+def _may_read_patient(actor: Actor, patient_id: str) -> bool:
+    """Like the patient's page. Raises NotFound for a patient whom the actor may not see."""
+    return can_anywhere(actor, permissions.READ) and patients.get(int(patient_id), actor=actor) is not None
+
+
+def _patient(row: EventRow) -> list[str]:
+    return [f"patient-visits:{row.patient_id}"] if row.patient_id else []
+
+
+AGENDA = Channel("agenda", may_read)
+PATIENT_VISITS = Channel("patient-visits", _may_read_patient)
 for _change in events.CHANGES:
+    PATIENT_VISITS.on(_change, _patient)
     AGENDA.on(_change, lambda row: [f"agenda:{day}" for day in clinic_days(row)])
 for _event in billing.OF_TICKETS:
+    PATIENT_VISITS.on(_event, _patient)
     AGENDA.on(_event, lambda row: [f"agenda:{day}" for day in clinic_day_of_ticket(row)])
 
-REGIONS = (AGENDA,)
+CHANNELS = (AGENDA, PATIENT_VISITS)

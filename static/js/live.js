@@ -1,4 +1,4 @@
-// One socket per page. It carries wake-ups, never content: a region that hears its topic
+// One socket per page. A refresh names topics, never content: a region that shows one of them
 // fetches its own fragment with its own rights.
 //
 //   <section id="board" data-live="desk:3:2026-11-20"
@@ -10,8 +10,12 @@
 //
 // To the server:   {"type": "subscribe", "topics": [...], "since": seconds}   the full set, at open and on
 //                  change; since, when the page was rendered, only the first time
-// From the server: {"type": "refresh", "topics": [...]}, {"type": "paused"}, {"type": "resumed"}
+// From the server: {"type": "refresh", "topics": [...], "by": client?}, {"type": "fragment", "topic", "html"},
+//                  {"type": "left", "topics": [...]} (no longer allowed), {"type": "paused"}, {"type": "resumed"}
 // Close 4401: the session ended.
+//
+// Each page has an id, sent with its requests. The response to a change names the topics it touched
+// (HX-Trigger live:changed); the refresh frame of that change repeats the id and is ignored here.
 
 import { $, $$, isBackground, on } from "./dom.js";
 
@@ -22,8 +26,13 @@ const MINUTE_MS = 60_000;
 const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 30_000;
 
+// randomUUID exists under https alone.
+const randomBytes = [...crypto.getRandomValues(new Uint8Array(16))];
+const clientId = randomBytes.map((byte) => byte.toString(16).padStart(2, "0")).join("");
+
 const regions = () => $$("[data-live]");
 const topicsOf = (region) => region.dataset.live.split(/\s+/).filter(Boolean);
+const regionsOf = (topics) => regions().filter((region) => topicsOf(region).some((topic) => topics.includes(topic)));
 
 let socket = null;
 let announced = "";
@@ -67,18 +76,36 @@ on("input", (event) => {
   if (form) form.dataset.dirty = "";
 });
 
-// Nobody asked for these requests: they must not keep an idle session alive.
+// What the person of this page has just changed: shown at once, unless the response brought the region itself.
+const swapped = new Set();
+on("htmx:after:swap", (event) => {
+  const { ctx } = event.detail;
+  if (ctx.request && ctx.request.method !== "GET") swapped.add(ctx.target);
+});
+on("live:changed", (event) => wake(regionsOf(event.detail.topics).filter((region) => !swapped.has(region))));
+on("htmx:finally:request", (event) => swapped.delete(event.detail.ctx.target));
+
+// The response to a change is lost: whether it was made is not known, and its frame would be ignored.
+on("htmx:error", (event) => {
+  const method = event.detail.ctx?.request?.method;
+  if (method && method !== "GET") wake(regions());
+});
+
+// Requests that nobody asked for must not keep an idle session alive.
 on("htmx:config:request", (event) => {
   const { ctx } = event.detail;
+  ctx.request.headers["X-Client-Id"] = clientId;
   if (isBackground(ctx)) ctx.request.headers["X-Background"] = "1";
 });
 
-// A refresh that fails leaves the region as it is; a refused one means the session is over.
+// A refresh that fails leaves the region as it is. A refused one means that the session is over, or that the
+// content is no longer this person's to see.
 on("htmx:before:response", (event) => {
   const { ctx } = event.detail;
   if (ctx.sourceEvent?.type !== "live" || ctx.response.status < 400) return;
   event.preventDefault();
   if (ctx.response.status === 401) leave();
+  if ([403, 404].includes(ctx.response.status)) ctx.sourceElement.replaceChildren();
 });
 
 // ------------------------------------------------------------------ the state people see
@@ -139,8 +166,11 @@ const connect = () => {
     let message;
     try { message = JSON.parse(event.data); } catch { return; }
     if (message.type === "refresh") {
-      const topics = new Set(message.topics);
-      wake(regions().filter((region) => topicsOf(region).some((topic) => topics.has(topic))));
+      if (message.by !== clientId) wake(regionsOf(message.topics));
+    } else if (message.type === "left") {
+      wake(regionsOf(message.topics));
+    } else if (message.type === "fragment") {
+      htmx.swap({ text: message.html, sourceElement: document.body, target: document.body, swap: "none" });
     } else if (message.type === "paused") {
       show("paused");
       startPolling();

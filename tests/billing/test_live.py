@@ -6,7 +6,7 @@ from app.billing import actions, live
 from app.kernel import clock
 from app.kernel.db import db
 from app.kernel.outbox import EventRow
-from app.realtime import regions
+from app.realtime import channels
 
 
 def test_a_payment_touches_its_till_and_its_ticket(unit, desk, ticket, till):
@@ -14,11 +14,11 @@ def test_a_payment_touches_its_till_and_its_ticket(unit, desk, ticket, till):
         actions.payments.take_payment(ticket, method="efectivo", actor=desk, now=clock.now())
     with unit():
         rows = db.session.scalars(select(EventRow).where(EventRow.type == "billing.payment.taken.v1")).all()
-        assert {"till:1", f"ticket:1:{ticket}"} <= set(regions.topics_of(rows))
+        assert {"till:1", f"ticket:1:{ticket}"} <= set(channels.topics_of(rows))
 
 
 def test_only_the_clinic_listens(app, desk, supervisor, stranger):
-    for region, rest in ((live.TILL, ("1",)), (live.TICKET, ("1", "7"))):
-        assert region.may_listen(desk, *rest)
-        assert region.may_listen(supervisor, *rest)
-        assert not region.may_listen(stranger, *rest)
+    for channel, rest in ((live.TILL, ("1",)), (live.TICKET, ("1", "7"))):
+        assert channel.may_join(desk, *rest)
+        assert channel.may_join(supervisor, *rest)
+        assert not channel.may_join(stranger, *rest)

@@ -19,10 +19,6 @@ PAGES = ("/till", "/tickets", "/tickets/1", "/tickets/1/payment", "/tickets/1/sl
 FORMS = ("/till-sessions/1/closing", "/till-sessions/1/movements")
 
 
-def trigger(answer):
-    return set(answer.headers["HX-Trigger"].replace(",", " ").split())
-
-
 @pytest.fixture
 def shop(ticket, till):
     """A ticket of today (1) and Ana's open session (1)."""
@@ -106,7 +102,7 @@ def test_exact_cash_needs_no_typing(ana, shop):
     assert answer.status_code == 200
     assert "S/ 0.00" in answer.text
     assert re.search(r"<button[^>]*data-panel-close autofocus", answer.text)
-    assert {"payment-taken", "visit-changed", "till-changed"} <= trigger(answer)
+    assert {"till:1", "ticket:1:1", "tickets:1"} <= set(ana.triggers(answer)["live:changed"]["topics"])
 
 
 def test_the_change_is_shown_large_and_the_rest_is_offered(ana, shop):
@@ -206,7 +202,8 @@ def test_refund_and_void(diego, shop):
     assert (refused.status_code, "tiene pagos" in refused.text) == (409, True)
     assert diego.post_fragment("/payments/2/refund", {"reason": ""}, "div#dialog-body").status_code == 422
     answer = diego.post_fragment("/payments/2/refund", {"reason": "no vino"}, "div#dialog-body")
-    assert {"dialog:close", "till-changed"} <= trigger(answer)
+    assert "till:1" in diego.triggers(answer)["live:changed"]["topics"]
+    assert "dialog:close" in diego.triggers(answer)
     again = diego.post_fragment("/payments/2/refund", {"reason": "no vino"}, "div#dialog-body")
     assert (again.status_code, "ya se devolvió" in again.text) == (409, True)
     assert diego.post_fragment("/tickets/1/void", {"reason": ""}, "div#dialog-body").status_code == 422
@@ -248,7 +245,8 @@ def test_it_rejects_bad_openings(ana, fabio):
 def test_movements_of_cash(ana, shop):
     form = {"kind": "expense", "amount": "15.50", "concept": "Taxi", "beneficiary": "", "voucher_number": "B001-7"}
     answer = ana.post_fragment("/till-sessions/1/movements", form, "div#dialog-body")
-    assert {"till-changed", "dialog:close"} <= trigger(answer)
+    assert "till:1" in ana.triggers(answer)["live:changed"]["topics"]
+    assert "dialog:close" in ana.triggers(answer)
     assert "-S/ 15.50" in ana.get("/till").text
     bad = ana.post_fragment("/till-sessions/1/movements", {**form, "concept": "", "amount": "-1"}, "div#dialog-body")
     assert bad.status_code == 422

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from app.billing.models import ticket_balance
 from app.kernel.db import db
 from app.kernel.outbox import EventRow
-from app.realtime import regions
+from app.realtime import channels
 from app.scheduling.models import Appointment
 from tests.background import settle
 from tests.client import Client
@@ -255,7 +255,7 @@ def test_a_payment_refreshes_the_day_of_its_visit(app: Flask) -> None:
     data = {"ticket_id": 1, "service_day": "2026-11-20"}
     row = EventRow(type="billing.payment.taken.v1", clinic_id=1, patient_id=1, data=data)
     with app.app_context():
-        assert "desk:1:2026-11-20" in regions.topics_of([row])
+        assert "desk:1:2026-11-20" in channels.topics_of([row])
 
 
 def test_the_strip_shows_the_till(app: Flask, ana: Client) -> None:
@@ -282,7 +282,7 @@ def test_pressing_twice_is_harmless(app: Flask, ana: Client, visit: Callable[...
     token = next(e.get("value") for e in card(ana, id_).iter("input") if e.get("name") == "submission_id")
     first = ana.post_fragment(f"/appointments/{id_}/arrival", {"submission_id": token})
     assert first.status_code == 200
-    assert "visit-changed" in first.headers["HX-Trigger"]
+    assert "desk:1:2026-11-20" in ana.triggers(first)["live:changed"]["topics"]
     assert ana.post_fragment(f"/appointments/{id_}/arrival", {"submission_id": token}).text == first.text
     assert ana.post_fragment(f"/appointments/{id_}/arrival", {"submission_id": "another"}).status_code == 200
     assert step_of(card(ana, id_)) == ("Pasar", "p")
@@ -307,7 +307,7 @@ def test_a_walk_in_goes_straight_to_the_waiting_room(app: Flask, ana: Client, te
     assert "Quien esté libre primero" in dialog.text
     answer = walk_in(ana)
     assert answer.status_code == 200
-    assert answer.headers["HX-Trigger"] == "visit-changed, dialog:close"
+    assert set(ana.triggers(answer)) == {"live:changed", "dialog:close"}
     assert "En sala: Clara Inés Núñez Quispe. Con Bruno Salas a las 10:00." in answer.text
     made = only_visit(app)
     assert (made.status, made.origin, made.starts_at) == ("arrived", "walk-in", at("10:00"))
@@ -399,7 +399,7 @@ def test_the_same_hour_in_a_week_comes_first(app: Flask, ana: Client, visit: Cal
         "vie 27 nov, 09:00", "hoy, 10:00", "hoy, 10:15", "hoy, 10:30", "hoy, 10:45", "hoy, 11:00"
     ]  # fmt: skip
     answer = book_next(ana, id_, week_later)
-    assert answer.headers["HX-Trigger"] == "visit-changed, panel:close"
+    assert set(ana.triggers(answer)) == {"live:changed", "panel:close"}
     assert "vie 27 nov 09:00 con Bruno Salas" in answer.text
     made = only_visit(app)
     assert (made.status, made.patient_id, made.service_id) == ("booked", 1, 2)

@@ -88,8 +88,8 @@ def test_a_click_asks_for_a_file_and_the_list_shows_it(app: Flask, diego: Client
 def test_only_the_owner_hears_of_a_run(app: Flask, diego: Client) -> None:
     run = _requested(app, diego)
     with app.app_context():
-        assert live._may_listen(queries.actor_of(6), str(run))
-        assert not live._may_listen(queries.actor_of(7), str(run))
+        assert live._may_join(queries.actor_of(6), str(run))
+        assert not live._may_join(queries.actor_of(7), str(run))
 
 
 def test_without_files_the_list_says_how_to_get_one(diego: Client) -> None:

@@ -1,8 +1,4 @@
-"""Tickets: the list, one of them with its payments, the collect panel, refunds, voiding, the slip.
-
-What a payment or a refund changes is told by ``HX-Trigger``: ``payment-taken`` and ``till-changed`` for the
-screens of this domain, ``visit-changed`` for those that show the visit.
-"""
+"""Tickets: the list, one of them with its payments, the collect panel, refunds, voiding, the slip."""
 
 from typing import Any
 
@@ -17,8 +13,6 @@ from app.kernel import clock, money
 from app.kernel.errors import DomainError
 
 pages = PageBlueprint("tickets", __name__)
-
-CHANGED = "payment-taken, till-changed, visit-changed"
 
 
 @pages.get("/tickets", requires=permissions.READ)
@@ -39,6 +33,7 @@ def ticket_list() -> Response:
         today=today,
         owed_cents=sum(row.owed_cents for row in rows),
         currency=clinic.currency,
+        clinic_id=clinic.id,
         query=request.query_string.decode(),
     )
 
@@ -134,9 +129,7 @@ def _taken(payment: actions.payments.Payment) -> Response:
     words = _("Cobrado %(amount)s.", amount=money.show(payment.amount_cents, ticket.currency))
     if payment.change_cents:
         words += " " + _("Vuelto: %(change)s.", change=money.show(payment.change_cents, ticket.currency))
-    response = fragments.answer(html, go=f"/tickets/{ticket.id}", toast=words)
-    response.headers["HX-Trigger"] = CHANGED
-    return response
+    return fragments.answer(html, go=f"/tickets/{ticket.id}", toast=words)
 
 
 # ------------------------------------------------------------------ taking back
@@ -212,9 +205,7 @@ def _reason(form: forms.ReasonForm, **texts: Any) -> Response:
 
 
 def _changed(ticket_id: int, words: str) -> Response:
-    response = fragments.answer(go=f"/tickets/{ticket_id}", toast=words)
-    response.headers["HX-Trigger"] = f"{CHANGED}, dialog:close"
-    return response
+    return fragments.answer(go=f"/tickets/{ticket_id}", toast=words, close_dialog=True)
 
 
 # ------------------------------------------------------------------ the slip

@@ -104,9 +104,7 @@ def open_till(form: forms.OpenTillForm) -> Response:
 
 
 def _changed(go: str, words: str) -> Response:
-    response = fragments.answer(go=go, toast=words)
-    response.headers["HX-Trigger"] = "till-changed, dialog:close"
-    return response
+    return fragments.answer(go=go, toast=words, close_dialog=True)
 
 
 # ------------------------------------------------------------------ one session

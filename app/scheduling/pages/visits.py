@@ -1,8 +1,7 @@
 """The steps of a visit: every button of the front desk and the agenda posts to one of these nouns.
 
-The answer is a toast (with Deshacer where there is a way back) and ``HX-Trigger: visit-changed``. What shows
-visits listens (``hx-trigger="live, visit-changed from:document"``) and fetches itself: one way to be up to
-date, whoever pressed. Without script the answer is a 303 to the form's ``next``.
+The answer is a toast, with Deshacer where there is a way back. What shows visits fetches itself, on the acting
+screen as on the others (``app.realtime.refresh``). Without script the answer is a 303 to the form's ``next``.
 """
 
 from flask import Response
@@ -76,10 +75,9 @@ def changed(appointment_id: int, text: str, *, may_undo: bool = False) -> Respon
         therapist=visit.therapist_name,
         when=f"{day_words(starts.date(), today)} {starts:%H:%M}",
     )
-    response = fragments.answer(
+    return fragments.answer(
         go=fragments.back(f"/agenda?day={starts.date()}&clinic_id={visit.clinic_id}"),
         toast=words,
         undo=f"/appointments/{appointment_id}/undo" if may_undo else None,
+        close_dialog=True,
     )
-    response.headers["HX-Trigger"] = "visit-changed, dialog:close"
-    return response

@@ -1,0 +1,56 @@
+"""Who may open a socket: the one handshake of pages (cookie) and programs (``?token=``).
+
+Refused before the socket is accepted: 401 nobody signed in, 403 a foreign Origin or somebody else's topic, 429 too many
+connections of the session. A browser sends its Origin and it must be ours, since a cookie comes along from any page;
+a program may send none, and is known by its token.
+"""
+
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from flask import Response, current_app, g, request
+from flask_login import current_user
+
+from app.http import tokens
+from app.kernel import clock, db
+from app.kernel.access import Actor, SessionLoader
+from app.kernel.errors import Unauthenticated
+from app.realtime import channels
+from app.realtime.hub import Hub
+
+
+def check(hub: Hub, *, cookie: bool, topics: Iterable[str] = ()) -> Response | None:
+    """Set ``g.actor``, or return the refusal. ``topics`` are those that the socket joins at once."""
+    g.now = clock.now()
+    token = request.args.get("token", "")
+    if not _is_good_origin(request.headers.get("Origin"), may_be_absent=bool(token) or not cookie):
+        return Response(status=403)
+    with db.unit_of_work(write=False):
+        g.actor = _actor_of_cookie() if cookie and not token else _actor_of_token(token)
+        g.pop("touch", None)  # a socket that opens by itself is no activity of a person
+        if g.actor is None:
+            return Response(status=401)
+        if not all(channels.may_join(g.actor, topic) for topic in topics):
+            return Response(status=403)
+    return Response(status=429) if hub.is_full(g.actor.session_id) else None
+
+
+def _is_good_origin(origin: str | None, *, may_be_absent: bool) -> bool:
+    if origin is None:
+        return may_be_absent
+    ours = {request.host, urlsplit(current_app.config["SETTINGS"].public_url).netloc}
+    return urlsplit(origin).netloc in ours
+
+
+def _actor_of_cookie() -> Actor | None:
+    found: Actor | None = current_user.actor if current_user.is_authenticated else None
+    return found
+
+
+def _actor_of_token(token: str) -> Actor | None:
+    try:
+        claims = tokens.read(token)
+    except Unauthenticated:
+        return None
+    load: SessionLoader = current_app.extensions["load_actor"]
+    return load(session_id=int(claims["sid"]))

@@ -1,0 +1,61 @@
+"""Messages from clients: a JSON object with a ``type``; one for a channel names its ``topic``.
+
+What is no such object, has no handler, or names a topic that the connection has not joined, is ignored.
+"""
+
+from typing import Any
+
+import orjson
+
+from app.kernel.db import unit_of_work
+from app.kernel.errors import DomainError
+from app.realtime import channels, push
+from app.realtime.connection import Connection
+from app.realtime.hub import MAX_TOPICS, Hub
+
+MAX_MESSAGE_BYTES = 16 * 1024
+POLICY_VIOLATION = 1008
+
+
+def handle(hub: Hub, connection: Connection, text: str | bytes, *, subscribes: bool) -> bool:
+    """Take one message; False when the client exceeds its rate and the connection is being closed."""
+    if not connection.inbound.take():
+        connection.close(POLICY_VIOLATION, "too many messages")
+        return False
+    message = _parse(text)
+    if message is None:
+        return True
+    if message["type"] == "subscribe" and subscribes:
+        _subscribe(hub, connection, message)
+    elif message.get("topic") in connection.topics:
+        _dispatch(connection, message)
+    return True
+
+
+def _parse(text: str | bytes) -> dict[str, Any] | None:
+    try:
+        message = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    is_valid = isinstance(message, dict) and isinstance(message.get("type"), str)
+    return message if is_valid and isinstance(message.get("topic", ""), str) else None
+
+
+def _subscribe(hub: Hub, connection: Connection, message: dict[str, Any]) -> None:
+    topics, since = message.get("topics"), message.get("since")
+    if isinstance(topics, list):
+        names = [topic for topic in topics[:MAX_TOPICS] if isinstance(topic, str)]
+        hub.join(connection, names, since=since if isinstance(since, int | float) else None)
+
+
+def _dispatch(connection: Connection, message: dict[str, Any]) -> None:
+    """Give a message to its channel; a refusal goes back as an ``error`` frame with the message's ``id``."""
+    channel, parts = channels.find(message["topic"])
+    if channel is None or channel.on_message is None:
+        return
+    try:
+        with unit_of_work(write=channel.writes):
+            channel.on_message(connection, message, *parts)
+    except DomainError as error:
+        answer = {"type": "error", "topic": message["topic"], "code": error.code, "id": message.get("id")}
+        connection.send(push.encode(answer))
