@@ -43,11 +43,12 @@ class Hub:
         self._sessions_alive = sessions_alive
         self._connections: set[Connection] = set()
         self._lock = threading.Lock()
-        self._started = False
+        self._threads: list[threading.Thread] = []
+        self._stopping = threading.Event()
         self._paused = False
         self._listening_since = float("inf")
         self._last_refreshed_at: dict[str, float] = {}  # by topic, for pages rendered before they joined
-        self._changed_users: queue.Queue[int] = queue.Queue()
+        self._changed_users: queue.Queue[int | None] = queue.Queue()
 
     # ------------------------------------------------------------------ connections
 
@@ -56,10 +57,11 @@ class Hub:
         connection = Connection(server, actor, opened_at, self._render)
         with self._lock:
             self._connections.add(connection)
-            if not self._started:
-                self._started = True
-                threading.Thread(target=self._listen, daemon=True).start()
-                threading.Thread(target=self._check_rights, daemon=True).start()
+            if not self._threads:
+                loops = (self._listen, self._check_rights)
+                self._threads = [threading.Thread(target=loop, daemon=True) for loop in loops]
+                for thread in self._threads:
+                    thread.start()
         presence.renew([presence.entry_of_user(actor.user_id, connection.id)])
         if self._paused:
             connection.send(orjson.dumps({"type": "paused"}))
@@ -70,6 +72,15 @@ class Hub:
             self._connections.discard(connection)
         connection.stop_writer()
         presence.withdraw(_presence_of(connection))
+
+    def stop(self) -> None:
+        """End the hub's threads: its process goes on without it."""
+        self._stopping.set()
+        self._changed_users.put(None)
+        with self._app.app_context():
+            push.refresh(["stopping"])  # wakes whoever waits for Redis
+        for thread in self._threads:
+            thread.join()
 
     def is_full(self, session_id: int) -> bool:
         """Whether a session has as many connections as it may have."""
@@ -109,7 +120,7 @@ class Hub:
 
     def _listen(self) -> None:
         wait = 0.2
-        while True:
+        while not self._stopping.is_set():
             try:
                 with self._app.app_context():
                     pubsub = broker().redis.pubsub(ignore_subscribe_messages=True)
@@ -119,10 +130,11 @@ class Hub:
                         self._paused = False
                         self._broadcast({"type": "resumed"})
                     wait = 0.2
-                    while True:
+                    while not self._stopping.is_set():
                         message = pubsub.get_message(timeout=20.0)
                         if message is not None:
                             self._deliver(orjson.loads(message["data"]))
+                    pubsub.close()
             except (RedisError, OSError) as error:
                 if not self._paused:
                     log.warning("live updates paused: %s", type(error).__name__)
@@ -180,7 +192,7 @@ class Hub:
     def _check_rights(self) -> None:
         """The users named by ``push.rights_changed`` at once, all sessions every ``CHECK_SECONDS``."""
         sessions_at = presence_at = time.monotonic()
-        while True:
+        while not self._stopping.is_set():
             try:
                 user_id = self._changed_users.get(timeout=max(0.0, sessions_at - time.monotonic()))
             except queue.Empty:

@@ -37,7 +37,7 @@ def register(app: Flask, sockets: Iterable[Socket], sessions_alive: Callable[[se
         "ping_interval": PING_SECONDS,
         "max_message_size": inbound.MAX_MESSAGE_BYTES,
     }
-    hub = Hub(app, sessions_alive)
+    hub = app.extensions["hub"] = Hub(app, sessions_alive)
     blueprint = Blueprint("sockets", __name__)
     declared = {f"sockets.{socket.endpoint}": socket for socket in (LIVE, *sockets)}
     for socket in declared.values():

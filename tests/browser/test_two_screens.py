@@ -7,9 +7,13 @@ import statistics
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import orjson
 import pytest
 from playwright.sync_api import Page, WebSocketRoute, expect
+from redis import Redis
 
+import config
+from app.realtime import push
 from tests.browser.bookings import book
 from tests.browser.conftest import Person
 from tests.browser.windows import Windows, choose_patient, column, listening, toast
@@ -75,6 +79,47 @@ def test_an_arrival_appears_on_the_other_desk_at_once(
     with capsys.disabled():
         print(f"\nseen on the other screen {median:.0f} ms after the answer ({SAMPLES} samples)")  # noqa: T201
     assert median < SLOWEST_MEDIAN, delays
+
+
+def test_a_change_is_fetched_once_on_every_screen(clinic: Served, person: Person) -> None:
+    visit = book(clinic, "11:45", patient=Cast.clara)
+    ana, diego = person("ana@example.com"), person("diego@example.com")
+    fetched: dict[Page, list[str]] = {ana: [], diego: []}
+    for page in (ana, diego):
+        page.goto("/front-desk")
+        listening(page)
+        page.on("request", lambda request, of=page: "/front-desk" in request.url and fetched[of].append(request.url))
+    ana.locator(f"#visit-{visit['id']}").focus()
+    ana.keyboard.press("l")
+    for page in (ana, diego):
+        expect(page.locator(f"#list-arrived #visit-{visit['id']}")).to_be_visible()
+    later = book(clinic, "12:30", patient=Cast.gloria)  # nobody's page: both are told by the socket
+    for page in (ana, diego):
+        expect(page.locator(f"#visit-{later['id']}")).to_be_visible()
+    assert [len(fetched[page]) for page in (ana, diego)] == [2, 2], fetched
+
+
+def test_what_the_server_pushes_is_shown_without_a_fetch(clinic: Served, person: Person) -> None:
+    ana, diego = person("ana@example.com"), person("diego@example.com")
+    for page in (ana, diego):
+        page.goto("/front-desk")
+        listening(page)
+    topic = diego.locator("#desk").get_attribute("data-live").split()[0]
+    diego.goto("/account")
+    html = '<hx-partial hx-target="#toasts" hx-swap="beforeend"><p id="pushed">¡Hola!</p></hx-partial>'
+    message = {"kind": "push", "topic": topic, "frame": {"type": "fragment", "topic": topic, "html": html}}
+    with redis_of(clinic) as redis:
+        redis.publish(push.REDIS_CHANNEL, orjson.dumps(message))
+    expect(ana.locator("#toasts #pushed")).to_have_text("¡Hola!")
+    expect(diego.locator("#pushed")).to_have_count(0)
+
+
+@contextmanager
+def redis_of(served: Served) -> Iterator[Redis]:
+    """The Redis that a served copy has started for itself."""
+    connection = Redis.from_url(config.load(dict(served.environment)).redis_url)
+    yield connection
+    connection.close()
 
 
 def test_a_lost_connection_comes_back_with_what_was_missed(clinic: Served, windows: Windows, person: Person) -> None:
