@@ -56,6 +56,7 @@ class Connection:
         self.opened_at = opened_at
         self.topics: frozenset[str] = frozenset()
         self.state: dict[str, Any] = {}
+        self.joining = threading.Lock()  # what is joined and what a change of rights takes away do not mix
         self.inbound = TokenBucket(BURST, MESSAGES_PER_SECOND)
         self._server = server
         self._render = render

@@ -94,7 +94,7 @@ class Hub:
         is refreshed at once, also when this process cannot know because it listens only since later.
         """
         left = set(_presence_of(connection))
-        with unit_of_work(write=False):
+        with connection.joining, unit_of_work(write=False):
             connection.topics = frozenset(t for t in topics if channels.may_join(connection.actor, t))
         present = set(_presence_of(connection))
         presence.withdraw(left - present)
@@ -127,8 +127,7 @@ class Hub:
                     pubsub.subscribe(push.REDIS_CHANNEL)
                     self._listening_since = min(self._listening_since, time.time())
                     if self._paused:
-                        self._paused = False
-                        self._broadcast({"type": "resumed"})
+                        self._resume()
                     wait = 0.2
                     while not self._stopping.is_set():
                         message = pubsub.get_message(timeout=20.0)
@@ -142,6 +141,13 @@ class Hub:
                     self._broadcast({"type": "paused"})
                 time.sleep(wait)
                 wait = min(wait * 2, 5.0)
+
+    def _resume(self) -> None:
+        """Redis is back: what was sent meanwhile is unknown, changes of rights too."""
+        self._paused = False
+        self._broadcast({"type": "resumed"})
+        for user_id in {connection.actor.user_id for connection in self._snapshot()}:
+            self._changed_users.put(user_id)
 
     def _deliver(self, message: dict[str, Any]) -> None:
         if message["kind"] == "rights":
@@ -216,18 +222,20 @@ class Hub:
         for connection in self._snapshot():
             if connection.actor.user_id != user_id:
                 continue
-            with unit_of_work(write=False):
+            with connection.joining, unit_of_work(write=False):
                 actor = load(session_id=connection.actor.session_id)
-                kept = frozenset(t for t in connection.topics if actor and channels.may_join(actor, t))
+                if actor is not None:
+                    self._update_rights(connection, actor)
             if actor is None:
                 self._end(connection)
-                continue
-            left = sorted(connection.topics - kept)
-            gone = set(_presence_of(connection))
-            connection.actor, connection.topics = actor, kept
-            presence.withdraw(gone - set(_presence_of(connection)))
-            if left:
-                connection.send(orjson.dumps({"type": "left", "topics": left}))
+
+    def _update_rights(self, connection: Connection, actor: Actor) -> None:
+        before, present = connection.topics, set(_presence_of(connection))
+        kept = frozenset(topic for topic in before if channels.may_join(actor, topic))
+        connection.actor, connection.topics = actor, kept
+        presence.withdraw(present - set(_presence_of(connection)))
+        if before - kept:
+            connection.send(orjson.dumps({"type": "left", "topics": sorted(before - kept)}))
 
     def _end_dead_sessions(self) -> None:
         held = {connection.actor.session_id for connection in self._snapshot()}

@@ -82,7 +82,7 @@ def test_an_arrival_appears_on_the_other_desk_at_once(
 
 
 def test_a_change_is_fetched_once_on_every_screen(clinic: Served, person: Person) -> None:
-    visit = book(clinic, "11:45", patient=Cast.clara)
+    visit = book(clinic, "10:30", patient=Cast.clara)
     ana, diego = person("ana@example.com"), person("diego@example.com")
     fetched: dict[Page, list[str]] = {ana: [], diego: []}
     for page in (ana, diego):
@@ -93,7 +93,7 @@ def test_a_change_is_fetched_once_on_every_screen(clinic: Served, person: Person
     ana.keyboard.press("l")
     for page in (ana, diego):
         expect(page.locator(f"#list-arrived #visit-{visit['id']}")).to_be_visible()
-    later = book(clinic, "12:30", patient=Cast.gloria)  # nobody's page: both are told by the socket
+    later = book(clinic, "14:30", patient=Cast.gloria)  # nobody's page: both are told by the socket
     for page in (ana, diego):
         expect(page.locator(f"#visit-{later['id']}")).to_be_visible()
     assert [len(fetched[page]) for page in (ana, diego)] == [2, 2], fetched

@@ -67,7 +67,7 @@ def test_the_others_hear_whose_change_it_was(ana: Client, arrival: str, monkeypa
     monkeypatch.setattr(push, "refresh", lambda topics, *, by=None: heard.append((set(topics), by)))
     ana.post_fragment(arrival)
     visit_id = arrival.split("/")[2]
-    assert ana.api("POST", f"/api/appointments/{visit_id}/checkin/").status_code == 200
+    assert ana.api("PATCH", f"/api/appointments/{visit_id}/status/", {"status": "checked-in"}).status_code == 200
     with ana.app.app_context():
         queue.relay_once(clock.now(), relay.on_published)
     assert [by for topics, by in heard if topics >= TOPICS] == [ana.page_id, None]
