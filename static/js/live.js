@@ -170,7 +170,7 @@ const connect = () => {
     } else if (message.type === "left") {
       wake(regionsOf(message.topics));
     } else if (message.type === "fragment") {
-      htmx.swap({ text: message.html, sourceElement: document.body, target: document.body, swap: "none" });
+      window.htmx.swap({ text: message.html, sourceElement: document.body, target: document.body, swap: "none" });
     } else if (message.type === "paused") {
       show("paused");
       startPolling();
