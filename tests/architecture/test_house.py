@@ -76,6 +76,22 @@ def test_addresses_in_templates_lead_somewhere(app: Flask, path: Path) -> None:
     assert not lost
 
 
+def test_screens_follow_topics_alone() -> None:
+    """No package names a browser event of another: one event tells the acting screen what changed."""
+    listeners = [name_of(path) for path in TEMPLATES if "from:document" in path.read_text(encoding="utf-8")]
+    writers = [name_of(path) for path in SOURCES if '["HX-Trigger"]' in path.read_text(encoding="utf-8")]
+    assert listeners == []
+    assert writers == ["app/http/fragments.py"]
+
+
+def test_event_types_are_written_where_they_are_declared() -> None:
+    text = re.compile(r"""["'][a-z]+\.[a-z_]+\.[a-z_]+\.v\d+["']""")
+    elsewhere = [
+        name_of(path) for path in SOURCES if path.name != "events.py" and text.search(path.read_text(encoding="utf-8"))
+    ]
+    assert elsewhere == []
+
+
 def test_only_the_shells_commit() -> None:
     allowed = {"app/kernel/db.py"}
     commits = [
