@@ -17,6 +17,7 @@ from app.kernel.access import Actor
 log = logging.getLogger(__name__)
 
 QUEUE_LENGTH = 64
+CLOSE_SECONDS = 2.0
 BURST, MESSAGES_PER_SECOND = 40, 20  # of what a client sends
 
 
@@ -41,6 +42,25 @@ class TokenBucket:
         return True
 
 
+class WholeSends:
+    """A network socket whose ``send`` sends everything, one caller after the other.
+
+    The library takes a part for the whole, and gevent's sockets send a part when the reader is slow.
+    """
+
+    def __init__(self, sock: Any) -> None:
+        self._sock = sock
+        self._sending = threading.Lock()
+
+    def send(self, data: bytes) -> int:
+        with self._sending:
+            self._sock.sendall(data)
+        return len(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+
 class Connection:
     """``id`` names it for ``push.to_connection``; ``opened_at`` is its handshake; ``state`` belongs to its channels."""
 
@@ -55,10 +75,12 @@ class Connection:
         self.actor = actor
         self.opened_at = opened_at
         self.topics: frozenset[str] = frozenset()
+        self.is_closing = False
         self.state: dict[str, Any] = {}
         self.joining = threading.Lock()  # what is joined and what a change of rights takes away do not mix
         self.inbound = TokenBucket(BURST, MESSAGES_PER_SECOND)
         self._server = server
+        server.sock = WholeSends(server.sock)
         self._render = render
         self._queue: queue.Queue[bytes | str | None] = queue.Queue(QUEUE_LENGTH)
         threading.Thread(target=self._write, daemon=True).start()
@@ -72,8 +94,14 @@ class Connection:
         self._put(topic)
 
     def close(self, code: int, reason: str) -> None:
-        """Close without waiting for the other side."""
+        """Say why and close; a peer that does not take it is cut off after ``CLOSE_SECONDS``. Does not wait."""
+        if self.is_closing:
+            return
+        self.is_closing = True
         threading.Thread(target=self._close, args=(code, reason), daemon=True).start()
+        cut_off = threading.Timer(CLOSE_SECONDS, self.drop)
+        cut_off.daemon = True
+        cut_off.start()
 
     def drop(self) -> None:
         """End the line under whoever waits on it: a peer that reads nothing would not take a close frame either."""

@@ -249,7 +249,8 @@ class Hub:
 
     def _end(self, connection: Connection) -> None:
         """Close a connection whose session is over; nothing is sent to it from here on."""
-        connection.topics = frozenset()
+        with self._lock:
+            self._connections.discard(connection)
         connection.close(SESSION_OVER, "session over")
 
 

@@ -17,19 +17,20 @@ MAX_MESSAGE_BYTES = 16 * 1024
 POLICY_VIOLATION = 1008
 
 
-def handle(hub: Hub, connection: Connection, text: str | bytes, *, subscribes: bool) -> bool:
-    """Take one message; False when the client exceeds its rate and the connection is being closed."""
+def handle(hub: Hub, connection: Connection, text: str | bytes, *, subscribes: bool) -> None:
+    """Take one message; a client that exceeds its rate is closed with 1008 and no longer heard."""
+    if connection.is_closing:
+        return
     if not connection.inbound.take():
         connection.close(POLICY_VIOLATION, "too many messages")
-        return False
+        return
     message = _parse(text)
     if message is None:
-        return True
+        return
     if message["type"] == "subscribe" and subscribes:
         _subscribe(hub, connection, message)
     elif message.get("topic") in connection.topics:
         _dispatch(connection, message)
-    return True
 
 
 def _parse(text: str | bytes) -> dict[str, Any] | None:

@@ -61,8 +61,8 @@ def _view(hub: Hub, socket: Socket) -> Callable[..., None]:
         try:
             if socket.topics:
                 hub.join(connection, socket.topics(**arguments))
-            while inbound.handle(hub, connection, server.receive(), subscribes=socket.topics is None):
-                pass
+            while True:  # ends by ConnectionClosed
+                inbound.handle(hub, connection, server.receive(), subscribes=socket.topics is None)
         finally:
             hub.disconnect(connection)
 
