@@ -132,7 +132,7 @@ class Hub:
                     while not self._stopping.is_set():
                         message = pubsub.get_message(timeout=20.0)
                         if message is not None:
-                            self._deliver(orjson.loads(message["data"]))
+                            self._receive(message["data"])
                     pubsub.close()
             except (RedisError, OSError) as error:
                 if not self._paused:
@@ -148,6 +148,13 @@ class Hub:
         self._broadcast({"type": "resumed"})
         for user_id in {connection.actor.user_id for connection in self._snapshot()}:
             self._changed_users.put(user_id)
+
+    def _receive(self, data: bytes) -> None:
+        """Deliver one message; one that cannot be read (another release's) must not end the subscription."""
+        try:
+            self._deliver(orjson.loads(data))
+        except (KeyError, TypeError, ValueError):
+            log.exception("a message of the hub could not be delivered")
 
     def _deliver(self, message: dict[str, Any]) -> None:
         if message["kind"] == "rights":

@@ -11,6 +11,7 @@ import orjson
 import pytest
 from playwright.sync_api import Page, WebSocketRoute, expect
 from redis import Redis
+from sqlalchemy import create_engine, text
 
 import config
 from app.realtime import push
@@ -112,6 +113,31 @@ def test_what_the_server_pushes_is_shown_without_a_fetch(clinic: Served, person:
         redis.publish(push.REDIS_CHANNEL, orjson.dumps(message))
     expect(ana.locator("#toasts #pushed")).to_have_text("¡Hola!")
     expect(diego.locator("#pushed")).to_have_count(0)
+
+
+def test_what_one_may_no_longer_see_goes_from_the_screen(clinic: Served, person: Person) -> None:
+    ana = person("ana@example.com")
+    ana.goto("/front-desk")
+    listening(ana)
+    expect(ana.locator("#desk")).not_to_be_empty()
+    with without_roles(clinic, Cast.ana_user), redis_of(clinic) as redis:
+        redis.publish(push.REDIS_CHANNEL, orjson.dumps({"kind": "rights", "user_ids": [Cast.ana_user]}))
+        expect(ana.locator("#desk")).to_be_empty()
+
+
+@contextmanager
+def without_roles(served: Served, user_id: int) -> Iterator[None]:
+    """The user's roles are put aside for a while."""
+    engine = create_engine(served.environment["DATABASE_URL"])
+    change = text("UPDATE membership SET user_id = :to WHERE user_id = :of")
+    with engine.begin() as connection:
+        connection.execute(change, {"of": user_id, "to": Cast.clara_user})
+    try:
+        yield
+    finally:
+        with engine.begin() as connection:
+            connection.execute(change, {"of": Cast.clara_user, "to": user_id})
+        engine.dispose()
 
 
 @contextmanager

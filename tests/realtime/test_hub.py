@@ -84,6 +84,16 @@ def test_a_frame_that_is_too_large_is_refused_where_it_is_made() -> None:
         push.to_user(1, {"type": "note", "text": "x" * push.MAX_FRAME_BYTES})
 
 
+def test_a_message_that_cannot_be_read_is_passed_over(process: Process) -> None:
+    ana = process.page("ana@example.com")
+    ana.join("room:1")
+    redis = process.app.extensions["broker"].redis
+    for message in (b"no", b"[]", b"{}", b'{"kind": "push"}'):
+        redis.publish(push.REDIS_CHANNEL, message)
+    process.call(push.refresh, ["room:1"])
+    assert ana.frame("refresh")["topics"] == ["room:1"]
+
+
 def test_presence_knows_who_is_connected_anywhere(processes: list[Process]) -> None:
     ana, diego = processes[0].page("ana@example.com"), processes[1].page("diego@example.com")
     ana.join("room:7")
