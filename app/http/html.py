@@ -12,6 +12,7 @@
 database). It is validated before the view runs. ``retry(form=…, error=…, **arguments)`` shows it again, with what
 was typed, when it does not validate and when an action raises an error of the domain: 422 for input and rules, 409
 for a conflict. Messages that belong to a field stand there already; ``error`` is what remains to be said, or None.
+A route without a form (a page whose address is its input) is shown again by ``retry(error=…, **arguments)``.
 """
 
 from collections.abc import Callable
@@ -102,9 +103,10 @@ class PageAdapter:
 
     def refuse(self, error: DomainError, spec: RouteSpec, arguments: dict[str, Any]) -> Response:
         retry, form = spec.option("retry"), arguments.get("form")
-        if retry is None or form is None or not isinstance(error, Conflict | Invalid | RuleBroken | TooMany):
+        is_without_form = form is None and spec.option("form") is not None  # making the form was refused
+        if retry is None or is_without_form or not isinstance(error, Conflict | Invalid | RuleBroken | TooMany):
             raise error  # a page of its own, or a toast: app.http.error_responses
-        is_shown = form.add_errors(error)
+        is_shown = form is not None and form.add_errors(error)
         with db.unit_of_work(write=False):
             response = make_response(retry(error=None if is_shown else error, **arguments))
         response.status_code = error_responses.page_status(error)

@@ -7,10 +7,10 @@ from urllib.parse import urlencode
 from flask import Response, request
 from flask_babel import gettext as _
 
-from app.http import cycle, fragments
+from app.http import cycle, error_responses, fragments
 from app.http.html import PageBlueprint
 from app.kernel import storage
-from app.kernel.errors import Invalid
+from app.kernel.errors import DomainError, Invalid
 from app.reports import actions, files, forms, permissions, queries, registry, rules
 from app.reports.registry import Params, Report
 from app.reports.renderers.plain import cell, grouped
@@ -30,15 +30,18 @@ def index() -> Response:
     )
 
 
-@pages.get("/reports/<code>", requires=permissions.READ)
+def _retry(*, error: DomainError, code: str) -> Response:
+    chosen, clinic = registry.find(code), cycle.clinic_id(permissions.READ)
+    questions = chosen.ask(clinic_id=clinic, now=cycle.now())
+    return _report(chosen, clinic, questions, {**questions.initial}, error=error)
+
+
+@pages.get("/reports/<code>", requires=permissions.READ, retry=_retry)
 def report(code: str) -> Response:
     """One report on screen; the same query as its files."""
     chosen, clinic = registry.find(code), cycle.clinic_id(permissions.READ)
     questions = chosen.ask(clinic_id=clinic, now=cycle.now())
-    try:
-        params = forms.parameters(chosen, forms.given(request.args))
-    except Invalid as error:
-        return _report(chosen, clinic, questions, {**questions.initial}, error=error)
+    params = forms.parameters(chosen, forms.given(request.args))
     data = chosen.load(clinic_id=clinic, params=params, actor=cycle.actor(), now=cycle.now())
     doc = chosen.document(data)
     asked = params.model_dump(mode="json", exclude_defaults=True)
@@ -52,23 +55,30 @@ def _report(
     values: dict[str, Any],
     *,
     doc: registry.Document | None = None,
-    error: Invalid | None = None,
+    error: DomainError | None = None,
     **context: Any,
 ) -> Response:
     return fragments.page(
         "reports/report.html",
         parts={"report-files": "reports/_files.html"},
-        status=422 if error else 200,
         report=chosen,
         questions=questions,
         values=values,
         doc=doc,
         heading=doc.heading if doc else None,
-        problem=" ".join(_(line) for lines in error.details.values() for line in lines) if error else "",
+        problem=_problem(error),
         steps=_steps(values) if "date" in values and doc else None,
         **_files(chosen, {"clinic_id": clinic, **values}),
         **context,
     )
+
+
+def _problem(error: DomainError | None) -> str:
+    if error is None:
+        return ""
+    if not isinstance(error, Invalid):
+        return error_responses.sentence(error)
+    return " ".join(line for lines in error_responses.field_messages(error).values() for line in lines)
 
 
 def _files(chosen: Report | None, values: dict[str, Any]) -> dict[str, Any]:
