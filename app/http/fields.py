@@ -12,6 +12,7 @@ from wtforms.widgets import TextInput, TimeInput
 from app.http import error_responses
 from app.kernel import clock, ids, money
 from app.kernel.errors import DomainError, Invalid
+from app.kernel.i18n import N_
 
 
 class Form(FlaskForm):
@@ -108,7 +109,11 @@ class LocalDateTimeField(StringField):
     widget = TextInput("datetime-local")
 
     def instant(self, zone_name: str) -> datetime:
-        return clock.parse_instant(str(self.data), zone_name)
+        """The time typed, in UTC. Raises Invalid at this field."""
+        try:
+            return clock.parse_instant(str(self.data), zone_name)
+        except ValueError as error:
+            raise Invalid({self.name: N_("Escriba una fecha y hora válidas.")}) from error
 
     def pre_validate(self, form: Any) -> None:
         try:

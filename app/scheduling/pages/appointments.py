@@ -12,6 +12,7 @@ from app.http import cycle, fragments
 from app.http.html import PageBlueprint
 from app.kernel import clock
 from app.kernel.access import can, can_anywhere, require
+from app.kernel.errors import DomainError
 from app.kernel.i18n import N_
 from app.patients import permissions as patient_permissions
 from app.patients import queries as patients
@@ -83,19 +84,31 @@ def cancellation(appointment_id: int) -> Response:
     return _cancelling(visit, forms.CancelForm(formdata=None))
 
 
-@pages.post("/appointments/<int:appointment_id>/cancellation", requires=permissions.BOOK)
-def cancel(appointment_id: int) -> Response:
-    visit, form = _visit(appointment_id), forms.CancelForm()
-    form.offer(visit["status"])
-    if not form.validate():
-        return _cancelling(visit, form, 422)
+def _make_cancel_form(appointment_id: int) -> forms.CancelForm:
+    form = forms.CancelForm()
+    form.offer(_visit(appointment_id)["status"])
+    return form
+
+
+def _retry_cancel(*, form: forms.CancelForm, error: DomainError | None, appointment_id: int) -> Response:
+    form.add_summary(error)
+    return _cancelling(_visit(appointment_id), form)
+
+
+@pages.post(
+    "/appointments/<int:appointment_id>/cancellation",
+    requires=permissions.BOOK,
+    form=_make_cancel_form,
+    retry=_retry_cancel,
+)
+def cancel(appointment_id: int, form: forms.CancelForm) -> Response:
     appointments.cancel_appointment(appointment_id, reason=form.reason.data, actor=cycle.actor(), now=cycle.now())
     return changed(appointment_id, N_("Cancelada: %(name)s"), may_undo=True)
 
 
-def _cancelling(visit: Mapping[str, Any], form: forms.CancelForm, status: int = 200) -> Response:
+def _cancelling(visit: Mapping[str, Any], form: forms.CancelForm) -> Response:
     form.offer(visit["status"])
-    return _asking(visit, form, _("Cancelar la cita"), "cancellation", status)
+    return _asking(visit, form, _("Cancelar la cita"), "cancellation")
 
 
 @pages.get("/appointments/<int:appointment_id>/error", requires=permissions.CORRECT)
@@ -103,17 +116,24 @@ def error(appointment_id: int) -> Response:
     return _erasing(_visit(appointment_id), forms.ErrorForm(formdata=None))
 
 
-@pages.post("/appointments/<int:appointment_id>/error", requires=permissions.CORRECT)
-def enter_in_error(appointment_id: int) -> Response:
-    form = forms.ErrorForm()
-    if not form.validate():
-        return _erasing(_visit(appointment_id), form, 422)
+def _retry_error(*, form: forms.ErrorForm, error: DomainError | None, appointment_id: int) -> Response:
+    form.add_summary(error)
+    return _erasing(_visit(appointment_id), form)
+
+
+@pages.post(
+    "/appointments/<int:appointment_id>/error",
+    requires=permissions.CORRECT,
+    form=forms.ErrorForm,
+    retry=_retry_error,
+)
+def enter_in_error(appointment_id: int, form: forms.ErrorForm) -> Response:
     visits.enter_in_error(appointment_id, reason=form.reason.data or "", actor=cycle.actor(), now=cycle.now())
     return changed(appointment_id, N_("Anulada: %(name)s"))
 
 
-def _erasing(visit: Mapping[str, Any], form: forms.ErrorForm, status: int = 200) -> Response:
-    return _asking(visit, form, _("Anular la cita"), "error", status)
+def _erasing(visit: Mapping[str, Any], form: forms.ErrorForm) -> Response:
+    return _asking(visit, form, _("Anular la cita"), "error")
 
 
 def _visit(appointment_id: int) -> Mapping[str, Any]:
@@ -123,12 +143,11 @@ def _visit(appointment_id: int) -> Mapping[str, Any]:
     return visit
 
 
-def _asking(visit: Mapping[str, Any], form: Any, title: str, noun: str, status: int) -> Response:
+def _asking(visit: Mapping[str, Any], form: Any, title: str, noun: str) -> Response:
     """The question before a step that needs a reason."""
     return fragments.dialog(
         "scheduling/_appointment_reason.html",
         title=title,
-        status=status,
         visit=visit,
         form=form.with_submission_id(),
         path=f"/appointments/{visit['id']}/{noun}",

@@ -9,12 +9,11 @@ from flask_babel import gettext as _
 
 from app.clinics import queries as clinics
 from app.clinics.queries import ClinicFacts
-from app.http import cycle, error_responses, fragments
+from app.http import cycle, fragments
 from app.http.html import PageBlueprint
 from app.kernel import clock
 from app.kernel.access import can_anywhere, require
-from app.kernel.db import db
-from app.kernel.errors import Conflict, DomainError, RuleBroken
+from app.kernel.errors import DomainError, Invalid
 from app.kernel.i18n import N_
 from app.patients import queries as patients
 from app.patients import rules as patient_rules
@@ -42,30 +41,38 @@ def new() -> Response:
         service_id=request.args.get("service_id", type=int),
         starts_at=clock.local(wanted, clinic.timezone).strftime(LOCAL) if wanted else "",
     )
-    return _booking(clinic, form, wanted)
-
-
-@pages.post("/appointments", requires=permissions.BOOK)
-def create() -> Response:
-    clinic, form = _clinic(), forms.BookingForm()
-    wanted = _typed(form, clinic)
     offer = _offer(clinic, form, wanted)
-    if not form.validate() or wanted is None:
-        return _booking(clinic, form, wanted, offer=offer, status=422)
-    try:
-        booked = appointments.book_appointment(
-            clinic_id=clinic.id,
-            therapist_id=form.therapist_id.data,
-            patient_id=form.patient_id.data,
-            service_id=form.service_id.data,
-            starts_at=wanted,
-            reason=form.reason.data or "",
-            override_reason=form.override_reason.data or "",
-            actor=cycle.actor(),
-            now=cycle.now(),
-        )
-    except (Conflict, RuleBroken) as error:
-        return _booking(clinic, form, wanted, **_refused(form, error))
+    _fill(form, offer, clinic)
+    return _booking(clinic, form, offer)
+
+
+def _make_form() -> forms.BookingForm:
+    clinic, form = _clinic(), forms.BookingForm()
+    _offer(clinic, form, _typed(form, clinic))
+    return form
+
+
+def _retry(*, form: forms.BookingForm, error: DomainError | None) -> Response:
+    form.add_summary(error)
+    clinic = _clinic()
+    offer = _offer(clinic, form, _typed(form, clinic))
+    return _booking(clinic, form, offer, asks_override=_may_override(error))
+
+
+@pages.post("/appointments", requires=permissions.BOOK, form=_make_form, retry=_retry)
+def create(form: forms.BookingForm) -> Response:
+    clinic = _clinic()
+    booked = appointments.book_appointment(
+        clinic_id=clinic.id,
+        therapist_id=form.therapist_id.data,
+        patient_id=form.patient_id.data or 0,
+        service_id=form.service_id.data,
+        starts_at=form.starts_at.instant(clinic.timezone),
+        reason=form.reason.data or "",
+        override_reason=form.override_reason.data or "",
+        actor=cycle.actor(),
+        now=cycle.now(),
+    )
     return changed(booked.id, N_("Reservada: %(when)s · %(name)s"))
 
 
@@ -84,10 +91,11 @@ def _wanted(clinic: ClinicFacts) -> datetime | None:
         return None
 
 
-def _typed(form: Any, clinic: ClinicFacts) -> datetime | None:
+def _typed(form: forms.BookingForm, clinic: ClinicFacts) -> datetime | None:
+    """The time typed; None while it is none."""
     try:
         return form.starts_at.instant(clinic.timezone)
-    except ValueError:
+    except Invalid:
         return None
 
 
@@ -107,21 +115,15 @@ def _offer(clinic: ClinicFacts, form: forms.BookingForm, wanted: datetime | None
 def _booking(
     clinic: ClinicFacts,
     form: forms.BookingForm,
-    wanted: datetime | None,
+    offer: queries.Choices,
     *,
-    offer: queries.Choices | None = None,
-    status: int = 200,
     asks_override: bool = False,
 ) -> Response:
-    offer = offer or _offer(clinic, form, wanted)
-    if status == 200:
-        _fill(form, offer, clinic)
     patient = patients.get(form.patient_id.data, actor=cycle.actor()) if form.patient_id.data else None
     return fragments.dialog(
         "scheduling/_booking_form.html",
         title=_("Reservar"),
         parts={"booking-what": "scheduling/_booking_what.html"},
-        status=status,
         form=form.with_submission_id(),
         form_id="booking",
         patient={"id": patient["id"], "label": patient_rules.label(patient)} if patient else None,
@@ -139,12 +141,9 @@ def _fill(form: forms.BookingForm, offer: queries.Choices, clinic: ClinicFacts) 
         form.starts_at.data = clock.local(offer.times[0].starts_at, clinic.timezone).strftime(LOCAL)
 
 
-def _refused(form: Any, error: DomainError) -> dict[str, Any]:
-    """The refusal as a message of the form, and how to show it. Nothing was written."""
-    db.session.rollback()  # the guards of the database may have spoken: the form is read anew
-    form.form_errors.append(error_responses.sentence(error))
-    is_outside = isinstance(error, rules.OutsideSchedule) and can_anywhere(cycle.actor(), permissions.OVERRIDE)
-    return {"status": 409 if isinstance(error, Conflict) else 422, "asks_override": is_outside}
+def _may_override(error: DomainError | None) -> bool:
+    """Whether this person may book all the same, with a reason."""
+    return isinstance(error, rules.OutsideSchedule) and can_anywhere(cycle.actor(), permissions.OVERRIDE)
 
 
 @pages.get("/appointments/<int:appointment_id>/schedule", requires=permissions.BOOK)
@@ -158,27 +157,33 @@ def schedule(appointment_id: int) -> Response:
     return _moving(visit, form)
 
 
-@pages.post("/appointments/<int:appointment_id>/schedule", requires=permissions.BOOK)
-def move(appointment_id: int) -> Response:
+def _make_move_form(appointment_id: int) -> forms.MoveForm:
     visit, form = _visit(appointment_id), forms.MoveForm.read(request.form)
-    clinic = clinics.clinic(visit["clinic_id"])
-    wanted = _typed(form, clinic)
-    form.offer(clinics.therapists_of(clinic.id, service_id=visit["service_id"]))
-    if not form.validate() or wanted is None:
-        return _moving(visit, form, status=422)
-    try:
-        appointments.move_appointment(
-            appointment_id,
-            starts_at=wanted,
-            therapist_id=form.therapist_id.data,
-            version=form.version.data,
-            override_reason=form.override_reason.data or "",
-            actor=cycle.actor(),
-            now=cycle.now(),
-        )
-    except (Conflict, RuleBroken) as error:
-        refused = _refused(form, error)
-        return _moving(_visit(appointment_id), form, **refused)
+    form.offer(clinics.therapists_of(visit["clinic_id"], service_id=visit["service_id"]))
+    return form
+
+
+def _retry_move(*, form: forms.MoveForm, error: DomainError | None, appointment_id: int) -> Response:
+    form.add_summary(error)
+    return _moving(_visit(appointment_id), form, asks_override=_may_override(error))
+
+
+@pages.post(
+    "/appointments/<int:appointment_id>/schedule",
+    requires=permissions.BOOK,
+    form=_make_move_form,
+    retry=_retry_move,
+)
+def move(appointment_id: int, form: forms.MoveForm) -> Response:
+    appointments.move_appointment(
+        appointment_id,
+        starts_at=form.starts_at.instant(_visit(appointment_id)["timezone"]),
+        therapist_id=form.therapist_id.data,
+        version=form.version.data,
+        override_reason=form.override_reason.data or "",
+        actor=cycle.actor(),
+        now=cycle.now(),
+    )
     return changed(appointment_id, N_("Reprogramada: %(when)s · %(name)s"))
 
 
@@ -189,9 +194,7 @@ def _visit(appointment_id: int) -> Mapping[str, Any]:
     return visit
 
 
-def _moving(
-    visit: Mapping[str, Any], form: forms.MoveForm, *, status: int = 200, asks_override: bool = False
-) -> Response:
+def _moving(visit: Mapping[str, Any], form: forms.MoveForm, *, asks_override: bool = False) -> Response:
     clinic = clinics.clinic(visit["clinic_id"])
     people = clinics.therapists_of(clinic.id, service_id=visit["service_id"])
     form.offer(people)
@@ -199,7 +202,6 @@ def _moving(
     return fragments.dialog(
         "scheduling/_booking_schedule.html",
         title=_("Reprogramar"),
-        status=status,
         visit=visit,
         form=form.with_submission_id(),
         groups=queries.times_to_move(clinic, visit, people, now=cycle.now()),

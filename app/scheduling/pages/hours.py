@@ -11,7 +11,7 @@ from app.clinics.rules import WEEKDAYS
 from app.http import cycle, fragments
 from app.http.html import PageBlueprint
 from app.kernel import clock
-from app.kernel.errors import Invalid
+from app.kernel.errors import DomainError, RuleBroken
 from app.scheduling import permissions
 from app.scheduling.actions import hours as actions
 from app.scheduling.forms.hours import HoursForm, TimeOffForm
@@ -21,6 +21,10 @@ from app.tenancy import queries as tenancy
 pages = PageBlueprint("hours", __name__)
 MANAGE = permissions.MANAGE_HOURS
 PARTS = {"week": "scheduling/_hours_week.html", "time-off": "scheduling/_hours_time_off.html"}
+
+
+class NotConfirmed(RuleBroken):
+    """An absence over visits, which the page shows to be confirmed."""
 
 
 @pages.get("/admin/hours", requires=MANAGE)
@@ -47,7 +51,6 @@ def _page(
     week: HoursForm | None = None,
     absence: TimeOffForm | None = None,
     in_the_way: Any = (),
-    status: int = 200,
 ) -> Response:
     """The page in the clinic chosen; a form given is shown as it was typed."""
     actor, now = cycle.actor(), cycle.now()
@@ -58,7 +61,6 @@ def _page(
     return fragments.page(
         "scheduling/hours_of_therapist.html",
         parts=PARTS,
-        status=status,
         therapist=therapist,
         here=clinic,
         places=[place for place in places if place["id"] in scope],
@@ -72,50 +74,58 @@ def _page(
     )
 
 
-@pages.post("/admin/therapists/<int:therapist_id>/hours", requires=MANAGE)
-def set_hours(therapist_id: int) -> Response:
-    therapist = _therapist(therapist_id)
-    clinic_id = cycle.clinic_id(MANAGE)
-    form = HoursForm().offer(clinics.rooms_of(clinic_id))
-    if not form.validate():
-        return _page(therapist, week=form, status=422)
-    try:
-        actions.set_hours(therapist_id, clinic_id, form.shifts(), actor=cycle.actor(), now=cycle.now())
-    except Invalid as error:
-        form.add_errors(error)
-        return _page(therapist, week=form, status=422)
+def _make_week(therapist_id: int) -> HoursForm:
+    return HoursForm().offer(clinics.rooms_of(cycle.clinic_id(MANAGE)))
+
+
+def _retry_week(*, form: HoursForm, error: DomainError | None, therapist_id: int) -> Response:
+    form.add_summary(error)
+    return _page(_therapist(therapist_id), week=form)
+
+
+@pages.post("/admin/therapists/<int:therapist_id>/hours", requires=MANAGE, form=_make_week, retry=_retry_week)
+def set_hours(therapist_id: int, form: HoursForm) -> Response:
+    therapist, clinic_id = _therapist(therapist_id), cycle.clinic_id(MANAGE)
+    actions.set_hours(therapist_id, clinic_id, form.shifts(), actor=cycle.actor(), now=cycle.now())
     return _changed(therapist, "week", _("Horario guardado. Las citas ya reservadas quedan."))
 
 
-@pages.post("/admin/therapists/<int:therapist_id>/time-off", requires=MANAGE)
-def add_time_off(therapist_id: int) -> Response:
+def _retry_time_off(*, form: TimeOffForm, error: DomainError | None, therapist_id: int) -> Response:
+    """The form again, with the visits that an absence would cover."""
+    if isinstance(error, NotConfirmed):
+        visits = _in_the_way(form, therapist_id)
+        return _page(_therapist(therapist_id), absence=form, in_the_way=visits)
+    form.add_summary(error)
+    return _page(_therapist(therapist_id), absence=form)
+
+
+@pages.post("/admin/therapists/<int:therapist_id>/time-off", requires=MANAGE, form=TimeOffForm, retry=_retry_time_off)
+def add_time_off(therapist_id: int, form: TimeOffForm) -> Response:
     """An absence over visits is shown with them first; ``confirmed`` with the same hours saves it all the same."""
-    actor, therapist = cycle.actor(), _therapist(therapist_id)
-    clinic = clinics.clinic(cycle.clinic_id(MANAGE))
-    form = TimeOffForm()
-    if not form.validate():
-        return _page(therapist, absence=form, status=422)
-    period = form.starts_at.instant(clinic.timezone), form.ends_at.instant(clinic.timezone)
-    if form.kind.data == "off" and request.form.get("confirmed") != form.period:
-        visits = queries.in_the_way(therapist_id, *period, actor=actor)
-        if visits:
-            return _page(therapist, absence=form, in_the_way=visits, status=422)
-    try:
-        actions.add_time_off(
-            therapist_id,
-            clinic.id,
-            kind=form.kind.data,
-            starts_at=period[0],
-            ends_at=period[1],
-            reason=form.reason.data or "",
-            actor=actor,
-            now=cycle.now(),
-        )
-    except Invalid as error:
-        form.add_errors(error)
-        return _page(therapist, absence=form, status=422)
+    therapist, clinic = _therapist(therapist_id), clinics.clinic(cycle.clinic_id(MANAGE))
+    is_confirmed = form.kind.data != "off" or request.form.get("confirmed") == form.period
+    if not is_confirmed and _in_the_way(form, therapist_id):
+        raise NotConfirmed
+    actions.add_time_off(
+        therapist_id,
+        clinic.id,
+        kind=form.kind.data,
+        starts_at=form.starts_at.instant(clinic.timezone),
+        ends_at=form.ends_at.instant(clinic.timezone),
+        reason=form.reason.data or "",
+        actor=cycle.actor(),
+        now=cycle.now(),
+    )
     word = _("Ausencia guardada.") if form.kind.data == "off" else _("Turno extra guardado.")
     return _changed(therapist, "time-off", word)
+
+
+def _in_the_way(form: TimeOffForm, therapist_id: int) -> Any:
+    """The visits in the hours of the form."""
+    zone = clinics.clinic(cycle.clinic_id(MANAGE)).timezone
+    return queries.in_the_way(
+        therapist_id, form.starts_at.instant(zone), form.ends_at.instant(zone), actor=cycle.actor()
+    )
 
 
 @pages.post("/admin/time-off/<int:time_off_id>/removal", requires=MANAGE)
