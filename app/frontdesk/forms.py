@@ -7,10 +7,12 @@ from urllib.parse import urlencode
 from flask_babel import lazy_gettext as _l
 from werkzeug.datastructures import MultiDict
 from wtforms import HiddenField, IntegerField, SelectField, StringField
-from wtforms.validators import InputRequired, Optional
+from wtforms.validators import InputRequired
 from wtforms.widgets import HiddenInput
 
 from app.http.fields import Form
+from app.kernel.errors import Invalid
+from app.kernel.i18n import N_
 
 ANYBODY = "any"  # the place of who takes whoever is free first
 
@@ -64,7 +66,11 @@ class Filters:
 class WalkInForm(Form):
     """Somebody without an appointment; the picker of patients stands beside the form."""
 
-    patient_id = IntegerField(widget=HiddenInput(), validators=[Optional()])
+    patient_id = IntegerField(
+        _l("Paciente"),
+        [InputRequired(_l("Elija a una persona de la lista o registre una nueva."))],
+        widget=HiddenInput(),
+    )
     service_id = SelectField(_l("Servicio"), coerce=int)
     place = StringField(_l("Con quién"), default=ANYBODY)
 
@@ -79,11 +85,18 @@ class WalkInForm(Form):
 
 
 class NextVisitForm(Form):
-    starts_at = HiddenField(validators=[InputRequired()])
+    starts_at = HiddenField()
 
-    def instant(self) -> datetime | None:
+    def instant(self) -> datetime:
+        """The chosen time. Raises Invalid above the form: the times are buttons, no field can carry the message."""
         try:
             instant = datetime.fromisoformat(str(self.starts_at.data))
-        except ValueError:
-            return None
-        return instant if instant.tzinfo else None
+        except ValueError as error:
+            raise _no_time() from error
+        if instant.tzinfo is None:
+            raise _no_time()
+        return instant
+
+
+def _no_time() -> Invalid:
+    return Invalid({"__all__": N_("Elija una de las horas.")})

@@ -18,13 +18,12 @@ from app.clinics import queries as clinics
 from app.clinics.queries import ClinicFacts
 from app.frontdesk import forms
 from app.frontdesk import queries as desk
-from app.http import cycle, error_responses, fragments
+from app.http import cycle, fragments
 from app.http.html import PageBlueprint
 from app.http.templating import day_words, hour
 from app.kernel import clock
 from app.kernel.access import can, require
-from app.kernel.db import db
-from app.kernel.errors import Conflict, RuleBroken
+from app.kernel.errors import DomainError, RuleBroken
 from app.kernel.i18n import N_
 from app.patients import queries as patients
 from app.patients import rules as patient_rules
@@ -112,22 +111,22 @@ def new_walk_in() -> Response:
     return _walk_in(forms.WalkInForm(request.args, meta={"csrf": False}), _clinic())
 
 
-@pages.post("/walk-ins", requires=permissions.RECEIVE)
-def receive_walk_in() -> Response:
+def _make_walk_in_form() -> forms.WalkInForm:
+    form = forms.WalkInForm()
+    form.service_id.choices = _services(_clinic())
+    return form
+
+
+def _retry_walk_in(*, form: forms.WalkInForm, error: DomainError | None) -> Response:
+    form.add_summary(error)
+    return _walk_in(form, _clinic())
+
+
+@pages.post("/walk-ins", requires=permissions.RECEIVE, form=_make_walk_in_form, retry=_retry_walk_in)
+def receive_walk_in(form: forms.WalkInForm) -> Response:
     """Book from now (or from the next free time today) and straight to the waiting room."""
-    clinic, form = _clinic(), forms.WalkInForm()
-    form.service_id.choices = _services(clinic)
-    if not form.validate():
-        return _walk_in(form, clinic, 422)
-    if not form.patient_id.data:
-        form.form_errors.append(_("Elija a una persona de la lista o registre una nueva."))
-        return _walk_in(form, clinic, 422)
-    try:
-        booked = _book_walk_in(form, clinic)
-    except (RuleBroken, Conflict) as error:
-        db.session.rollback()
-        form.form_errors.append(error_responses.sentence(error))
-        return _walk_in(form, clinic, error.status)
+    clinic = _clinic()
+    booked = _book_walk_in(form, clinic)
     visit = reads.heading(booked.id)
     words = _(
         "En sala: %(name)s. Con %(therapist)s a las %(hour)s.",
@@ -178,7 +177,7 @@ def _services(clinic: ClinicFacts) -> list[SelectChoice]:
     ]
 
 
-def _walk_in(form: forms.WalkInForm, clinic: ClinicFacts, status: int = 200) -> Response:
+def _walk_in(form: forms.WalkInForm, clinic: ClinicFacts) -> Response:
     form.service_id.choices = _services(clinic)
     offered = [choice.value for choice in form.service_id.choices]
     if form.service_id.data not in offered:
@@ -187,7 +186,6 @@ def _walk_in(form: forms.WalkInForm, clinic: ClinicFacts, status: int = 200) -> 
     return fragments.page(
         "frontdesk/walk_in.html",
         parts={"dialog-body": "frontdesk/_walk_in.html", "walk-in-places": "frontdesk/_places.html"},
-        status=status,
         form=form.with_submission_id(),
         form_id="walk-in",
         patient=_picked(form.patient_id.data),
@@ -211,20 +209,20 @@ def next_visit(appointment_id: int) -> Response:
     return _next(reads.get(appointment_id, actor=cycle.actor()), forms.NextVisitForm(formdata=None))
 
 
-@pages.post("/appointments/<int:appointment_id>/next", requires=permissions.RECEIVE)
-def book_next_visit(appointment_id: int) -> Response:
+def _retry_next(*, form: forms.NextVisitForm, error: DomainError | None, appointment_id: int) -> Response:
+    form.add_summary(error)
+    return _next(reads.get(appointment_id, actor=cycle.actor()), form)
+
+
+@pages.post(
+    "/appointments/<int:appointment_id>/next",
+    requires=permissions.RECEIVE,
+    form=forms.NextVisitForm,
+    retry=_retry_next,
+)
+def book_next_visit(appointment_id: int, form: forms.NextVisitForm) -> Response:
     visit = reads.get(appointment_id, actor=cycle.actor())
-    form = forms.NextVisitForm()
-    starts_at = form.instant() if form.validate() else None
-    if starts_at is None:
-        form.form_errors.append(_("Elija una de las horas."))
-        return _next(visit, form, 422)
-    try:
-        booked = _book_next(visit, starts_at)
-    except (RuleBroken, Conflict) as error:
-        db.session.rollback()
-        form.form_errors.append(error_responses.sentence(error))
-        return _next(visit, form, error.status)
+    booked = _book_next(visit, form.instant())
     zone = visit["timezone"]
     day, today = clock.local_day(booked.starts_at, zone), clock.local_day(cycle.now(), zone)
     words = _(
@@ -249,14 +247,13 @@ def _book_next(visit: Mapping[str, Any], starts_at: datetime) -> appointments.Bo
     )
 
 
-def _next(visit: Mapping[str, Any], form: forms.NextVisitForm, status: int = 200) -> Response:
+def _next(visit: Mapping[str, Any], form: forms.NextVisitForm) -> Response:
     require(cycle.actor(), permissions.BOOK, visit["clinic_id"])
     clinic = clinics.clinic(visit["clinic_id"])
     service = clinics.service(visit["service_id"])
     return fragments.page(
         "frontdesk/next.html",
         parts={"panel": "frontdesk/_next.html"},
-        status=status,
         form=form.with_submission_id(),
         visit=visit,
         proposals=desk.proposals(visit, clinic, minutes=service.duration_minutes, now=cycle.now()),

@@ -349,7 +349,7 @@ def test_outside_the_hours_a_therapist_must_be_named(app: Flask, ana: Client, te
     ten_o_clock.move_to(NOW.replace(hour=19))
     ana.sign_in("ana@example.com")
     refused = walk_in(ana)
-    assert refused.status_code == 400
+    assert refused.status_code == 422
     assert "Hoy nadie tiene una hora libre" in refused.text
     assert walk_in(ana, place=f"2@{at('19:00').isoformat()}", submission_id="w2").status_code == 200
     made = only_visit(app)
