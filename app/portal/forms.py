@@ -1,11 +1,12 @@
 """Request data of the patient's pages."""
 
 from flask_babel import lazy_gettext as _l
-from wtforms import HiddenField, RadioField, StringField
+from wtforms import HiddenField, IntegerField, RadioField, StringField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import Length
+from wtforms.validators import Length, Optional
+from wtforms.widgets import HiddenInput
 
-from app.http.fields import Form
+from app.http.fields import Form, LocalDateTimeField
 
 
 class ConfirmForm(Form):
@@ -15,6 +16,13 @@ class ConfirmForm(Form):
     therapist_id = HiddenField()
     starts_at = HiddenField()
     reason = StringField(_l("Motivo de la visita"), [Length(max=200, message=_l("Use 200 caracteres como máximo."))])
+
+
+class ChangeForm(Form):
+    """Another time: the buttons of the free times carry it."""
+
+    starts_at = LocalDateTimeField(_l("Día y hora"))
+    version = IntegerField(widget=HiddenInput(), validators=[Optional()])
 
 
 class CancelForm(Form):

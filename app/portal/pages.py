@@ -1,5 +1,6 @@
 """The patient's pages: the next visit, booking in three steps, moving, cancelling. A phone first."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -9,10 +10,10 @@ from werkzeug.exceptions import NotFound as NoPage
 
 from app.clinics import queries as clinics
 from app.clinics.queries import ClinicFacts, ServiceFacts
-from app.http import cycle, error_responses, fragments
+from app.http import cycle, fragments
 from app.http.html import PageBlueprint
 from app.kernel import clock
-from app.kernel.errors import Conflict, NotFound, RuleBroken
+from app.kernel.errors import Conflict, DomainError, NotFound
 from app.portal import forms
 from app.portal import queries as portal
 from app.scheduling import permissions
@@ -95,54 +96,52 @@ def _confirm_page(
     service: ServiceFacts,
     clinic: ClinicFacts,
     form: forms.ConfirmForm,
-    *,
-    error: str = "",
-    near: list[slots.Slot] | None = None,
-    status: int = 200,
+    near: Sequence[slots.Slot] = (),
 ) -> Response:
     starts_at = _instant(form.starts_at.data, clinic)
     therapist = clinics.therapist(int(form.therapist_id.data or 0))
     return fragments.page(
         "portal/booking_confirm.html",
-        status=status,
         form=form.with_submission_id(),
         service=service,
         clinic=clinic,
         therapist=therapist,
         starts=clock.local(starts_at, clinic.timezone),
-        error=error,
-        near=near or [],
+        near=near,
         today=_today(clinic.timezone),
     )
 
 
-@pages.post("/my/visits", requires=permissions.BOOK_OWN)
-def book() -> Response:
-    form = forms.ConfirmForm()
-    service, clinic = _service(int(form.service_id.data or 0) if str(form.service_id.data).isdecimal() else 0)
-    if not form.validate():
-        return _confirm_page(service, clinic, form, status=422)
-    try:
-        appointments.book_appointment(
-            clinic_id=clinic.id,
-            therapist_id=int(form.therapist_id.data or 0),
-            patient_id=cycle.actor().patient_id or 0,
-            service_id=service.id,
-            starts_at=_instant(form.starts_at.data, clinic),
-            reason=form.reason.data or "",
-            actor=cycle.actor(),
-            now=cycle.now(),
-        )
-    except (Conflict, RuleBroken) as refusal:
-        near = _near(refusal, clinic)
-        words = error_responses.sentence(refusal)
-        return _confirm_page(service, clinic, form, error=words, near=near, status=409 if near else 422)
+def _retry_booking(*, form: forms.ConfirmForm, error: DomainError | None) -> Response:
+    form.add_summary(error)
+    service, clinic = _chosen_service(form)
+    return _confirm_page(service, clinic, form, _near(error, clinic))
+
+
+@pages.post("/my/visits", requires=permissions.BOOK_OWN, form=forms.ConfirmForm, retry=_retry_booking)
+def book(form: forms.ConfirmForm) -> Response:
+    service, clinic = _chosen_service(form)
+    appointments.book_appointment(
+        clinic_id=clinic.id,
+        therapist_id=int(form.therapist_id.data or 0),
+        patient_id=cycle.actor().patient_id or 0,
+        service_id=service.id,
+        starts_at=_instant(form.starts_at.data, clinic),
+        reason=form.reason.data or "",
+        actor=cycle.actor(),
+        now=cycle.now(),
+    )
     words = _("Su cita está reservada.") if clinic.auto_confirm else _("Recibimos su solicitud. Le avisaremos.")
     return fragments.answer(go=HOME, toast=words)
 
 
-def _near(refusal: Exception, clinic: ClinicFacts) -> list[slots.Slot]:
-    offered = getattr(refusal, "details", {}).get("alternatives", [])
+def _chosen_service(form: forms.ConfirmForm) -> tuple[ServiceFacts, ClinicFacts]:
+    return _service(int(form.service_id.data) if str(form.service_id.data).isdecimal() else 0)
+
+
+def _near(error: DomainError | None, clinic: ClinicFacts) -> list[slots.Slot]:
+    """The free times that a conflict offers instead."""
+    offered = error.details.get("alternatives", []) if isinstance(error, Conflict) else []
     return [
         slots.Slot(
             clock.parse_instant(o["starts_at"], clinic.timezone),
@@ -157,40 +156,46 @@ def _near(refusal: Exception, clinic: ClinicFacts) -> list[slots.Slot]:
 
 @pages.get("/my/visits/<int:appointment_id>/schedule", requires=permissions.BOOK_OWN)
 def change(appointment_id: int) -> Response:
-    return _change_page(appointment_id)
+    return _change_page(appointment_id, forms.ChangeForm(formdata=None))
 
 
-def _change_page(appointment_id: int, *, error: str = "", status: int = 200) -> Response:
+def _change_page(appointment_id: int, form: forms.ChangeForm) -> Response:
     own = portal.own_visit(appointment_id, actor=cycle.actor(), now=cycle.now())
     clinic = clinics.clinic(own.visit.row.clinic_id)
     times = _times(clinic, [own.visit.row.therapist_id], own.visit.minutes) if own.can_change else None
     return fragments.page(
         "portal/change.html",
-        status=status,
+        form=form,
         own=own,
         clinic=clinic,
         times=times,
         base=f"/my/visits/{appointment_id}/schedule?",
-        error=error,
         today=_today(clinic.timezone),
     )
 
 
-@pages.post("/my/visits/<int:appointment_id>/schedule", requires=permissions.BOOK_OWN)
-def move(appointment_id: int) -> Response:
+def _retry_change(*, form: forms.ChangeForm, error: DomainError | None, appointment_id: int) -> Response:
+    form.add_summary(error)
+    return _change_page(appointment_id, form)
+
+
+@pages.post(
+    "/my/visits/<int:appointment_id>/schedule",
+    requires=permissions.BOOK_OWN,
+    form=forms.ChangeForm,
+    retry=_retry_change,
+)
+def move(appointment_id: int, form: forms.ChangeForm) -> Response:
     own = portal.own_visit(appointment_id, actor=cycle.actor(), now=cycle.now())
     clinic = clinics.clinic(own.visit.row.clinic_id)
-    try:
-        appointments.move_appointment(
-            appointment_id,
-            starts_at=_instant(request.form.get("starts_at"), clinic),
-            version=request.form.get("version", type=int),
-            source="online",
-            actor=cycle.actor(),
-            now=cycle.now(),
-        )
-    except (Conflict, RuleBroken) as refusal:
-        return _change_page(appointment_id, error=error_responses.sentence(refusal), status=409)
+    appointments.move_appointment(
+        appointment_id,
+        starts_at=form.starts_at.instant(clinic.timezone),
+        version=form.version.data,
+        source="online",
+        actor=cycle.actor(),
+        now=cycle.now(),
+    )
     return fragments.answer(go=HOME, toast=_("Su cita cambió de hora."))
 
 
@@ -199,24 +204,27 @@ def cancel_page(appointment_id: int) -> Response:
     return _cancel_page(appointment_id, forms.CancelForm())
 
 
-def _cancel_page(appointment_id: int, form: forms.CancelForm, *, error: str = "", status: int = 200) -> Response:
+def _cancel_page(appointment_id: int, form: forms.CancelForm) -> Response:
     own = portal.own_visit(appointment_id, actor=cycle.actor(), now=cycle.now())
-    template = "portal/cancel.html"
-    return fragments.page(template, status=status, own=own, form=form.with_submission_id(), error=error)
+    return fragments.page("portal/cancel.html", own=own, form=form.with_submission_id())
 
 
-@pages.post("/my/visits/<int:appointment_id>/cancellation", requires=permissions.BOOK_OWN)
-def cancel(appointment_id: int) -> Response:
-    form = forms.CancelForm()
+def _retry_cancel(*, form: forms.CancelForm, error: DomainError | None, appointment_id: int) -> Response:
+    form.add_summary(error)
+    return _cancel_page(appointment_id, form)
+
+
+@pages.post(
+    "/my/visits/<int:appointment_id>/cancellation",
+    requires=permissions.BOOK_OWN,
+    form=forms.CancelForm,
+    retry=_retry_cancel,
+)
+def cancel(appointment_id: int, form: forms.CancelForm) -> Response:
     portal.own_visit(appointment_id, actor=cycle.actor(), now=cycle.now())
-    if not form.validate():
-        return _cancel_page(appointment_id, form, status=422)
-    try:
-        appointments.cancel_appointment(
-            appointment_id, reason=form.reason.data, source="online", actor=cycle.actor(), now=cycle.now()
-        )
-    except (Conflict, RuleBroken) as refusal:
-        return _cancel_page(appointment_id, form, error=error_responses.sentence(refusal), status=409)
+    appointments.cancel_appointment(
+        appointment_id, reason=form.reason.data, source="online", actor=cycle.actor(), now=cycle.now()
+    )
     return fragments.answer(go=HOME, toast=_("Su cita quedó cancelada."))
 
 

@@ -85,8 +85,22 @@ def test_confirm_move_and_cancel(ana: Client, clara: Client) -> None:
 def test_within_the_notice_there_is_a_sentence_and_no_change(ana: Client, clara: Client) -> None:
     id_ = booked(ana, starts_at=at(12))
     assert "llame a la clínica" in clara.get("/my").text
-    assert clara.post(f"/my/visits/{id_}/cancellation", {"reason": "patient"}).status_code == 409
+    assert clara.post(f"/my/visits/{id_}/cancellation", {"reason": "patient"}).status_code == 422
+    moved = clara.post(f"/my/visits/{id_}/schedule", {"starts_at": at(11, 15, days=3), "version": "1"})
+    assert moved.status_code == 422
+    assert "llame a la clínica" in moved.text
     assert status_of(clara, id_) == "booked"
+
+
+@pytest.mark.prepares_in_test
+@pytest.mark.parametrize("starts_at", ["", "mañana", "2026-13-01T10:00Z"])
+def test_a_time_that_is_none_is_refused_and_moves_nothing(ana: Client, clara: Client, starts_at: str) -> None:
+    id_ = booked(ana)
+    answer = clara.post(f"/my/visits/{id_}/schedule", {"starts_at": starts_at, "version": "1"})
+    assert answer.status_code == 422
+    assert "Escriba una fecha y hora válidas" in answer.text
+    with clara.app.app_context():
+        assert db.session.get_one(Appointment, id_).reschedule_count == 0
 
 
 @pytest.mark.prepares_in_test
