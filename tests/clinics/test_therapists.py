@@ -147,6 +147,14 @@ def test_specialties_are_added_once(eva: Client, app: Flask) -> None:
     assert "Psicología" in eva.get("/admin/therapists").text
 
 
+def test_a_specialty_needs_a_name(eva: Client, app: Flask) -> None:
+    answer = eva.post("/admin/specialties", {"name": " "})
+    assert answer.status_code == 422
+    assert "Escriba el nombre de la especialidad." in answer.text
+    with app.app_context():
+        assert db.session.scalars(select(Specialty.name).where(Specialty.name == "")).all() == []
+
+
 def test_fragment_equals_page_part(eva: Client) -> None:
     part = eva.fragment("/admin/therapists?q=salas", "div#therapists").text.strip()
     assert "Bruno" in part

@@ -20,6 +20,10 @@ MANAGE = permissions.MANAGE_THERAPISTS
 
 @pages.get("/admin/therapists", requires=MANAGE)
 def therapists() -> Response:
+    return _list(forms.SpecialtyForm(formdata=None))
+
+
+def _list(specialty_form: forms.SpecialtyForm) -> Response:
     actor = cycle.actor()
     wanted, with_retired = fold(request.args.get("q", "")), "retired" in request.args
     rows = queries.lists.managed_therapists(actor, with_retired=with_retired)
@@ -28,7 +32,7 @@ def therapists() -> Response:
         parts={"therapists": "clinics/_therapists.html"},
         rows=[row for row in rows if wanted in fold(f"{row['given_names']} {row['surnames']} {row['licence_number']}")],
         specialties=queries.lists.specialties(actor),
-        specialty_form=forms.SpecialtyForm(formdata=None).with_submission_id(),
+        specialty_form=specialty_form.with_submission_id(),
         q=request.args.get("q", ""),
         with_retired=with_retired,
     )
@@ -139,10 +143,12 @@ def restore_therapist(therapist_id: int) -> Response:
     return fragments.answer(go=f"/admin/therapists/{therapist_id}", toast=_("Terapeuta activo de nuevo."))
 
 
-@pages.post("/admin/specialties", requires=MANAGE)
-def add_specialty() -> Response:
-    form = forms.SpecialtyForm()
-    if not form.validate():
-        return fragments.answer(go="/admin/therapists#specialties", toast=_("Escriba el nombre de la especialidad."))
+def _retry_specialty(*, form: forms.SpecialtyForm, error: DomainError | None) -> Response:
+    form.add_summary(error)
+    return _list(form)
+
+
+@pages.post("/admin/specialties", requires=MANAGE, form=forms.SpecialtyForm, retry=_retry_specialty)
+def add_specialty(form: forms.SpecialtyForm) -> Response:
     actions.therapists.add_specialty(form.name.data or "", actor=cycle.actor(), now=cycle.now())
     return fragments.answer(go="/admin/therapists#specialties", toast=_("Especialidad agregada."))
