@@ -24,7 +24,7 @@ from app.kernel.outbox import BigId
 log = logging.getLogger(__name__)
 
 BATCH_SECONDS = 0.5
-MAX_PENDING = 1000  # beyond it whoever notes a reading writes the batch
+FULL_BATCH = 1000  # so many readings are written at once, without waiting for more
 
 
 class AccessLogEntry(Base):
@@ -64,7 +64,7 @@ class AccessLog:
     def add(self, row: dict[str, Any]) -> None:
         with self._lock:
             self._pending.append(row)
-            is_full = len(self._pending) >= MAX_PENDING
+            is_full = len(self._pending) % FULL_BATCH == 0  # once a batch, also while none can be written
             if self._background and self._thread is None:  # in the process that serves, after it was forked
                 self._thread = threading.Thread(target=self._run, daemon=True)
                 self._thread.start()

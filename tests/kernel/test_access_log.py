@@ -1,5 +1,7 @@
 """Readings are noted beside the request and written in a unit of their own."""
 
+import threading
+
 import pytest
 from flask import Flask
 from sqlalchemy import delete, select, update
@@ -47,6 +49,18 @@ def test_what_could_not_be_written_stays_pending(app: Flask, cast: Cast, ana: Cl
     assert log.flush() == 0
     log._pending[0]["subject_type"] = "patient"
     assert log.flush() == 1
+
+
+def test_a_full_batch_is_written_without_waiting(
+    app: Flask, cast: Cast, ana: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed = threading.Event()
+    monkeypatch.setattr("app.kernel.access_log.FULL_BATCH", 2)
+    monkeypatch.setattr(log_of(app), "flush", flushed.set)
+    ana.get(f"/patients/{cast.clara}")
+    assert not flushed.is_set()
+    ana.get(f"/patients/{cast.clara}")
+    assert flushed.wait(5)
 
 
 def test_entries_are_never_changed(app: Flask, cast: Cast, ana: Client) -> None:
