@@ -1,7 +1,7 @@
-"""The worker: relay, clock and jobs.
+"""The worker: relay, scheduler, sweep of tasks, and the tasks themselves.
 
-``python worker.py`` runs everything; larger sites run ``python worker.py fast`` (relay, clock and short
-jobs) and ``python worker.py slow`` (PDF and workbooks) apart. Two processes, because a report of ten
+``python worker.py`` runs everything; larger sites run ``python worker.py fast`` (relay, scheduler, sweep, short
+tasks, mail) and ``python worker.py slow`` (PDF and workbooks) apart. Two processes, because a report of ten
 seconds must not hold back a reminder; the slow one imports the application only in the child process
 that RQ forks for a job, so it idles small and every report's memory goes with its process.
 """
@@ -15,6 +15,7 @@ import time
 from functools import lru_cache
 from typing import Any
 
+MAIL_THREADS = 4
 ROOT = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -25,12 +26,12 @@ def _app() -> Any:
     return create_app(commands=False)
 
 
-def perform(name: str, ids: dict[str, Any]) -> None:
-    """What RQ calls: run a job inside the application's context."""
-    from app.kernel import queue
+def perform(task_id: int) -> None:
+    """What RQ calls: run a task inside the application's context."""
+    from app.kernel import task_runner
 
     with _app().app_context():
-        queue.perform(name, ids)
+        task_runner.run(task_id)
 
 
 def _wait_for_redis() -> Any:
@@ -50,17 +51,23 @@ def _wait_for_redis() -> Any:
 
 
 def run_fast() -> None:
-    """Relay and clock in threads, short jobs in the main thread; the relay runs without Redis too."""
+    """Short tasks in the main thread; relay, scheduler, sweep and mail in threads of their own.
+
+    Mail waits for servers: a slow one holds up neither event work nor, with several threads, every other message.
+    Relay and sweep run without Redis too.
+    """
     from redis.exceptions import RedisError
     from rq import Queue, SimpleWorker
     from rq.serializers import JSONSerializer
 
-    from app.kernel import scheduler
+    from app.kernel import scheduler, task_runner
     from app.realtime import relay
 
     app, stop = _app(), threading.Event()
-    threading.Thread(target=relay.run, args=(app, stop), daemon=True).start()
-    threading.Thread(target=scheduler.run, args=(app, stop), daemon=True).start()
+    for loop in (relay.run, scheduler.run, task_runner.run_sweeps):
+        threading.Thread(target=loop, args=(app, stop), daemon=True).start()
+    for _ in range(MAIL_THREADS):
+        threading.Thread(target=_send_mail, daemon=True).start()
     while True:
         connection = _wait_for_redis()
         try:
@@ -70,6 +77,29 @@ def run_fast() -> None:
         except (RedisError, OSError):
             continue
         return  # asked to stop
+
+
+def _send_mail() -> None:
+    """One thread of the mail queue; it ends with the process, and what it was sending is taken up again."""
+    from redis.exceptions import RedisError
+    from rq import Queue, SimpleWorker
+    from rq.serializers import JSONSerializer
+    from rq.timeouts import TimerDeathPenalty
+
+    class ThreadWorker(SimpleWorker):
+        death_penalty_class = TimerDeathPenalty  # signals reach the main thread alone
+
+        def _install_signal_handlers(self) -> None:
+            pass
+
+    while True:
+        connection = _wait_for_redis()
+        try:
+            queues = [Queue("mail", connection=connection, serializer=JSONSerializer)]
+            worker = ThreadWorker(queues, connection=connection, serializer=JSONSerializer)
+            worker.work(logging_level="WARNING", burst=False)
+        except (RedisError, OSError):
+            time.sleep(0.5)
 
 
 def run_slow() -> None:

@@ -3,7 +3,7 @@
 from app.billing import models as billing
 from app.clinics import models as clinics
 from app.identity import models as identity
-from app.kernel import access_log, idempotency, outbox
+from app.kernel import access_log, idempotency, outbox, tasks
 from app.notifications import models as notifications
 from app.patients import models as patients
 from app.reports import models as reports
@@ -21,5 +21,6 @@ __all__ = [
     "patients",
     "reports",
     "scheduling",
+    "tasks",
     "tenancy",
 ]

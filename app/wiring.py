@@ -17,8 +17,7 @@ from app.http import health, openapi, screens
 from app.http.json import ApiBlueprint
 from app.identity import login
 from app.identity import queries as identity
-from app.kernel import access, expiry, integrity, outbox, queue
-from app.kernel.events import Event
+from app.kernel import access, expiry, integrity, outbox, scheduler, tasks
 from app.realtime import channels, refresh, sockets
 from app.realtime.channels import Channel, RightsChanges
 from app.reports import registry
@@ -35,12 +34,13 @@ PACKAGES = (
     "clinics",
     "reports",
     "notifications",
+    "audit",
     "identity",
     "tenancy",
 )
 
 
-OWN_JOBS = (queue.PeriodicJob(15, queue.sweep_tasks), queue.PeriodicJob(3600, expiry.run))
+OWN_JOBS = (scheduler.PeriodicJob(3600, expiry.run),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +56,10 @@ class Domain:
     channels: tuple[Channel, ...]
     rights_changes: RightsChanges
     sockets: tuple[sockets.Socket, ...]
-    subscriptions: tuple[tuple[type[Event], outbox.Subscriber], ...]
-    jobs: tuple[queue.Job, ...]
-    periodic_jobs: tuple[queue.PeriodicJob, ...]
+    subscriptions: tuple[outbox.Subscription, ...]
+    task_kinds: tuple[tasks.TaskKind, ...]
+    jobs: tuple[tasks.Job, ...]
+    periodic_jobs: tuple[scheduler.PeriodicJob, ...]
     reports: tuple[registry.Report, ...]
     checks: tuple[integrity.Check, ...]
     retention: tuple[expiry.RetentionRule, ...]
@@ -86,6 +87,7 @@ def read(name: str) -> Domain:
         rights_changes=optional("live", "RIGHTS_CHANGED", {}),
         sockets=optional("live", "SOCKETS"),
         subscriptions=constant("subscribers", "SUBSCRIPTIONS"),
+        task_kinds=constant("tasks", "TASK_KINDS"),
         jobs=constant("jobs", "JOBS"),
         periodic_jobs=constant("jobs", "PERIODIC_JOBS"),
         reports=constant("reports", "REPORTS"),
@@ -98,9 +100,10 @@ def register(app: Flask) -> list[ApiBlueprint]:
     """Plug every package in; returns the JSON blueprints, which need no CSRF token."""
     domains = [read(name) for name in PACKAGES]
     access.register(app, [domain.grants for domain in domains])
-    outbox.register(app, _all(domain.subscriptions for domain in domains))
-    periodic_jobs = _all(domain.periodic_jobs for domain in domains)
-    queue.register(app, _all(domain.jobs for domain in domains), [*periodic_jobs, *OWN_JOBS])
+    subscribers = outbox.register(app, _all(domain.subscriptions for domain in domains))
+    jobs = _all(domain.jobs for domain in domains)
+    tasks.register(app, [*subscribers, *jobs], declared=_all(domain.task_kinds for domain in domains))
+    scheduler.register(app, [*_all(domain.periodic_jobs for domain in domains), *OWN_JOBS])
     channels.register(app, _all(domain.channels for domain in domains), [d.rights_changes for d in domains])
     refresh.register(app)
     registry.register(app, _all(domain.reports for domain in domains))

@@ -12,4 +12,4 @@ def on_clinic_created(*, event: EventRow, now: datetime) -> None:
     catalogue.create_default_payment_methods(event.parse(ClinicCreated).clinic_id)
 
 
-SUBSCRIPTIONS = ((ClinicCreated, on_clinic_created),)
+SUBSCRIPTIONS = ((ClinicCreated, "billing.equip_clinic", on_clinic_created),)

@@ -17,9 +17,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.kernel import context
 from app.kernel.access import Actor
-from app.kernel.db import Base, db, unit_of_work
+from app.kernel.db import Base, BigId, db, unit_of_work
 from app.kernel.errors import Unavailable
-from app.kernel.outbox import BigId
 
 log = logging.getLogger(__name__)
 

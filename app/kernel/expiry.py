@@ -13,7 +13,7 @@ from sqlalchemy import delete
 
 from app.kernel import idempotency
 from app.kernel.db import changed, db, unit_of_work
-from app.kernel.outbox import EventTask
+from app.kernel.tasks import Task
 
 DONE_TASKS = timedelta(days=30)
 
@@ -44,10 +44,10 @@ def run(*, now: datetime) -> None:
 
 
 def _delete_done_tasks(*, now: datetime) -> int:
-    return changed(db.session.execute(delete(EventTask).where(EventTask.done_at < now - DONE_TASKS)))
+    return changed(db.session.execute(delete(Task).where(Task.done_at < now - DONE_TASKS)))
 
 
 RULES = (
-    RetentionRule("finished event tasks", _delete_done_tasks),
+    RetentionRule("finished tasks", _delete_done_tasks),
     RetentionRule("stored responses", idempotency.delete_expired),
 )

@@ -11,10 +11,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from flask import Flask, current_app
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, not_, select
 
 from app.kernel.db import db
-from app.kernel.outbox import EventRow, EventTask
+from app.kernel.outbox import EventRow
+from app.kernel.tasks import OPEN, Task
 
 OVERDUE = timedelta(minutes=5)
 
@@ -60,10 +61,11 @@ def _unpublished_events(context: CheckContext) -> Iterator[str]:
 
 
 def _overdue_tasks(context: CheckContext) -> Iterator[str]:
-    overdue = (EventTask.done_at.is_(None), EventTask.due_at < context.now - OVERDUE)
-    counts = select(EventTask.subscriber, func.count()).where(*overdue).group_by(EventTask.subscriber)
-    for subscriber, count in db.session.execute(counts):
-        yield f"{count} tasks of {subscriber} are overdue"
+    working = and_(Task.claimed_by.is_not(None), Task.lease_until > context.now)
+    overdue = (*OPEN, Task.due_at < context.now - OVERDUE, not_(working))
+    counts = select(Task.kind, func.count()).where(*overdue).group_by(Task.kind)
+    for kind, count in db.session.execute(counts):
+        yield f"{count} tasks of {kind} are overdue: does the worker run?"
 
 
-CHECKS = (Check("events are published", _unpublished_events), Check("event work is done", _overdue_tasks))
+CHECKS = (Check("events are published", _unpublished_events), Check("tasks are done in time", _overdue_tasks))

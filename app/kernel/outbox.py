@@ -1,8 +1,8 @@
 """The event log: one append-only table, written in the transaction of the change itself.
 
-``record`` writes an event; the relay (in the worker) takes what is unpublished, refreshes the live regions, makes one
-``event_task`` per subscriber and marks the row published. ``published`` is a flag and not a cursor over ids, because
-ids become visible out of commit order.
+``record`` writes an event; the relay (in the worker) takes what is unpublished, refreshes the live regions, adds one
+task per subscriber and marks the row published. ``published`` is a flag and not a cursor over ids, because ids become
+visible out of commit order.
 """
 
 from collections.abc import Callable, Iterable
@@ -10,18 +10,17 @@ from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
 
 from flask import Flask, current_app
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, String, insert, select, text, update
+from sqlalchemy import JSON, Index, String, insert, select, text, update
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.kernel import context, events
+from app.kernel import context, events, tasks
 from app.kernel.access import Actor
 from app.kernel.broker import WAKE, broker
-from app.kernel.db import Base, after_commit, db, only_reads
+from app.kernel.db import Base, BigId, after_commit, db, only_reads, unit_of_work
 from app.kernel.events import Event
 
 E = TypeVar("E", bound=Event)
 EventKind: TypeAlias = type[E]  # inside the row class `type` is a column
-BigId = BigInteger().with_variant(Integer, "sqlite")
 
 
 class EventRow(Base):
@@ -66,40 +65,49 @@ class EventRow(Base):
         return event
 
 
-class EventTask(Base):
-    """One event for one subscriber: what makes subscribers idempotent and nothing lost."""
-
-    __tablename__ = "event_task"
-    __table_args__ = (
-        Index(
-            "ix_event_task_due",
-            "due_at",
-            sqlite_where=text("done_at IS NULL"),
-            postgresql_where=text("done_at IS NULL"),
-        ),
-    )
-
-    event_id: Mapped[int] = mapped_column(BigId, ForeignKey("event_log.id"), primary_key=True)
-    subscriber: Mapped[str] = mapped_column(String(120), primary_key=True)
-    due_at: Mapped[datetime]
-    attempts: Mapped[int] = mapped_column(default=0)
-    done_at: Mapped[datetime | None]
-
-
 Subscriber = Callable[..., None]
+Subscription: TypeAlias = tuple[type[Event], str, Subscriber]
 
 
-def register(app: Flask, subscriptions: Iterable[tuple[type[Event], Subscriber]]) -> None:
-    """Run each subscriber as ``subscriber(event=EventRow, now=...)``, in a job of its own, after its event."""
-    by_type: dict[str, dict[str, Subscriber]] = {}
-    for event_type, subscriber in subscriptions:
-        by_type.setdefault(event_type.type, {})[f"{subscriber.__module__}.{subscriber.__name__}"] = subscriber
+def subscribe_all(subscriber_id: str, subscriber: Subscriber) -> Subscription:
+    """A subscription to every event of every package, for what passes events on (webhooks, audit).
+
+    An event that the subscriber records comes back to it: it has to let those pass.
+    """
+    return (Event, subscriber_id, subscriber)
+
+
+def task_kind(subscriber_id: str) -> tasks.TaskKind:
+    """The kind of the tasks of a subscriber: its id."""
+    return tasks.TaskKind(subscriber_id)
+
+
+def register(app: Flask, subscriptions: Iterable[Subscription]) -> list[tasks.Job]:
+    """Make subscriptions known to an application; returns a job for each, to be registered with the other jobs.
+
+    A subscriber runs as ``subscriber(event=EventRow, now=...)`` in a task of its own, at most once for each event:
+    its writes and the mark that the task is done commit together. Its id is chosen, and stays when code moves.
+    """
+    by_type: dict[str, list[str]] = {}
+    jobs: list[tasks.Job] = []
+    for event_type, subscriber_id, subscriber in subscriptions:
+        by_type.setdefault(event_type.type, []).append(subscriber_id)
+        jobs.append(tasks.Job(task_kind(subscriber_id), _task_of(subscriber)))
     app.extensions["subscribers"] = by_type
+    return jobs
 
 
-def subscribers_of(type_: str) -> dict[str, Subscriber]:
-    by_type: dict[str, dict[str, Subscriber]] = current_app.extensions["subscribers"]
-    return by_type.get(type_, {})
+def _task_of(subscriber: Subscriber) -> Subscriber:
+    def run_subscriber(*, event_id: int, now: datetime) -> None:
+        subscriber(event=db.session.get_one(EventRow, event_id), now=now)
+
+    return run_subscriber
+
+
+def subscribers_of(type_: str) -> list[str]:
+    """The ids of who subscribed to a type of event, or to every event."""
+    by_type: dict[str, list[str]] = current_app.extensions["subscribers"]
+    return [*by_type.get(type_, ()), *by_type.get(Event.type, ())]
 
 
 def notify_relay() -> None:
@@ -168,12 +176,25 @@ def unpublished(limit: int = 200) -> list[EventRow]:
     return list(db.session.scalars(query.with_for_update(skip_locked=True)))
 
 
-def mark_published(rows: list[EventRow], now: datetime) -> list[tuple[int, str]]:
-    """Mark events published and make their tasks; returns ``(event_id, subscriber)`` to enqueue."""
-    tasks = [(row.id, name) for row in rows for name in subscribers_of(row.type)]
-    if tasks:
-        values = [{"event_id": e, "subscriber": s, "due_at": now, "attempts": 0} for e, s in tasks]
-        db.session.execute(insert(EventTask), values)
-    if rows:
-        db.session.execute(update(EventRow).where(EventRow.id.in_([r.id for r in rows])).values(published=True))
-    return tasks
+def relay_once(now: datetime, on_published: Callable[[list[EventRow]], None]) -> int:
+    """Publish what waits in the outbox; returns the number of events.
+
+    ``on_published`` is called after the commit, so that a screen which fetches sees the change.
+    """
+    with unit_of_work(write=False):
+        if not unpublished(limit=1):
+            return 0
+    with unit_of_work(write=True):
+        rows = unpublished()
+        tasks.add_many([task for row in rows for task in _tasks_of(row)], now=now)
+        if rows:
+            db.session.execute(update(EventRow).where(EventRow.id.in_([r.id for r in rows])).values(published=True))
+    on_published(rows)
+    return len(rows)
+
+
+def _tasks_of(row: EventRow) -> list[tasks.NewTask]:
+    return [
+        tasks.NewTask(task_kind(subscriber_id), str(row.id), row.organization_id, {"event_id": row.id})
+        for subscriber_id in subscribers_of(row.type)
+    ]

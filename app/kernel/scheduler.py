@@ -2,13 +2,33 @@
 
 import logging
 import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from threading import Event
 
-from flask import Flask
+from flask import Flask, current_app
 
-from app.kernel import clock, queue
+from app.kernel import clock
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodicJob:
+    """``function(now=...)`` run every so many seconds; two schedulers at once must do no harm."""
+
+    seconds: int
+    function: Callable[..., None]
+
+
+def register(app: Flask, jobs: Iterable[PeriodicJob]) -> None:
+    """Make the periodic jobs of every package known to an application."""
+    app.extensions["periodic_jobs"] = {f"{job.function.__module__}.{job.function.__name__}": job for job in jobs}
+
+
+def periodic_jobs() -> Mapping[str, PeriodicJob]:
+    found: Mapping[str, PeriodicJob] = current_app.extensions["periodic_jobs"]
+    return found
 
 
 def run(app: Flask, stop: Event) -> None:
@@ -16,7 +36,7 @@ def run(app: Flask, stop: Event) -> None:
     due: dict[str, float] = {}
     while not stop.wait(0.5):
         with app.app_context():
-            for name, job in queue.periodic_jobs().items():
+            for name, job in periodic_jobs().items():
                 if time.monotonic() >= due.get(name, 0.0):
                     due[name] = time.monotonic() + job.seconds
                     try:

@@ -1,30 +1,31 @@
-"""Writes: inbox lines and messages to addresses. Both are claimed by their key, so a fact is told once.
+"""Writes: inbox lines and messages to addresses. Both are unique by their key, so that an event is told once.
 
-A message is written in the transaction of whatever decided to tell; a job sends it afterwards. The one
-window in which somebody can get a mail twice: the server accepted it and the worker was killed before
-it wrote ``sent``. The second mail then has the same Message-ID, by which servers and mail programs fold
-duplicates; the file outbox holds one file per key whatever happens.
+A message is written in the transaction of whatever decided to tell; its task sends it afterwards. The one window in
+which somebody can get a mail twice: the server accepted it and the worker was killed before it wrote ``sent``. The
+second mail then has the same Message-ID, by which servers and mail programs fold duplicates; the file outbox holds
+one file per key whatever happens.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from flask_babel import force_locale, gettext
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import ColumnElement, Row, select, update
 
 from app.identity import queries as identity
-from app.kernel import outbox, queue
+from app.kernel import outbox, tasks
 from app.kernel.access import Actor, require_anywhere
-from app.kernel.db import after_commit, changed, db, insert
+from app.kernel.db import changed, db, insert
 from app.kernel.errors import Invalid, NotFound
 from app.kernel.i18n import N_
+from app.kernel.tasks import Task
 from app.notifications import events, permissions, queries, rules
 from app.notifications.models import Delivery, Notification
+from app.notifications.tasks import SEND_DELIVERY
 from app.tenancy import queries as tenancy
-from app.tenancy.models import Clinic
 
-SEND_JOB = "app.notifications.jobs.send_delivery"
 DEFAULT_LOCALE = "es_PE"
 
 
@@ -134,7 +135,6 @@ def deliver(
 
     ``calendar`` is the text of an iCalendar object, attached with the method it names.
     """
-    due = due_at or now
     row = insert(Delivery).values(
         key=key,
         kind=kind,
@@ -149,43 +149,49 @@ def deliver(
         patient_id=patient_id,
         subject_id=subject_id,
         status="pending",
-        due_at=due,
-        attempts=0,
         last_error="",
         created_at=now,
     )
     delivery_id: int | None = db.session.scalar(row.on_conflict_do_nothing().returning(Delivery.id))
-    if delivery_id is not None and due <= now:
-        _send_after_commit(delivery_id)
+    if delivery_id is not None:
+        tasks.add(
+            SEND_DELIVERY,
+            key=str(delivery_id),
+            organization_id=_organization_of(clinic_id),
+            now=now,
+            due_at=due_at,
+            delivery_id=delivery_id,
+        )
     return delivery_id
 
 
-def _send_after_commit(delivery_id: int) -> None:
-    def hand_out() -> None:
-        queue.enqueue(SEND_JOB, delivery_id=delivery_id)
-
-    after_commit(hand_out)
+def _organization_of(clinic_id: int | None) -> int:
+    return tenancy.organization_of_clinic(clinic_id) if clinic_id else tenancy.home_organization()
 
 
-def drop(key_prefix: str) -> int:
+def drop(key_prefix: str, *, now: datetime) -> int:
     """Take back what was not sent yet under a prefix (``appointment:12:``); returns how many."""
     mine = (Delivery.key.startswith(key_prefix, autoescape=True), Delivery.status == "pending")
-    return changed(db.session.execute(update(Delivery).where(*mine).values(status="dropped")))
+    dropped = db.session.scalars(update(Delivery).where(*mine).values(status="dropped").returning(Delivery.id)).all()
+    if dropped:
+        tasks.cancel(*_tasks_of(dropped), now=now)
+    return len(dropped)
+
+
+def _tasks_of(delivery_ids: Iterable[int]) -> tuple[ColumnElement[bool], ...]:
+    return (Task.kind == SEND_DELIVERY.id, Task.key.in_([str(delivery_id) for delivery_id in delivery_ids]))
 
 
 def was_told(key_prefix: str) -> bool:
-    """Whether anything under a prefix left the house, or may just be leaving."""
+    """Whether anything under a prefix was sent, or may just be leaving."""
     mine = (Delivery.key.startswith(key_prefix, autoescape=True), Delivery.status.in_(("sending", "sent")))
     return db.session.scalar(select(Delivery.id).where(*mine).limit(1)) is not None
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """A message in the hands of one worker; ``claimed_at`` proves it."""
+class Message:
+    """What is sent of a delivery."""
 
-    delivery_id: int
-    claimed_at: datetime
-    attempts: int
     key: str
     address: str
     sender_name: str
@@ -195,23 +201,14 @@ class Claim:
     calendar: str | None
 
 
-def claim_delivery(delivery_id: int, *, now: datetime) -> Claim | None:
-    """Take a due message, or one that a killed worker has held too long. Only one worker gets it.
-
-    A message that killed its worker every time is given up like any other.
-    """
-    waiting = and_(Delivery.status == "pending", Delivery.due_at <= now)
-    stale = and_(Delivery.status == "sending", Delivery.claimed_at <= now - rules.LEASE)
-    taken = (
-        update(Delivery)
-        .where(Delivery.id == delivery_id, or_(waiting, stale))
-        .values(status="sending", claimed_at=now, attempts=Delivery.attempts + 1)
-    )
-    if not changed(db.session.execute(taken)):
-        return None
+def start_sending(delivery_id: int) -> Message | None:
+    """Mark a message as leaving: from now on it cannot be dropped. None when it was sent or dropped."""
+    unsent = (Delivery.id == delivery_id, Delivery.status.not_in(("sent", "dropped")))
     row = db.session.execute(
-        select(
-            Delivery.attempts,
+        update(Delivery)
+        .where(*unsent)
+        .values(status="sending")
+        .returning(
             Delivery.key,
             Delivery.address,
             Delivery.sender_name,
@@ -219,69 +216,60 @@ def claim_delivery(delivery_id: int, *, now: datetime) -> Claim | None:
             Delivery.text,
             Delivery.html,
             Delivery.calendar,
-        ).where(Delivery.id == delivery_id)
-    ).one()
-    claim = Claim(delivery_id, now, **row._mapping)
-    if claim.attempts > rules.MOST_ATTEMPTS:
-        put_back(claim, error="the worker was killed each time", for_good=True, now=now)
-        return None
-    return claim
+        )
+    ).first()
+    return Message(**row._mapping) if row else None
 
 
-def mark_sent(claim: Claim, *, now: datetime) -> bool:
-    """Close a claim; False when it had been taken over."""
-    return _close(claim, status="sent", sent_at=now, last_error="")
+def mark_sent(delivery_id: int, *, now: datetime) -> None:
+    """The mail server has accepted the message, whoever sent it."""
+    sent = update(Delivery).where(Delivery.id == delivery_id)
+    db.session.execute(sent.values(status="sent", sent_at=now, last_error=""))
 
 
-def put_back(claim: Claim, *, error: str, for_good: bool = False, now: datetime) -> None:
-    """A try failed: try again later, or give up and tell those who can call the patient."""
-    pause = None if for_good else rules.pause_after(claim.attempts)
-    if pause is not None:
-        _close(claim, status="pending", due_at=now + pause, claimed_at=None, last_error=error[:200])
-    elif _close(claim, status="failed", last_error=error[:200]):
-        _tell_of_failure(claim, now=now)
+def put_back(delivery_id: int, *, error: str) -> None:
+    """An attempt failed: the message waits, and may be dropped, until the next one."""
+    sending = (Delivery.id == delivery_id, Delivery.status == "sending")
+    db.session.execute(update(Delivery).where(*sending).values(status="pending", last_error=error[:200]))
 
 
-def _close(claim: Claim, **values: Any) -> bool:
-    mine = (Delivery.id == claim.delivery_id, Delivery.status == "sending", Delivery.claimed_at == claim.claimed_at)
-    return bool(changed(db.session.execute(update(Delivery).where(*mine).values(**values))))
-
-
-def _tell_of_failure(claim: Claim, *, now: datetime) -> None:
+def give_up(*, delivery_id: int, now: datetime) -> None:
+    """The last attempt failed: tell those who can call the patient."""
+    unsent = (Delivery.id == delivery_id, Delivery.status.in_(("pending", "sending")))
+    if not changed(db.session.execute(update(Delivery).where(*unsent).values(status="failed"))):
+        return
     row = db.session.execute(
-        select(Clinic.organization_id, Delivery.clinic_id, Delivery.patient_id, Delivery.kind)
-        .outerjoin(Clinic, Clinic.id == Delivery.clinic_id)
-        .where(Delivery.id == claim.delivery_id)
+        select(Delivery.clinic_id, Delivery.patient_id, Delivery.kind, Delivery.address, Delivery.subject).where(
+            Delivery.id == delivery_id
+        )
     ).one()
     outbox.record(
-        events.DeliveryFailed(delivery_id=claim.delivery_id, kind=row.kind),
+        events.DeliveryFailed(delivery_id=delivery_id, kind=row.kind),
         actor=None,
         now=now,
-        organization_id=row.organization_id or tenancy.home_organization(),
+        organization_id=_organization_of(row.clinic_id),
         clinic_id=row.clinic_id,
-        subject_id=claim.delivery_id,
+        subject_id=delivery_id,
         patient_id=row.patient_id,
     )
+    _tell_of_failure(delivery_id, row, now=now)
+
+
+def _tell_of_failure(delivery_id: int, row: Row[Any], *, now: datetime) -> None:
     for person in queries.people_with(permissions.READ_DELIVERIES, clinic_id=row.clinic_id):
         with force_locale(person.locale or DEFAULT_LOCALE):
             title = gettext("Un mensaje no se entregó")
-            text = gettext("Para %(address)s: %(subject)s", address=claim.address, subject=claim.subject)
+            text = gettext("Para %(address)s: %(subject)s", address=row.address, subject=row.subject)
         notify(
             user_id=person.id,
-            key=f"delivery:{claim.delivery_id}:failed:{claim.claimed_at.isoformat()}",
+            key=f"delivery:{delivery_id}:failed:{now.isoformat()}",
             kind="delivery_failed",
             title=title,
             text=text,
             href="/admin/deliveries",
-            data={"delivery_id": claim.delivery_id},
+            data={"delivery_id": delivery_id},
             now=now,
         )
-
-
-def note_handed_out(delivery_ids: list[int], *, now: datetime) -> None:
-    """The sweep gave these to the workers; it leaves them alone for a while."""
-    waiting = (Delivery.id.in_(delivery_ids), Delivery.status == "pending")
-    db.session.execute(update(Delivery).where(*waiting).values(claimed_at=now))
 
 
 def retry_delivery(delivery_id: int, *, actor: Actor, now: datetime) -> None:
@@ -292,5 +280,5 @@ def retry_delivery(delivery_id: int, *, actor: Actor, now: datetime) -> None:
     if status is None:
         raise NotFound
     again = update(Delivery).where(*scope, Delivery.status.in_(("failed", "pending")))
-    if changed(db.session.execute(again.values(status="pending", attempts=0, due_at=now, claimed_at=None))):
-        _send_after_commit(delivery_id)
+    if changed(db.session.execute(again.values(status="pending"))):
+        tasks.retry(*_tasks_of([delivery_id]), now=now)

@@ -1,6 +1,5 @@
-"""Sending: one message per job, and the sweep that finds what a lost job left behind."""
+"""Sending: one message per task."""
 
-import logging
 import re
 import smtplib
 from datetime import datetime
@@ -9,65 +8,57 @@ from pathlib import Path
 from flask import current_app
 
 import config
-from app.kernel import clock, mail, queue
+from app.kernel import clock, mail, task_runner
 from app.kernel.db import unit_of_work
-from app.notifications import actions, queries, rules
+from app.kernel.scheduler import PeriodicJob
+from app.kernel.tasks import Job, TaskFailed
+from app.notifications import actions, rules
+from app.notifications.tasks import SEND_DELIVERY
 
-log = logging.getLogger(__name__)
-
-TIMEOUT = 45  # seconds; below the lease, so that a slow server never makes two workers send
-SAID_NO = (smtplib.SMTPRecipientsRefused, smtplib.SMTPSenderRefused, smtplib.SMTPDataError)  # of one message
 METHOD = re.compile(r"^METHOD:(\w+)", re.MULTILINE)
 
-# When the mail server could not be reached, by its address. A worker that knocked for each message in
-# turn would do nothing else; what waits is found by the sweep.
-_resting: dict[str, datetime] = {}
 
-
-def send_delivery(*, delivery_id: int, now: datetime) -> None:
-    """Send one message if it is due and nobody else has it (``transaction=False``: it talks to a server)."""
+def send_delivery(*, delivery_id: int, now: datetime, claim: task_runner.Claim) -> None:
+    """Send one message. Raises TaskFailed when the server does not take it."""
     settings: config.Settings = current_app.config["SETTINGS"]
-    if settings.smtp_url and now < _resting.get(settings.smtp_url, now):
-        return
     with unit_of_work(write=True):
-        claim = actions.claim_delivery(delivery_id, now=now)
-    if claim is None:
+        message = actions.start_sending(delivery_id)
+    if message is None:
         return
     try:
-        message = mail.compose(as_mail(claim), sender_name=claim.sender_name, sender=settings.mail_from)
-        mail.send(message, smtp_url=settings.smtp_url, outbox=Path(settings.data_dir) / "outbox")
+        composed = mail.compose(as_mail(message), sender_name=message.sender_name, sender=settings.mail_from)
+        mail.send(composed, smtp_url=settings.smtp_url, outbox=Path(settings.data_dir) / "outbox")
     except Exception as error:  # whatever it was, the message must not be lost
-        _put_back(claim, error, smtp_url=settings.smtp_url)
-    else:
         with unit_of_work(write=True):
-            actions.mark_sent(claim, now=clock.now())
+            task_runner.extend(claim, now=clock.now())  # unless another worker is sending it now
+            actions.put_back(delivery_id, error=f"{type(error).__name__}: {error}")
+        raise _failure(error) from error
+    with unit_of_work(write=True):
+        actions.mark_sent(delivery_id, now=clock.now())
 
 
-def as_mail(claim: actions.Claim) -> mail.Mail:
-    """The mail of a claim. Its name comes from the key, so a second copy is the same mail."""
+def as_mail(message: actions.Message) -> mail.Mail:
+    """The mail of a message. Its name comes from the key, so a second copy is the same mail."""
     attachments: tuple[mail.Attachment, ...] = ()
-    if claim.calendar:
-        found = METHOD.search(claim.calendar)
+    if message.calendar:
+        found = METHOD.search(message.calendar)
         parameters = {"method": found.group(1) if found else "PUBLISH", "charset": "utf-8"}
-        attachments = (mail.Attachment("cita.ics", claim.calendar.encode(), "text", "calendar", parameters),)
+        attachments = (mail.Attachment("cita.ics", message.calendar.encode(), "text", "calendar", parameters),)
     return mail.Mail(
-        key=re.sub(r"[^A-Za-z0-9-]", "-", claim.key),
-        to=claim.address,
-        subject=claim.subject,
-        text=claim.text,
-        html=claim.html,
+        key=re.sub(r"[^A-Za-z0-9-]", "-", message.key),
+        to=message.address,
+        subject=message.subject,
+        text=message.text,
+        html=message.html,
         attachments=attachments,
     )
 
 
-def _put_back(claim: actions.Claim, error: Exception, *, smtp_url: str) -> None:
-    now = clock.now()
-    for_good = isinstance(error, ValueError) or rules.is_refused_for_good(_smtp_code(error))
-    if smtp_url and isinstance(error, OSError) and not isinstance(error, SAID_NO):
-        _resting[smtp_url] = now + rules.REST
-    log.warning("delivery %s failed at try %s: %s", claim.delivery_id, claim.attempts, type(error).__name__)
-    with unit_of_work(write=True):
-        actions.put_back(claim, error=f"{type(error).__name__}: {error}", for_good=for_good, now=now)
+def _failure(error: Exception) -> TaskFailed:
+    """What operators read: never the server's words, which repeat the address."""
+    code = _smtp_code(error)
+    for_good = isinstance(error, ValueError) or rules.is_refused_for_good(code)
+    return TaskFailed(f"{type(error).__name__} {code}" if code else type(error).__name__, retry=not for_good)
 
 
 def _smtp_code(error: Exception) -> int | None:
@@ -79,19 +70,5 @@ def _smtp_code(error: Exception) -> int | None:
     return None
 
 
-def sweep_deliveries(*, now: datetime) -> None:
-    """Give what is due to the workers: later tries, Redis was away, a worker was killed."""
-    with unit_of_work(write=False):
-        due = queries.deliveries_to_hand_out(now=now)
-    handed: list[int] = []
-    for delivery_id in due:
-        if not queue.enqueue(send_delivery, delivery_id=delivery_id):
-            break  # Redis is still away; the next sweep comes in seconds
-        handed.append(delivery_id)
-    if handed:
-        with unit_of_work(write=True):
-            actions.note_handed_out(handed, now=now)
-
-
-JOBS = (queue.Job(send_delivery, timeout=TIMEOUT, transaction=False),)
-PERIODIC_JOBS = (queue.PeriodicJob(10, sweep_deliveries),)
+JOBS = (Job(SEND_DELIVERY, send_delivery, on_failed=actions.give_up),)
+PERIODIC_JOBS: tuple[PeriodicJob, ...] = ()

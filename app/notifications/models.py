@@ -33,16 +33,16 @@ class Notification(Base):
 class Delivery(Base):
     """A message to an address. ``key`` names what it says to whom, for good.
 
-    pending → sending (claimed) → sent; a failed try goes back to pending with a later ``due_at``
-    until the last, which is failed. A claim older than a minute is taken over.
+    pending → sending → sent; after a failed attempt pending again, after the last one failed. When and by whom it is
+    sent stands in its task (``tasks.SEND_DELIVERY``, the key is this id).
     """
 
     __tablename__ = "delivery"
     __table_args__ = (
         CheckConstraint("status IN ('pending', 'sending', 'sent', 'failed', 'dropped')", name="status"),
         Index(
-            "ix_delivery_due",
-            "due_at",
+            "ix_delivery_open",
+            "created_at",
             sqlite_where=text("status IN ('pending', 'sending')"),
             postgresql_where=text("status IN ('pending', 'sending')"),
         ),
@@ -62,9 +62,6 @@ class Delivery(Base):
     html: Mapped[str | None] = mapped_column(Text)
     calendar: Mapped[str | None] = mapped_column(Text)  # the .ics attached
     status: Mapped[str] = mapped_column(String(8), default="pending")
-    due_at: Mapped[datetime]
-    claimed_at: Mapped[datetime | None]
-    attempts: Mapped[int] = mapped_column(default=0)
     sent_at: Mapped[datetime | None]
     last_error: Mapped[str] = mapped_column(String(200), default="")
     created_at: Mapped[datetime]

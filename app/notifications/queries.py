@@ -1,17 +1,19 @@
-"""Reads: a person's inbox, what is due to be sent, what did not arrive, and who is to be told."""
+"""Reads: a person's inbox, what did not arrive, and who is to be told."""
 
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, case, func, or_, select
+from sqlalchemy import Row, Select, String, and_, case, cast, func, or_, select
 
 from app.identity.models import Membership, User
 from app.kernel.access import ROLE_ORDER, Actor, Permission, codes_of
 from app.kernel.db import db
 from app.kernel.errors import NotFound
+from app.kernel.tasks import Task
 from app.notifications import permissions, rules
 from app.notifications.models import Delivery, Notification
+from app.notifications.tasks import SEND_DELIVERY
 
 PAGE = 40
 
@@ -128,13 +130,6 @@ def people_with(permission: Permission, *, clinic_id: int | None) -> list[Row[An
 # ------------------------------------------------------------------ deliveries
 
 
-def deliveries_to_hand_out(*, now: datetime, limit: int = 200) -> list[int]:
-    """Messages that are due and in nobody's hands: late ones, and those of a killed worker."""
-    forgotten = or_(Delivery.claimed_at.is_(None), Delivery.claimed_at <= now - rules.LEASE)
-    ready = and_(Delivery.status.in_(("pending", "sending")), Delivery.due_at <= now, forgotten)
-    return list(db.session.scalars(select(Delivery.id).where(ready).order_by(Delivery.due_at).limit(limit)))
-
-
 def existing_keys(keys: Iterable[str]) -> set[str]:
     """Those of these keys that were told already, by a message or in an inbox."""
     wanted = list(keys)
@@ -146,7 +141,7 @@ def existing_keys(keys: Iterable[str]) -> set[str]:
 def undelivered(*, actor: Actor, now: datetime) -> list[dict[str, Any]]:
     """What did not arrive in the actor's clinics: failed for good, or overdue and still being tried."""
     overdue = and_(Delivery.status.in_(("pending", "sending")), Delivery.created_at <= now - rules.OVERDUE)
-    late = and_(overdue, or_(Delivery.attempts > 0, Delivery.due_at <= now - rules.OVERDUE))
+    late = and_(overdue, or_(Task.attempts > 0, Task.due_at <= now - rules.OVERDUE))
     rows = db.session.execute(
         select(
             Delivery.id,
@@ -155,11 +150,11 @@ def undelivered(*, actor: Actor, now: datetime) -> list[dict[str, Any]]:
             Delivery.address,
             Delivery.subject,
             Delivery.status,
-            Delivery.attempts,
-            Delivery.due_at,
+            func.coalesce(Task.attempts, 0).label("attempts"),
             Delivery.last_error,
             Delivery.created_at,
         )
+        .outerjoin(Task, and_(Task.kind == SEND_DELIVERY.id, Task.key == cast(Delivery.id, String)))
         .where(
             Delivery.clinic_id.in_(actor.clinics_with(permissions.READ_DELIVERIES)),
             or_(Delivery.status == "failed", late),

@@ -1,20 +1,11 @@
-"""Decisions: when a failed message is tried again, and the texts that staff may send by hand."""
+"""Decisions: when a message is late or refused for good, and the texts that staff may send by hand."""
 
 from dataclasses import dataclass
 from datetime import timedelta
 
 from app.kernel.i18n import N_
 
-LEASE = timedelta(seconds=60)  # a claim older than this belongs to a killed worker
-PAUSES = tuple(timedelta(seconds=s) for s in (30, 120, 600, 3600, 3600))
-MOST_ATTEMPTS = len(PAUSES) + 1
 OVERDUE = timedelta(minutes=5)  # what should have left by now and is still here is shown to people
-REST = timedelta(seconds=30)  # after the mail server could not be reached, nobody knocks for a while
-
-
-def pause_after(attempts: int) -> timedelta | None:
-    """How long to wait after this many tries; None when that was the last."""
-    return PAUSES[attempts - 1] if attempts <= len(PAUSES) else None
 
 
 def is_refused_for_good(code: int | None) -> bool:

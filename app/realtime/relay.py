@@ -10,7 +10,7 @@ from threading import Event
 from flask import Flask
 from redis.exceptions import RedisError
 
-from app.kernel import broker, clock, queue
+from app.kernel import broker, clock, outbox
 from app.kernel.errors import Unavailable
 from app.kernel.outbox import EventRow
 from app.realtime import channels, push
@@ -38,7 +38,7 @@ def run(app: Flask, stop: Event) -> None:
     while not stop.is_set():
         with app.app_context():
             try:
-                while queue.relay_once(clock.now(), on_published):
+                while outbox.relay_once(clock.now(), on_published):
                     pass
             except Unavailable:
                 log.warning("the database is busy; the relay tries again")

@@ -4,20 +4,21 @@ import hashlib
 from collections.abc import Iterator
 from datetime import timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import String, cast, select
 
 from app.kernel import storage
 from app.kernel.db import db
-from app.kernel.integrity import OVERDUE, Check, CheckContext
+from app.kernel.integrity import Check, CheckContext
+from app.kernel.tasks import OPEN, Task
 from app.reports.models import ReportRun
+from app.reports.tasks import BUILD_REPORT
 
 
-def _stuck_reports(context: CheckContext) -> Iterator[str]:
-    stale = func.coalesce(ReportRun.heartbeat_at, ReportRun.created_at) < context.now - OVERDUE
-    for row in db.session.execute(
-        select(ReportRun.id, ReportRun.status).where(ReportRun.status.in_(("queued", "running")), stale)
-    ):
-        yield f"report run {row.id} is {row.status} and makes no progress"
+def _abandoned_reports(_context: CheckContext) -> Iterator[str]:
+    task = select(Task.id).where(Task.kind == BUILD_REPORT.id, Task.key == cast(ReportRun.id, String), *OPEN)
+    unfinished = (ReportRun.status.in_(("queued", "running")), ~task.exists())
+    for row in db.session.execute(select(ReportRun.id, ReportRun.status).where(*unfinished)):
+        yield f"report run {row.id} is {row.status} and has no task"
 
 
 def _stored_files(context: CheckContext) -> Iterator[str]:
@@ -38,4 +39,4 @@ def _stored_files(context: CheckContext) -> Iterator[str]:
         yield f"{path.relative_to(context.files)} belongs to no row; flask cleanup removes it"
 
 
-CHECKS = (Check("reports end", _stuck_reports), Check("files and their rows agree", _stored_files))
+CHECKS = (Check("reports end", _abandoned_reports), Check("files and their rows agree", _stored_files))

@@ -10,7 +10,7 @@ from app.kernel.db import Base
 
 
 class ReportRun(Base):
-    """One request for one report in one format. The worker that dies leaves a stale ``heartbeat_at``."""
+    """One request for one report in one format; its task (``tasks.BUILD_REPORT``, the key is this id) builds it."""
 
     __tablename__ = "report_run"
     __table_args__ = (
@@ -28,8 +28,6 @@ class ReportRun(Base):
     status: Mapped[str] = mapped_column(String(8), default="queued")
     progress: Mapped[int] = mapped_column(default=0)
     step: Mapped[str] = mapped_column(String(120), default="")  # "120 de 300 filas"
-    attempts: Mapped[int] = mapped_column(default=0)
-    heartbeat_at: Mapped[datetime | None]
     file_key: Mapped[str | None] = mapped_column(String(80))
     file_name: Mapped[str | None] = mapped_column(String(120))
     file_size: Mapped[int | None]

@@ -1,6 +1,6 @@
-"""Decisions: formats, what is answered at once, when a run counts as abandoned."""
+"""Decisions: formats, what is answered at once, how long files are kept."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 
 from app.kernel.errors import DomainError, NotFound, RuleBroken
@@ -30,10 +30,6 @@ MEDIA_TYPES = {
 # What a request may build itself; the rest is a worker's. A thousand rows are 2 s as PDF, 20 ms as JSON.
 AT_ONCE_ROWS = {Format.PDF: 300, Format.XLSX: 300, Format.CSV: 5_000, Format.JSON: 5_000}
 
-MOST_ATTEMPTS = 3
-BEAT_EVERY = timedelta(seconds=5)
-STALE_AFTER = timedelta(seconds=45)
-LOST_AFTER = timedelta(seconds=10)  # a queued run that no job took: Redis was away
 KEEP_FILES = timedelta(days=30)
 FRESH = timedelta(seconds=60)  # asked again within this time, the same file is the answer
 
@@ -49,10 +45,6 @@ class NotReady(DomainError):
     message = N_("El reporte todavía no está listo.")
 
 
-class TakenOver(Exception):
-    """Another worker holds this run now; what we made is thrown away."""
-
-
 def parse_format(text: str) -> Format:
     """``pdf``, ``excel``, ``xlsx``, ``csv`` or ``json``. Raises NotFound."""
     try:
@@ -65,7 +57,3 @@ def check_no_contradiction(wanted: Format, said: str | None) -> None:
     """A ``format`` parameter may only repeat what the path says (D22)."""
     if said and (ALIASES.get(said.lower()) or said.lower()) != wanted:
         raise FormatContradicts
-
-
-def is_abandoned(heartbeat_at: datetime | None, now: datetime) -> bool:
-    return heartbeat_at is None or now - heartbeat_at > STALE_AFTER

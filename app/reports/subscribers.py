@@ -32,4 +32,4 @@ def on_run_finished(*, event: EventRow, now: datetime) -> None:
     )
 
 
-SUBSCRIPTIONS = ((ReportReady, on_run_finished),)
+SUBSCRIPTIONS = ((ReportReady, "reports.notify_finished", on_run_finished),)

@@ -3,8 +3,9 @@
 import logging
 from datetime import datetime
 
-from app.kernel import queue
+from app.kernel import tasks
 from app.kernel.db import unit_of_work
+from app.kernel.scheduler import PeriodicJob
 from app.notifications import queries as notifications
 from app.scheduling.actions import notices as tell
 from app.scheduling.queries import notices
@@ -33,5 +34,5 @@ def _remind(appointment_id: int, *, now: datetime) -> None:
         log.exception("the reminder of appointment %s failed; it comes again", appointment_id)
 
 
-JOBS: tuple[queue.Job, ...] = ()
-PERIODIC_JOBS = (queue.PeriodicJob(60, remind_due),)
+JOBS: tuple[tasks.Job, ...] = ()
+PERIODIC_JOBS = (PeriodicJob(60, remind_due),)

@@ -66,8 +66,8 @@ def on_status_changed(*, event: EventRow, now: datetime) -> None:
 
 
 SUBSCRIPTIONS = (
-    (events.AppointmentBooked, on_booked),
-    (events.AppointmentMoved, on_moved),
-    (events.AppointmentCancelled, on_cancelled),
-    (events.StatusChanged, on_status_changed),
+    (events.AppointmentBooked, "scheduling.notify_booked", on_booked),
+    (events.AppointmentMoved, "scheduling.notify_moved", on_moved),
+    (events.AppointmentCancelled, "scheduling.notify_cancelled", on_cancelled),
+    (events.StatusChanged, "scheduling.notify_status", on_status_changed),
 )

@@ -16,11 +16,13 @@ from flask import Flask
 from redis import Redis
 from sqlalchemy import select
 
-from app.kernel import clock
+from app.kernel import clock, task_runner, tasks
 from app.kernel.db import db, unit_of_work
-from app.notifications import actions, jobs, rules
+from app.kernel.tasks import Task
+from app.notifications import actions, jobs
 from app.notifications.models import Delivery, Notification
-from tests.background import settle, waiting_jobs
+from app.notifications.tasks import SEND_DELIVERY
+from tests.background import settle, sweep, waiting_jobs
 
 Outbox = Callable[[], list[EmailMessage]]
 Deliver = Callable[..., int]
@@ -31,9 +33,9 @@ def row_of(app: Flask, delivery_id: int) -> Delivery:
         return db.session.get_one(Delivery, delivery_id)
 
 
-def sweep(app: Flask) -> None:
+def task_of(app: Flask, delivery_id: int) -> Task:
     with app.app_context():
-        jobs.sweep_deliveries(now=clock.now())
+        return db.session.scalars(select(Task).where(Task.key == str(delivery_id))).one()
 
 
 class Server:
@@ -42,11 +44,13 @@ class Server:
     def __init__(self) -> None:
         self.accepted: list[Any] = []
         self.answer = "250 OK"
+        self.refused: dict[str, str] = {}
 
     async def handle_RCPT(self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any) -> str:
-        if self.answer.startswith("250"):
+        answer = self.refused.get(address, self.answer)
+        if answer.startswith("250"):
             envelope.rcpt_tos.append(address)
-        return self.answer
+        return answer
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:
         self.accepted.append(envelope)
@@ -119,46 +123,37 @@ def test_a_real_server_gets_it_with_the_calendar(app: Flask, deliver: Deliver) -
     assert b"multipart/alternative" in envelope.content
 
 
-def test_a_killed_worker_is_replaced_after_a_minute(app: Flask, deliver: Deliver, outbox: Outbox) -> None:
+def test_a_stalled_worker_is_replaced_when_its_lease_ends(app: Flask, deliver: Deliver, outbox: Outbox) -> None:
     start = clock.now()
     delivery_id = deliver(now=start)
     with app.app_context():
         with unit_of_work(write=True):
-            assert actions.claim_delivery(delivery_id, now=start) is not None  # and then the worker is killed
+            assert task_runner.claim(task_of(app, delivery_id).id, now=start)
+            assert actions.start_sending(delivery_id)  # and then the worker stands still
         app.extensions["broker"].redis.flushdb()
-    with time_machine.travel(start + timedelta(seconds=59), tick=False):
-        sweep(app)
-        settle(app)
-        assert outbox() == []
-    with time_machine.travel(start + timedelta(seconds=61), tick=False):
-        sweep(app)
-        settle(app)
-        sweep(app)
+    with time_machine.travel(start + task_runner.LEASE - timedelta(seconds=1), tick=False):
+        assert sweep(app) == 0
+    with time_machine.travel(start + task_runner.LEASE, tick=False):
+        assert sweep(app) == 1
         settle(app)
     assert len(outbox()) == 1
     assert row_of(app, delivery_id).status == "sent"
 
 
-def test_whoever_was_taken_over_changes_nothing(app: Flask, deliver: Deliver) -> None:
-    start = clock.now()
-    delivery_id = deliver(now=start)
+def test_what_is_leaving_is_not_dropped(app: Flask, deliver: Deliver) -> None:
+    delivery_id = deliver("appointment:12:0:confirmation:email")
     with app.app_context(), unit_of_work(write=True):
-        slow = actions.claim_delivery(delivery_id, now=start)
-        assert actions.claim_delivery(delivery_id, now=start + timedelta(seconds=30)) is None
-        other = actions.claim_delivery(delivery_id, now=start + rules.LEASE)
-        assert slow is not None
-        assert other is not None
-        actions.put_back(slow, error="late", now=start + rules.LEASE)
-        assert actions.mark_sent(other, now=start + rules.LEASE)
-        assert not actions.mark_sent(slow, now=start + rules.LEASE)
+        assert actions.start_sending(delivery_id)
+        assert actions.drop("appointment:12:", now=clock.now()) == 0
+        assert actions.was_told("appointment:12:")
 
 
 def test_two_workers_send_one_mail(app: Flask, deliver: Deliver) -> None:
     with mail_server(app) as server:
         delivery_id = deliver()
         with app.app_context():
-            jobs.send_delivery(delivery_id=delivery_id, now=clock.now())
-            jobs.send_delivery(delivery_id=delivery_id, now=clock.now())
+            task_runner.run(task_of(app, delivery_id).id)
+            task_runner.run(task_of(app, delivery_id).id)
         settle(app)
     assert len(server.accepted) == 1
 
@@ -201,29 +196,52 @@ def test_a_server_that_is_away_is_tried_again_and_then_people_are_told(app: Flas
     app.config["SETTINGS"] = replace(app.config["SETTINGS"], smtp_url="smtp://127.0.0.1:9")
     instant = clock.now()
     delivery_id = deliver(now=instant)
-    tries = 0
+    attempts = 0
     while row_of(app, delivery_id).status == "pending":
-        tries += 1
+        attempts += 1
         with time_machine.travel(instant, tick=False):
-            settle(app, jobs=False)
-            with app.app_context():
-                jobs.send_delivery(delivery_id=delivery_id, now=instant)
-        row = row_of(app, delivery_id)
-        assert row.attempts == tries
-        instant = max(row.due_at, instant + rules.REST)
-    assert tries == rules.MOST_ATTEMPTS
+            sweep(app)
+            settle(app)
+        task = task_of(app, delivery_id)
+        assert task.attempts == attempts
+        instant = task.due_at
+    assert attempts == SEND_DELIVERY.retry.max_attempts
+    assert (task.last_error, task.failed_at is not None) == ("ConnectionRefusedError", True)
     assert "ConnectionRefusedError" in row_of(app, delivery_id).last_error
     with app.app_context():
         told = db.session.scalars(select(Notification.user_id).where(Notification.kind == "delivery_failed")).all()
     assert sorted(told) == [6, 7]  # Diego and Eva; nobody of the other clinic
 
 
-def test_one_knock_at_a_closed_door_and_then_a_rest(app: Flask, deliver: Deliver) -> None:
+def test_one_failing_address_holds_up_no_other(app: Flask, deliver: Deliver) -> None:
+    with mail_server(app) as server:
+        server.refused = {"clara@example.com": "450 later"}
+        first = deliver("a")
+        second = deliver("b", address="gloria@example.com")
+        settle(app)
+    assert [envelope.rcpt_tos for envelope in server.accepted] == [["gloria@example.com"]]
+    assert row_of(app, first).status == "pending"
+    assert row_of(app, second).status == "sent"
+
+
+def test_each_message_tries_a_server_that_is_away_on_its_own(app: Flask, deliver: Deliver) -> None:
     app.config["SETTINGS"] = replace(app.config["SETTINGS"], smtp_url="smtp://127.0.0.1:7")
     first, second = deliver("a"), deliver("b")
     settle(app)
-    assert row_of(app, first).attempts == 1
-    assert row_of(app, second).attempts == 0
+    assert [task_of(app, first).attempts, task_of(app, second).attempts] == [1, 1]
+    with mail_server(app) as server, time_machine.travel(task_of(app, second).due_at, tick=False):
+        sweep(app)
+        settle(app)
+    assert len(server.accepted) == 2
+
+
+def test_operators_read_no_address(app: Flask, deliver: Deliver) -> None:
+    with mail_server(app) as server:
+        server.answer = "550 clara@example.com is no such person"
+        delivery_id = deliver()
+        settle(app)
+    assert "clara@example.com" in row_of(app, delivery_id).last_error
+    assert task_of(app, delivery_id).last_error == "SMTPRecipientsRefused 550"
 
 
 @pytest.mark.parametrize(("answer", "status"), [("550 no such person", "failed"), ("450 later", "pending")])
@@ -245,20 +263,34 @@ def test_a_header_cannot_be_smuggled_in(app: Flask, deliver: Deliver, outbox: Ou
 def test_a_message_that_kills_every_worker_is_given_up(app: Flask, deliver: Deliver) -> None:
     instant = clock.now()
     delivery_id = deliver(now=instant)
-    with app.app_context():
-        for _try in range(rules.MOST_ATTEMPTS + 1):
-            with unit_of_work(write=True):
-                claim = actions.claim_delivery(delivery_id, now=instant)
-            instant += rules.LEASE
-    assert claim is None
+    for _attempt in range(SEND_DELIVERY.retry.max_attempts):
+        with app.app_context(), unit_of_work(write=True):
+            assert task_runner.claim(task_of(app, delivery_id).id, now=instant)
+        instant += task_runner.LEASE
+    with time_machine.travel(instant, tick=False):
+        settle(app)
     assert row_of(app, delivery_id).status == "failed"
+    assert task_of(app, delivery_id).last_error == task_runner.KILLED
+
+
+def test_a_failed_message_is_sent_when_its_task_starts_again(app: Flask, deliver: Deliver) -> None:
+    with mail_server(app) as server:
+        server.answer = "550 no such person"
+        delivery_id = deliver()
+        settle(app)
+        server.answer = "250 OK"
+        with app.app_context(), unit_of_work(write=True):
+            assert tasks.retry(Task.key == str(delivery_id), now=clock.now()) == 1
+        settle(app)
+    assert len(server.accepted) == 1
+    assert row_of(app, delivery_id).status == "sent"
 
 
 def test_what_is_dropped_is_never_sent(app: Flask, deliver: Deliver, outbox: Outbox) -> None:
     deliver("appointment:12:0:reminder:email")
     deliver("appointment:123:0:reminder:email")
     with app.app_context(), unit_of_work(write=True):
-        assert actions.drop("appointment:12:") == 1
+        assert actions.drop("appointment:12:", now=clock.now()) == 1
     settle(app)
     (mail,) = outbox()
     assert "appointment-123-" in mail["Message-ID"]

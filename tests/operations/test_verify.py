@@ -96,7 +96,7 @@ def unpublished_event() -> None:
 def stuck_mail() -> None:
     values = {"key": "k", "kind": "reminder", "address": "a@example.com", "subject": "s", "text": "t"}
     at = NOW - timedelta(minutes=9)
-    db.session.execute(insert(Delivery), {**values, "due_at": at, "created_at": at, "status": "pending"})
+    db.session.execute(insert(Delivery), {**values, "created_at": at, "status": "pending"})
 
 
 def session_of_closed_account() -> None:

@@ -16,15 +16,16 @@ from icalendar import Calendar
 from sqlalchemy import insert, select, update
 
 from app.identity.models import User
-from app.kernel import clock, outbox, queue
+from app.kernel import clock, outbox
 from app.kernel.db import db, unit_of_work
-from app.notifications import jobs as delivery_jobs
+from app.kernel.tasks import Task
 from app.notifications.models import Delivery, Notification
+from app.notifications.tasks import SEND_DELIVERY
 from app.patients.models import Patient
 from app.scheduling import events, jobs, rules
 from app.scheduling.models import Appointment, AppointmentEvent
 from app.tenancy.models import Clinic
-from tests.background import settle
+from tests.background import settle, sweep
 from tests.cast import Cast
 
 NOW = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)  # Monday, 09:00 in Lima
@@ -332,8 +333,8 @@ def test_online_second_thoughts_within_three_minutes_send_nothing(app: Flask, ca
     settle(app)
     cancelled(app, visit_id, sequence=1)
     settle(app)
-    with time_machine.travel(NOW + timedelta(minutes=4), tick=False), app.app_context():
-        delivery_jobs.sweep_deliveries(now=clock.now())
+    with time_machine.travel(NOW + timedelta(minutes=4), tick=False):
+        sweep(app)
         settle(app)
     assert mails() == {}
     assert lines_of(app, cast.clara_user) == ["appointment_created", "appointment_cancelled"]
@@ -343,8 +344,8 @@ def test_online_confirmation_goes_after_three_minutes(app: Flask, cast: Cast, ma
     booked(app, write_visit(app, cast, origin="online"), origin="online")
     settle(app)
     assert mails() == {}
-    with time_machine.travel(NOW + timedelta(minutes=3), tick=False), app.app_context():
-        delivery_jobs.sweep_deliveries(now=clock.now())
+    with time_machine.travel(NOW + timedelta(minutes=3), tick=False):
+        sweep(app)
         settle(app)
     assert len(mails()) == 1
 
@@ -434,7 +435,7 @@ def test_a_cancelled_visit_drops_its_waiting_reminder(app: Flask, cast: Cast, ma
         app.extensions["broker"].redis.flushdb()  # the job is lost, the message waits
         cancelled(app, visit_id, sequence=1)
         settle(app, jobs=False)
-        delivery_jobs.sweep_deliveries(now=clock.now())
+        sweep(app)
         settle(app)
         assert db.session.scalars(select(Delivery.status)).all() == ["dropped"]
     assert mails() == {}
@@ -497,11 +498,11 @@ def test_one_bad_visit_does_not_stop_the_others(app: Flask, cast: Cast, mails: M
 
 
 def test_a_mail_server_that_is_away_holds_nobody_up(app: Flask, cast: Cast) -> None:
-    """Booking and its facts go on; the message waits for its next try."""
+    """Booking and its events go on; the message waits for its next attempt."""
     app.config["SETTINGS"] = replace(app.config["SETTINGS"], smtp_url="smtp://127.0.0.1:11")
     booked(app, write_visit(app, cast))
     settle(app)
     with app.app_context():
-        row = db.session.scalars(select(Delivery)).one()
-        assert (row.status, row.attempts) == ("pending", 1)
-        assert queue.periodic_jobs()["app.notifications.jobs.sweep_deliveries"].seconds == 10
+        assert db.session.scalars(select(Delivery.status)).all() == ["pending"]
+        task = db.session.scalars(select(Task).where(Task.kind == SEND_DELIVERY.id)).one()
+        assert (task.attempts, task.due_at) == (1, NOW + SEND_DELIVERY.retry.delays[0])

@@ -41,7 +41,7 @@ def tell_therapist(kind: str, visit: Notice, *, account: Account | None = None, 
 
 def tell_of_the_end(visit: Notice, *, now: datetime) -> None:
     """The visit will not be. Who was told nothing yet is told nothing: the waiting mail is dropped."""
-    was_waiting = notifications.drop(visit.all_keys)
+    was_waiting = notifications.drop(visit.all_keys, now=now)
     if was_waiting and not notifications.was_told(visit.all_keys):
         write_line(visit.patient_user, "cancellation", visit, name="cancellation", now=now)
     else:
@@ -51,14 +51,14 @@ def tell_of_the_end(visit: Notice, *, now: datetime) -> None:
 
 def tell_of_the_change(visit: Notice, *, now: datetime) -> None:
     """Another time or therapist. What was not sent yet is dropped, because it is no longer true."""
-    was_waiting = notifications.drop(visit.all_keys)
+    was_waiting = notifications.drop(visit.all_keys, now=now)
     is_first_word = was_waiting and not notifications.was_told(visit.all_keys)
     tell_patient("confirmation" if is_first_word else "changed", visit, now=now)
 
 
 def tell_it_stands(visit: Notice, *, after: str, now: datetime) -> None:
     """A request was accepted, or a cancellation taken back."""
-    notifications.drop(visit.all_keys)
+    notifications.drop(visit.all_keys, now=now)
     tell_patient("confirmation", visit, now=now, after=after)
 
 
