@@ -176,6 +176,8 @@ def kill_in_mid_sending(served: Served, ana: Program, slow_mail: SlowMail) -> in
     assert booked.status == 201, booked.body
     wait_until(lambda: any(f"-{booked.json['id']}-" in key for key in slow_mail.offered), TAKEN_UP_WITHIN)
     kill_workers(served)
+    mine = f"-{booked.json['id']}-"
+    wait_until(lambda: sum(mine in key for key in slow_mail.offered) >= 2, TAKEN_UP_WITHIN)  # by the next worker
     return int(booked.json["id"])
 
 
