@@ -12,10 +12,12 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
 MAIL_THREADS = 4
+STOP_SECONDS = 6.0  # less than run_both waits
 ROOT = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -45,7 +47,7 @@ def _wait_for_redis() -> Any:
         try:
             connection.ping()
         except (RedisError, OSError):
-            time.sleep(0.5)
+            mail_workers.remove(worker)
         else:
             return connection
 
@@ -66,8 +68,9 @@ def run_fast() -> None:
     app, stop = _app(), threading.Event()
     for loop in (relay.run, scheduler.run, task_runner.run_sweeps):
         threading.Thread(target=loop, args=(app, stop), daemon=True).start()
-    for _ in range(MAIL_THREADS):
-        threading.Thread(target=_send_mail, daemon=True).start()
+    mail_workers: dict[int, Any] = {}
+    for number in range(MAIL_THREADS):
+        threading.Thread(target=_send_mail, args=(number, mail_workers, stop), daemon=True).start()
     while True:
         connection = _wait_for_redis()
         try:
@@ -76,11 +79,22 @@ def run_fast() -> None:
             worker.work(logging_level="WARNING", burst=False)
         except (RedisError, OSError):
             continue
+        stop.set()
+        _finish_sending(list(mail_workers.values()))
         return  # asked to stop
 
 
-def _send_mail() -> None:
-    """One thread of the mail queue; it ends with the process, and what it was sending is taken up again."""
+def _finish_sending(mail_workers: list[Any]) -> None:
+    """Let the messages that are leaving be noted as sent; one cut off is sent again by the next worker."""
+    deadline = time.monotonic() + STOP_SECONDS
+    for worker in mail_workers:
+        worker._stop_requested = True  # takes no further message
+    while time.monotonic() < deadline and any(worker.get_state() == "busy" for worker in mail_workers):
+        time.sleep(0.05)
+
+
+def _send_mail(number: int, mail_workers: dict[int, Any], stop: threading.Event) -> None:
+    """One thread of the mail queue; it ends with the process."""
     from redis.exceptions import RedisError
     from rq import Queue, SimpleWorker
     from rq.serializers import JSONSerializer
@@ -92,14 +106,13 @@ def _send_mail() -> None:
         def _install_signal_handlers(self) -> None:
             pass
 
-    while True:
+    while not stop.is_set():
         connection = _wait_for_redis()
-        try:
+        with suppress(RedisError, OSError):
             queues = [Queue("mail", connection=connection, serializer=JSONSerializer)]
             worker = ThreadWorker(queues, connection=connection, serializer=JSONSerializer)
+            mail_workers[number] = worker
             worker.work(logging_level="WARNING", burst=False)
-        except (RedisError, OSError):
-            time.sleep(0.5)
 
 
 def run_slow() -> None:

@@ -87,7 +87,7 @@ def read(name: str) -> Domain:
         rights_changes=optional("live", "RIGHTS_CHANGED", {}),
         sockets=optional("live", "SOCKETS"),
         subscriptions=constant("subscribers", "SUBSCRIPTIONS"),
-        task_kinds=constant("tasks", "TASK_KINDS"),
+        task_kinds=constant("task_kinds", "TASK_KINDS"),
         jobs=constant("jobs", "JOBS"),
         periodic_jobs=constant("jobs", "PERIODIC_JOBS"),
         reports=constant("reports", "REPORTS"),

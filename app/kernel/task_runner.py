@@ -140,6 +140,12 @@ def _end_attempt(mine: Claim, job: Job, error: Exception) -> None:
                 job.on_failed(now=now, **mine.payload)
     except LeaseLost:
         log.warning("task %s was taken over", mine.task_id)
+    except Unavailable:
+        raise  # the lease ends, and the next attempt decides
+    except Exception:
+        log.exception("giving up task %s failed too", mine.task_id)
+        with unit_of_work(write=True):
+            _try_write(mine, **values, failed_at=now)
 
 
 def describe(error: Exception) -> str:

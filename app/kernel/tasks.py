@@ -1,6 +1,6 @@
 """Durable background work: one row of ``task`` for each piece, whatever package it belongs to.
 
-A package declares a ``TaskKind`` in its ``tasks.py``, adds tasks of it inside the transaction that decides on the
+A package declares a ``TaskKind`` in its ``task_kinds.py``, adds tasks of it inside the transaction that decides on the
 work, and binds the kind to a function in its ``jobs.py`` (``JOBS``). RQ carries task ids to the workers; the table
 is the record. ``task_runner`` claims, runs, retries and takes up again.
 

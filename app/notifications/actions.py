@@ -23,7 +23,7 @@ from app.kernel.i18n import N_
 from app.kernel.tasks import Task
 from app.notifications import events, permissions, queries, rules
 from app.notifications.models import Delivery, Notification
-from app.notifications.tasks import SEND_DELIVERY
+from app.notifications.task_kinds import SEND_DELIVERY
 from app.tenancy import queries as tenancy
 
 DEFAULT_LOCALE = "es_PE"

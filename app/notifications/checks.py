@@ -8,7 +8,7 @@ from app.kernel.db import db
 from app.kernel.integrity import Check, CheckContext
 from app.kernel.tasks import OPEN, Task
 from app.notifications.models import Delivery
-from app.notifications.tasks import SEND_DELIVERY
+from app.notifications.task_kinds import SEND_DELIVERY
 
 
 def _abandoned_messages(_context: CheckContext) -> Iterator[str]:

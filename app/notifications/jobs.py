@@ -13,7 +13,7 @@ from app.kernel.db import unit_of_work
 from app.kernel.scheduler import PeriodicJob
 from app.kernel.tasks import Job, TaskFailed
 from app.notifications import actions, rules
-from app.notifications.tasks import SEND_DELIVERY
+from app.notifications.task_kinds import SEND_DELIVERY
 
 METHOD = re.compile(r"^METHOD:(\w+)", re.MULTILINE)
 

@@ -34,7 +34,7 @@ class Delivery(Base):
     """A message to an address. ``key`` names what it says to whom, for good.
 
     pending → sending → sent; after a failed attempt pending again, after the last one failed. When and by whom it is
-    sent stands in its task (``tasks.SEND_DELIVERY``, the key is this id).
+    sent stands in its task (``SEND_DELIVERY``, the key is this id).
     """
 
     __tablename__ = "delivery"

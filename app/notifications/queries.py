@@ -13,7 +13,7 @@ from app.kernel.errors import NotFound
 from app.kernel.tasks import Task
 from app.notifications import permissions, rules
 from app.notifications.models import Delivery, Notification
-from app.notifications.tasks import SEND_DELIVERY
+from app.notifications.task_kinds import SEND_DELIVERY
 
 PAGE = 40
 

@@ -15,7 +15,7 @@ from app.reports import rules
 from app.reports.events import ReportReady, ReportRequested
 from app.reports.models import ReportRun
 from app.reports.registry import Params, Report
-from app.reports.tasks import BUILD_REPORT
+from app.reports.task_kinds import BUILD_REPORT
 from app.tenancy import queries as tenancy
 
 WAITING = N_("En cola")

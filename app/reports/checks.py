@@ -11,7 +11,7 @@ from app.kernel.db import db
 from app.kernel.integrity import Check, CheckContext
 from app.kernel.tasks import OPEN, Task
 from app.reports.models import ReportRun
-from app.reports.tasks import BUILD_REPORT
+from app.reports.task_kinds import BUILD_REPORT
 
 
 def _abandoned_reports(_context: CheckContext) -> Iterator[str]:

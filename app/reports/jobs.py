@@ -18,7 +18,7 @@ from app.kernel.tasks import Job
 from app.realtime import push
 from app.reports import actions, queries, registry, renderers, rules
 from app.reports.models import ReportRun
-from app.reports.tasks import BUILD_REPORT
+from app.reports.task_kinds import BUILD_REPORT
 
 LOADING = N_("Consultando los datos")
 STORING = N_("Guardando el archivo")

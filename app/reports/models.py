@@ -10,7 +10,7 @@ from app.kernel.db import Base
 
 
 class ReportRun(Base):
-    """One request for one report in one format; its task (``tasks.BUILD_REPORT``, the key is this id) builds it."""
+    """One request for one report in one format; its task (``BUILD_REPORT``, the key is this id) builds it."""
 
     __tablename__ = "report_run"
     __table_args__ = (

@@ -21,7 +21,7 @@ from app.kernel.db import db, unit_of_work
 from app.kernel.tasks import Task
 from app.notifications import actions, jobs
 from app.notifications.models import Delivery, Notification
-from app.notifications.tasks import SEND_DELIVERY
+from app.notifications.task_kinds import SEND_DELIVERY
 from tests.background import settle, sweep, waiting_jobs
 
 Outbox = Callable[[], list[EmailMessage]]

@@ -14,7 +14,7 @@ from app.kernel.outbox import EventRow
 from app.kernel.tasks import Task
 from app.reports import actions, jobs
 from app.reports.models import ReportRun
-from app.reports.tasks import BUILD_REPORT
+from app.reports.task_kinds import BUILD_REPORT
 from tests.client import Client
 from tests.reports import ledger
 

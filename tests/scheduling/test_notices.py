@@ -20,7 +20,7 @@ from app.kernel import clock, outbox
 from app.kernel.db import db, unit_of_work
 from app.kernel.tasks import Task
 from app.notifications.models import Delivery, Notification
-from app.notifications.tasks import SEND_DELIVERY
+from app.notifications.task_kinds import SEND_DELIVERY
 from app.patients.models import Patient
 from app.scheduling import events, jobs, rules
 from app.scheduling.models import Appointment, AppointmentEvent

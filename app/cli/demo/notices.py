@@ -8,8 +8,11 @@ from sqlalchemy import update
 from app.cli.demo import people
 from app.cli.demo.context import Moment, put
 from app.cli.demo.history import Story, status_of
+from app.kernel import tasks
 from app.kernel.db import db
+from app.kernel.tasks import Task
 from app.notifications.models import Delivery, Notification
+from app.notifications.task_kinds import SEND_DELIVERY
 from app.scheduling.actions import notices as tell
 from app.scheduling.queries import notices
 
@@ -47,7 +50,8 @@ def write(stories: list[Story], moment: Moment) -> None:
     for appointment_id in notices.reminders_due(now=moment.now):
         tell.tell_patient("reminder", notices.get(appointment_id), now=moment.now - timedelta(minutes=2))
     put(Notification, [_line(number, moment.now, *line) for number, line in enumerate(STAFF_LINES)])
-    db.session.execute(update(Delivery).values(status="sent", attempts=1, sent_at=Delivery.created_at))
+    db.session.execute(update(Delivery).values(status="sent", sent_at=Delivery.created_at))
+    tasks.cancel(Task.kind == SEND_DELIVERY.id, now=moment.now)
     yesterday = moment.now - timedelta(days=1)
     is_old = (Notification.created_at < yesterday, Notification.read_at.is_(None))
     db.session.execute(update(Notification).where(*is_old).values(read_at=yesterday))
