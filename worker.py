@@ -47,7 +47,7 @@ def _wait_for_redis() -> Any:
         try:
             connection.ping()
         except (RedisError, OSError):
-            mail_workers.remove(worker)
+            time.sleep(0.5)
         else:
             return connection
 
