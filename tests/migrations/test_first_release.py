@@ -124,7 +124,10 @@ UNFINISHED = (
     "UPDATE delivery SET status = 'pending', attempts = 2 WHERE id = (SELECT min(id) FROM delivery)",
     "UPDATE delivery SET status = 'sending', claimed_at = due_at WHERE id = (SELECT min(id) + 1 FROM delivery)",
     "UPDATE delivery SET status = 'failed', attempts = 6 WHERE id = (SELECT min(id) + 2 FROM delivery)",
-    "UPDATE report_run SET status = 'running', attempts = 1 WHERE id = (SELECT min(id) FROM report_run)",
+    """INSERT INTO report_run
+        (id, clinic_id, user_id, report, format, params, status, progress, step, attempts, created_at)
+        SELECT 7777, min(clinic.id), min(user_account.id), 'daily', 'pdf', '{}', 'running', 5, '', 1, min(created_at)
+        FROM clinic, user_account""",
 )
 
 

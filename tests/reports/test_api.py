@@ -3,8 +3,8 @@
 import pytest
 from flask import Flask
 
-from app.kernel import clock
-from app.reports import jobs, rules
+from app.reports import rules
+from tests.background import settle
 from tests.client import Client
 from tests.reports import ledger
 
@@ -67,8 +67,7 @@ def test_a_large_file_is_a_run_and_asking_again_gives_its_file(
     first, again = diego.api("GET", path), diego.api("GET", path)
     assert (first.status_code, again.status_code) == (202, 202)
     assert first.get_json()["progress_url"] == again.get_json()["progress_url"]
-    with app.app_context():
-        jobs.build_report(run_id=first.get_json()["id"], now=clock.now())
+    settle(app)
     done = diego.api("GET", path)
     assert (done.status_code, done.data[:2]) == (200, b"PK")
 

@@ -3,9 +3,9 @@
 import pytest
 from flask import Flask
 
-from app.kernel import clock
 from app.kernel.db import db
-from app.reports import jobs, live, queries
+from app.reports import live, queries
+from tests.background import settle
 from tests.client import Client
 from tests.queries import count_queries
 
@@ -76,7 +76,7 @@ def test_a_click_asks_for_a_file_and_the_list_shows_it(app: Flask, diego: Client
         runs = queries.own_runs(actor=queries.actor_of(6))
         assert len(runs) == 1
         db.session.remove()
-        jobs.build_report(run_id=runs[0]["id"], now=clock.now())
+    settle(app)
     row = diego.fragment(f"/reports/runs/{runs[0]['id']}", f"li#report-run-{runs[0]['id']}").text
     assert "Descargar" in row
     assert "data-live" not in row
