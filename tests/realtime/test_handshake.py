@@ -3,7 +3,7 @@
 import pytest
 from websocket import WebSocketBadStatusException
 
-from app.kernel import clock, queue
+from app.kernel import clock, outbox
 from app.kernel.db import unit_of_work
 from app.notifications.actions import notify
 from app.realtime import hub, relay
@@ -28,7 +28,7 @@ def token_of(process: Process, email: str) -> str:
 def write_line(key: str) -> None:
     with unit_of_work(write=True):
         notify(user_id=Cast.bruno_user, key=key, kind="notice", title=key, now=clock.now())
-    queue.relay_once(clock.now(), relay.on_published)
+    outbox.relay_once(clock.now(), relay.on_published)
 
 
 def test_a_page_needs_its_cookie_and_our_origin(process: Process) -> None:

@@ -5,7 +5,7 @@ from sqlalchemy import delete
 
 from app.identity import actions as identity
 from app.identity.models import Membership
-from app.kernel import clock, queue
+from app.kernel import clock, outbox
 from app.kernel.db import db, unit_of_work
 from app.realtime import connection, hub, presence, push, relay
 from tests.cast import Cast
@@ -140,7 +140,7 @@ class TestRights:
     def test_a_revoked_session_ends_by_its_event(self, process: Process) -> None:
         ana, diego = process.page("ana@example.com"), process.page("diego@example.com")
         process.call(revoke, Cast.ana_user)
-        process.call(queue.relay_once, clock.now(), relay.on_published)
+        process.call(outbox.relay_once, clock.now(), relay.on_published)
         started = clock.now()
         assert ana.close_code() == hub.SESSION_OVER
         assert (clock.now() - started).total_seconds() < 2

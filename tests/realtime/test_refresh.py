@@ -8,7 +8,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from app.http import fragments
-from app.kernel import clock, queue
+from app.kernel import clock, outbox
 from app.kernel.db import db
 from app.kernel.outbox import EventRow
 from app.realtime import push, relay
@@ -69,7 +69,7 @@ def test_the_others_hear_whose_change_it_was(ana: Client, arrival: str, monkeypa
     visit_id = arrival.split("/")[2]
     assert ana.api("PATCH", f"/api/appointments/{visit_id}/status/", {"status": "checked-in"}).status_code == 200
     with ana.app.app_context():
-        queue.relay_once(clock.now(), relay.on_published)
+        outbox.relay_once(clock.now(), relay.on_published)
     assert [by for topics, by in heard if topics >= TOPICS] == [ana.page_id, None]
 
 
