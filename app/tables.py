@@ -2,6 +2,7 @@
 
 from app.billing import models as billing
 from app.clinics import models as clinics
+from app.encounters import models as encounters
 from app.identity import models as identity
 from app.kernel import access_log, idempotency, outbox, tasks
 from app.notifications import models as notifications
@@ -14,6 +15,7 @@ __all__ = [
     "access_log",
     "billing",
     "clinics",
+    "encounters",
     "idempotency",
     "identity",
     "notifications",

@@ -30,6 +30,7 @@ PACKAGES = (
     "frontdesk",
     "scheduling",
     "billing",
+    "encounters",
     "patients",
     "clinics",
     "reports",

@@ -18,9 +18,11 @@ from app.cli.demo import people, places
 from app.cli.demo.context import ZONE, Moment, put, renumber
 from app.cli.demo.places import MIRAFLORES, Worker
 from app.clinics import models as clinics
+from app.encounters import models as encounters
 from app.kernel import clock
 from app.kernel.db import db
 from app.kernel.outbox import EventRow
+from app.patients import models as patients
 from app.scheduling import models as scheduling
 
 PASSWORD = "una frase para medir"
@@ -135,7 +137,10 @@ def _write(visits: list[dict[str, Any]], moment: Moment) -> None:
     put(scheduling.Appointment, [_appointment(visit, moment) for visit in visits])
     put(scheduling.AppointmentEvent, [event for visit in visits for event in _events(visit, moment)])
     over = [visit for visit in visits if visit["status"] == "fulfilled"]
-    put(scheduling.Encounter, [_encounter(visit, moment) for visit in over])
+    put(encounters.Encounter, [_encounter(visit, moment) for visit in over])
+    pairs = {(visit["patient_id"], visit["therapist"].id) for visit in visits}
+    care = {"clinic_id": MIRAFLORES, "source": "appointment", "since": moment.now}
+    put(patients.CareRelation, [{"patient_id": p, "therapist_id": t, **care} for p, t in sorted(pairs)])
     bulk.issue_tickets([_ticket(visit, moment) for visit in visits])
     series = {"clinic_id": MIRAFLORES, "kind": "ticket", "next_number": len(visits) + 1}
     put(billing.DocumentSeries, [series])
@@ -182,7 +187,16 @@ def _events(visit: dict[str, Any], moment: Moment) -> Iterator[dict[str, Any]]:
 
 def _encounter(visit: dict[str, Any], moment: Moment) -> dict[str, Any]:
     at = _since(visit, moment)
-    return {"appointment_id": visit["id"], "status": "finished", "started_at": at, "finished_at": at}
+    return {
+        "organization_id": 1,
+        "clinic_id": MIRAFLORES,
+        "patient_id": visit["patient_id"],
+        "therapist_id": visit["therapist"].id,
+        "appointment_id": visit["id"],
+        "status": "finished",
+        "started_at": at,
+        "finished_at": at,
+    }
 
 
 def _ticket(visit: dict[str, Any], moment: Moment) -> dict[str, Any]:

@@ -13,11 +13,14 @@ from sqlalchemy import insert, select
 from app.billing import actions as billing
 from app.billing.models import Till, TillSession
 from app.clinics.models import Service, Therapist, therapist_service
+from app.encounters.models import Encounter
 from app.kernel import clock
 from app.kernel.access import Actor, codes_of
 from app.kernel.db import db
-from app.patients.models import Patient
-from app.scheduling.models import Appointment, Encounter, WorkingHours
+from app.kernel.db import insert as insert_or_ignore
+from app.patients.models import CareRelation, Patient
+from app.scheduling import rules as scheduling_rules
+from app.scheduling.models import Appointment, WorkingHours
 from tests.cast import Cast
 
 LIMA = ZoneInfo("America/Lima")
@@ -98,10 +101,12 @@ def visit(
     }
     visit_id: int = db.session.execute(insert(Appointment).returning(Appointment.id), values).scalar_one()
     if started_at:
-        session = {"appointment_id": visit_id, "started_at": started_at, "status": "in-progress"}
+        of_visit = {name: values[name] for name in ("organization_id", "clinic_id", "patient_id", "therapist_id")}
+        session = {**of_visit, "appointment_id": visit_id, "started_at": started_at, "status": "in-progress"}
         if finished_at:
             session |= {"finished_at": finished_at, "status": "finished"}
         db.session.execute(insert(Encounter), session)
+    care_relation(patient, therapist, clinic=clinic, status=status, since=values["created_at"])
     if ticket_cents is not None:
         day = clock.local_day(starts_at, str(LIMA))
         its_ticket = ticket(
@@ -112,6 +117,16 @@ def visit(
             payment(its_ticket, clinic=clinic, now=at("09:00", day))
     db.session.commit()
     return visit_id
+
+
+def care_relation(
+    patient: int, therapist: int, *, clinic: int = Cast.miraflores, status: str = "booked", since: datetime = NOW
+) -> None:
+    """The therapist treats the patient, if a visit in this status says so."""
+    if status in scheduling_rules.TREATING:
+        values = {"patient_id": patient, "therapist_id": therapist, "clinic_id": clinic}
+        row = {**values, "source": "appointment", "since": since}
+        db.session.execute(insert_or_ignore(CareRelation).values(row).on_conflict_do_nothing())
 
 
 def ticket(

@@ -1,10 +1,9 @@
 """The front desk: the day's board, walk-ins, the next visit of who just paid, the end of the day.
 
-The steps themselves (arrival, session, cancellation) are posted to the nouns of ``visits`` and ``booking``,
+The steps themselves (arrival, session, cancellation) are posted to the nouns of scheduling,
 collecting to billing's; the board fetches itself when they have changed something.
 """
 
-from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -28,15 +27,17 @@ from app.kernel.i18n import N_
 from app.patients import queries as patients
 from app.patients import rules as patient_rules
 from app.scheduling import permissions, rules
-from app.scheduling.actions import appointments
-from app.scheduling.queries import appointments as reads
+from app.scheduling.actions import booking
+from app.scheduling.queries import appointments
+from app.scheduling.queries.appointments import VisitDetails
+from app.scheduling.rules.booking import BookingRequest
 
 pages = PageBlueprint("desk", __name__)
 
 WALK_IN = N_("Sin cita")
 
 
-class NobodyFree(RuleBroken):
+class NoTherapistAvailable(RuleBroken):
     message = N_("Hoy nadie tiene una hora libre en su horario. Elija con quién o reserve otro día.")
 
 
@@ -127,7 +128,7 @@ def receive_walk_in(form: forms.WalkInForm) -> Response:
     """Book from now (or from the next free time today) and straight to the waiting room."""
     clinic = _clinic()
     booked = _book_walk_in(form, clinic)
-    visit = reads.heading(booked.id)
+    visit = appointments.heading(booked.id)
     words = _(
         "En sala: %(name)s. Con %(therapist)s a las %(hour)s.",
         name=visit.patient_name,
@@ -145,29 +146,27 @@ def _done(words: str, clinic_id: int, close: str) -> Response:
     return response
 
 
-def _book_walk_in(form: forms.WalkInForm, clinic: ClinicFacts) -> appointments.Booked:
+def _book_walk_in(form: forms.WalkInForm, clinic: ClinicFacts) -> booking.Booked:
     now = cycle.now()
     therapist_id, starts_at = form.chosen() or _first_place(form.service_id.data, clinic, now)
-    return appointments.book_appointment(
+    asked = BookingRequest(
         clinic_id=clinic.id,
         therapist_id=therapist_id,
         patient_id=form.patient_id.data or 0,
         service_id=form.service_id.data,
         starts_at=starts_at,
         override_reason=WALK_IN,
-        origin="walk-in",
         is_here=True,
-        actor=cycle.actor(),
-        now=now,
     )
+    return booking.book_appointment(asked, actor=cycle.actor(), now=now)
 
 
 def _first_place(service_id: int, clinic: ClinicFacts, now: datetime) -> tuple[int, datetime]:
-    """Whoever is free first in their hours. Raises NobodyFree."""
+    """Whoever is free first in their hours. Raises NoTherapistAvailable."""
     for place in desk.places(clinic, clinics.service(service_id), now=now):
         if place.starts_at and not place.is_outside_hours:
             return place.therapist_id, place.starts_at
-    raise NobodyFree
+    raise NoTherapistAvailable
 
 
 def _services(clinic: ClinicFacts) -> list[SelectChoice]:
@@ -206,12 +205,12 @@ def _picked(patient_id: int | None) -> dict[str, Any] | None:
 
 @pages.get("/appointments/<int:appointment_id>/next", requires=permissions.RECEIVE)
 def next_visit(appointment_id: int) -> Response:
-    return _next(reads.get(appointment_id, actor=cycle.actor()), forms.NextVisitForm(formdata=None))
+    return _next(appointments.get(appointment_id, actor=cycle.actor()), forms.NextVisitForm(formdata=None))
 
 
 def _retry_next(*, form: forms.NextVisitForm, error: DomainError | None, appointment_id: int) -> Response:
     form.add_summary(error)
-    return _next(reads.get(appointment_id, actor=cycle.actor()), form)
+    return _next(appointments.get(appointment_id, actor=cycle.actor()), form)
 
 
 @pages.post(
@@ -221,36 +220,35 @@ def _retry_next(*, form: forms.NextVisitForm, error: DomainError | None, appoint
     retry=_retry_next,
 )
 def book_next_visit(appointment_id: int, form: forms.NextVisitForm) -> Response:
-    visit = reads.get(appointment_id, actor=cycle.actor())
+    visit = appointments.get(appointment_id, actor=cycle.actor())
     booked = _book_next(visit, form.instant())
-    zone = visit["timezone"]
+    zone = visit.timezone
     day, today = clock.local_day(booked.starts_at, zone), clock.local_day(cycle.now(), zone)
     words = _(
         "Reservada: %(name)s, %(day)s %(hour)s con %(therapist)s.",
-        name=visit["patient_name"],
+        name=visit.patient_name,
         day=day_words(day, today),
         hour=hour(booked.starts_at, zone),
-        therapist=visit["therapist_name"],
+        therapist=visit.therapist_name,
     )
-    return _done(words, visit["clinic_id"], "panel:close")
+    return _done(words, visit.clinic_id, "panel:close")
 
 
-def _book_next(visit: Mapping[str, Any], starts_at: datetime) -> appointments.Booked:
-    return appointments.book_appointment(
-        clinic_id=visit["clinic_id"],
-        therapist_id=visit["therapist_id"],
-        patient_id=visit["patient_id"],
-        service_id=visit["service_id"],
+def _book_next(visit: VisitDetails, starts_at: datetime) -> booking.Booked:
+    asked = BookingRequest(
+        clinic_id=visit.clinic_id,
+        therapist_id=visit.therapist_id,
+        patient_id=visit.patient_id,
+        service_id=visit.service_id,
         starts_at=starts_at,
-        actor=cycle.actor(),
-        now=cycle.now(),
     )
+    return booking.book_appointment(asked, actor=cycle.actor(), now=cycle.now())
 
 
-def _next(visit: Mapping[str, Any], form: forms.NextVisitForm) -> Response:
-    require(cycle.actor(), permissions.BOOK, visit["clinic_id"])
-    clinic = clinics.clinic(visit["clinic_id"])
-    service = clinics.service(visit["service_id"])
+def _next(visit: VisitDetails, form: forms.NextVisitForm) -> Response:
+    require(cycle.actor(), permissions.BOOK, visit.clinic_id)
+    clinic = clinics.clinic(visit.clinic_id)
+    service = clinics.service(visit.service_id)
     return fragments.page(
         "frontdesk/next.html",
         parts={"panel": "frontdesk/_next.html"},

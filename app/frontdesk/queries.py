@@ -4,9 +4,8 @@ could take a walk-in, and the next visits to propose."""
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
 
-from sqlalchemy import bindparam, or_, select
+from sqlalchemy import bindparam, select
 
 from app.billing import rules as till_rules
 from app.billing.models import Till, TillSession
@@ -20,10 +19,11 @@ from app.kernel.db import db
 from app.kernel.i18n import N_, fold
 from app.patients.rules import age
 from app.scheduling import permissions, rules
-from app.scheduling.models import OCCUPYING, Appointment
-from app.scheduling.queries import day as days
+from app.scheduling.queries import day as day_queries
 from app.scheduling.queries import slots
-from app.scheduling.queries.slots import Slot
+from app.scheduling.queries.appointments import VisitDetails
+from app.scheduling.rules.calendar import Calendar, Slot, free_slots, occupied, open_periods
+from app.scheduling.rules.periods import covers, first_clash
 
 COLUMNS = (
     ("booked", N_("Reservadas"), ("pending", "booked", "confirmed")),
@@ -97,7 +97,7 @@ def board(
     """A clinic's day for the desk. Three queries; Forbidden without ``READ``."""
     visits = _visits(clinic, day, therapist_id=therapist_id, actor=actor)
     cards = _cards([v for v in visits if _matches(v, fold(search))], clinic, day, actor=actor, now=now)
-    tallies = days.counts(visits)
+    tallies = day_queries.counts(visits)
     return Board(
         columns=[
             Column(code, title, sorted((c for c in cards if c.state in states), key=lambda c: not c.rises))
@@ -111,18 +111,22 @@ def board(
     )
 
 
-def _visits(clinic: ClinicFacts, day: date, *, therapist_id: int | None, actor: Actor) -> list[days.Visit]:
-    return [v for v in days.visits_of_day(clinic, day, actor=actor, therapist_id=therapist_id) if v.state in SHOWN]
+def _visits(clinic: ClinicFacts, day: date, *, therapist_id: int | None, actor: Actor) -> list[day_queries.Visit]:
+    return [
+        v for v in day_queries.visits_of_day(clinic, day, actor=actor, therapist_id=therapist_id) if v.state in SHOWN
+    ]
 
 
-def _matches(visit: days.Visit, wanted: str) -> bool:
+def _matches(visit: day_queries.Visit, wanted: str) -> bool:
     row = visit.row
     return not wanted or all(
         word in fold(f"{row.patient_name} {row.document_number or ''} {row.phone}") for word in wanted.split()
     )
 
 
-def _cards(visits: Sequence[days.Visit], clinic: ClinicFacts, day: date, *, actor: Actor, now: datetime) -> list[Card]:
+def _cards(
+    visits: Sequence[day_queries.Visit], clinic: ClinicFacts, day: date, *, actor: Actor, now: datetime
+) -> list[Card]:
     debts = tickets.debts_of_patients({v.row.patient_id for v in visits}, before_day=day)
     offset = (day - clock.local_day(now, clinic.timezone)).days
     may_correct = can(actor, permissions.CORRECT, clinic.id)
@@ -134,7 +138,7 @@ def _cards(visits: Sequence[days.Visit], clinic: ClinicFacts, day: date, *, acto
 
 
 def _card(
-    visit: days.Visit,
+    visit: day_queries.Visit,
     old_debt_cents: int,
     clinic: ClinicFacts,
     day: date,
@@ -176,10 +180,10 @@ def _card(
     )
 
 
-def _timer(visit: days.Visit, grace: timedelta, *, owes: bool, now: datetime) -> Timer | None:
+def _timer(visit: day_queries.Visit, grace: timedelta, *, owes: bool, now: datetime) -> Timer | None:
     """How long the visit is in its state and the patient in the clinic; silent where nobody waits."""
     row = visit.row
-    since = days.minutes_since
+    since = day_queries.minutes_since
     if row.status in rules.EXPECTED:
         late = since(row.starts_at, now)
         return Timer(f"+{_minutes(late)}", "late" if now >= row.starts_at + grace else "warn") if late else None
@@ -190,7 +194,7 @@ def _timer(visit: days.Visit, grace: timedelta, *, owes: bool, now: datetime) ->
         here = _minutes(since(row.status_since, now))
         return Timer(here, kind, total if total != here else "")
     if visit.state == "in-session":
-        inside = since(row.started_at, now)
+        inside = since(row.started_at or row.status_since, now)
         over = inside - visit.minutes
         return Timer(
             _minutes(inside), "late" if over >= desk_rules.OVERTIME_LATE else "warn" if over > 0 else "", total
@@ -205,10 +209,10 @@ def _minutes(count: int) -> str:
     return f"{count} min" if count < 100 else f"{count // 60} h {count % 60:02d}"
 
 
-def _average_wait(visits: Sequence[days.Visit]) -> int | None:
+def _average_wait(visits: Sequence[day_queries.Visit]) -> int | None:
     """Minutes between arrival (or the hour of the visit, when that is later) and going in."""
     waits = [
-        days.minutes_since(max(v.row.arrived_at, v.row.starts_at), v.row.started_at)
+        day_queries.minutes_since(max(v.row.arrived_at, v.row.starts_at), v.row.started_at)
         for v in visits
         if v.row.started_at and v.row.arrived_at and v.row.started_at > v.row.arrived_at
     ]
@@ -265,18 +269,14 @@ class Place:
 def places(clinic: ClinicFacts, service: ServiceFacts, *, now: datetime) -> list[Place]:
     """Who could take a walk-in today, the earliest first; those outside their hours after all others.
 
-    Six queries.
+    Five queries.
     """
     people = clinics.therapists_of(clinic.id, service.id)
     ids = [person.id for person in people]
     day = clock.local_day(now, clinic.timezone)
-    periods = slots.shifts(clinic, ids, day, day)
     length = timedelta(minutes=service.duration_minutes)
-    busy = _busy(ids, periods, _five_minutes(now), _five_minutes(now) + length)
-    later = slots.free(clinic, ids, day, day, duration_minutes=service.duration_minutes, now=now, open_periods=periods)
-    found = [
-        _place(person, periods.get((person.id, day), []), busy, later, length=length, now=now) for person in people
-    ]
+    calendar = slots.calendar(clinic, ids, day, day)
+    found = [_place(person, calendar, day, length=length, now=now) for person in people]
     return sorted(found, key=lambda p: (p.starts_at is None, p.is_outside_hours, p.starts_at or now, p.therapist))
 
 
@@ -285,42 +285,18 @@ def _five_minutes(now: datetime) -> datetime:
     return now.replace(minute=now.minute - now.minute % 5, second=0, microsecond=0)
 
 
-def _busy(ids: Sequence[int], periods: dict[Any, list[rules.Shift]], start: datetime, end: datetime) -> list[Any]:
-    rooms = {shift.room_id for pieces in periods.values() for shift in pieces if shift.room_id is not None}
-    return list(
-        db.session.execute(
-            select(Appointment.therapist_id, Appointment.room_id).where(
-                or_(Appointment.therapist_id.in_(ids), Appointment.room_id.in_(rooms)),
-                Appointment.starts_at < end,
-                Appointment.ends_at > start,
-                Appointment.status.in_(OCCUPYING),
-            )
-        )
-    )
-
-
-def _place(
-    person: clinics.TherapistFacts,
-    pieces: list[rules.Shift],
-    busy: list[Any],
-    later: list[Slot],
-    *,
-    length: timedelta,
-    now: datetime,
-) -> Place:
-    start = _five_minutes(now)
-    shift = rules.covers(pieces, start, start + length)
-    is_free = not any(
-        b.therapist_id == person.id or (shift and shift.room_id is not None and b.room_id == shift.room_id)
-        for b in busy
-    )
+def _place(person: clinics.TherapistFacts, calendar: Calendar, day: date, *, length: timedelta, now: datetime) -> Place:
+    starts_at = _five_minutes(now)
+    shift = covers(open_periods(calendar, person.id, day), starts_at, starts_at + length)
+    occupying = occupied(calendar, person.id, shift.room_id if shift else None)
+    is_free = first_clash(occupying, starts_at, starts_at + length) is None
     if shift and is_free:
-        return Place(person.id, person.name, start, is_now=True)
-    slot = next((s for s in later if s.therapist_id == person.id), None)
+        return Place(person.id, person.name, starts_at, is_now=True)
+    slot = next(free_slots(calendar, person.id, day, length, now, is_self=False), None)
     if slot:
         return Place(person.id, person.name, slot.starts_at)
     if is_free:
-        return Place(person.id, person.name, start, is_now=True, is_outside_hours=True)
+        return Place(person.id, person.name, starts_at, is_now=True, is_outside_hours=True)
     return Place(person.id, person.name)
 
 
@@ -336,12 +312,12 @@ class Proposals:
     first: list[Slot]
 
 
-def proposals(visit: Any, clinic: ClinicFacts, *, minutes: int, now: datetime) -> Proposals:
+def proposals(visit: VisitDetails, clinic: ClinicFacts, *, minutes: int, now: datetime) -> Proposals:
     """Times for the next visit with the same therapist. Four queries."""
     today = clock.local_day(now, clinic.timezone)
-    wanted = _weeks_later(visit["starts_at"], now, clinic.timezone)
+    wanted = _weeks_later(visit.starts_at, now, clinic.timezone)
     last = max(today + timedelta(days=REBOOK_DAYS), clock.local_day(wanted, clinic.timezone))
-    free = slots.free(clinic, [visit["therapist_id"]], today, last, duration_minutes=minutes, now=now)
+    free = slots.free(clinic, [visit.therapist_id], today, last, duration_minutes=minutes, is_self=False, now=now)
     that_day = [
         s for s in free if clock.local_day(s.starts_at, clinic.timezone) == clock.local_day(wanted, clinic.timezone)
     ]

@@ -51,7 +51,7 @@ def listing(
     statement: Select[Any],
     query: ListQuery,
     *,
-    show: Callable[[Row[Any]], dict[str, Any]],
+    show: Callable[[Row[Any]], Any],
     orderings: Mapping[str, ColumnElement[Any] | InstrumentedAttribute[Any]],
     default: str,
 ) -> dict[str, Any]:

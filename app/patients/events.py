@@ -34,3 +34,23 @@ class PatientArchived(Event):
 class PatientRestored(Event):
     type: ClassVar[str] = "patients.patient.restored.v1"
     patient_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class CareRelationStarted(Event):
+    """The therapist may find and read the patient from now on."""
+
+    type: ClassVar[str] = "patients.care_relation.started.v1"
+    patient_id: int
+    therapist_id: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class CareRelationEnded(Event):
+    """This source no longer vouches for it; another one may."""
+
+    type: ClassVar[str] = "patients.care_relation.ended.v1"
+    patient_id: int
+    therapist_id: int
+    source: str

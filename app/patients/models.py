@@ -1,8 +1,8 @@
-"""Table: patient."""
+"""Tables: patient, care_relation."""
 
 from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.kernel.db import Base
@@ -48,3 +48,26 @@ class Patient(Base):
     created_at: Mapped[datetime]
     created_by: Mapped[int | None]
     deleted_at: Mapped[datetime | None]
+
+
+class CareRelation(Base):
+    """A therapist treats a patient: who of the therapists may find and read whom.
+
+    ``source`` says which package vouches for it and takes it back (``appointment``: a visit that is to come, took
+    place or was missed); the relation holds while ``ended_at`` is NULL for any source.
+    """
+
+    __tablename__ = "care_relation"
+    __table_args__ = (
+        UniqueConstraint("patient_id", "therapist_id", "source", name="uq_care_relation"),
+        Index("ix_care_relation_therapist", "therapist_id", "patient_id"),
+        CheckConstraint("ended_at IS NULL OR ended_at >= since", name="period"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    patient_id: Mapped[int] = mapped_column(ForeignKey("patient.id"))
+    therapist_id: Mapped[int] = mapped_column(ForeignKey("therapist.id"))
+    clinic_id: Mapped[int | None] = mapped_column(ForeignKey("clinic.id"))  # where it began
+    source: Mapped[str] = mapped_column(String(20))
+    since: Mapped[datetime]
+    ended_at: Mapped[datetime | None]

@@ -2,28 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Integer, Select, String, and_, bindparam, case, column, func, or_, select, table
+from sqlalchemy import Integer, Select, String, and_, bindparam, case, func, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from app.clinics.models import Ubigeo
 from app.identity.models import User
 from app.kernel.access import Actor, can_anywhere
-from app.kernel.db import UtcDateTime, db
+from app.kernel.db import db
 from app.kernel.errors import Invalid, NotFound
 from app.kernel.i18n import N_
 from app.patients import permissions, rules
-from app.patients.models import Patient
+from app.patients.models import CareRelation, Patient
 
 PEOPLE = Patient.__table__.c
-# scheduling stands above; whose patient somebody is can be read from its table all the same
-_APPOINTMENT = table(
-    "appointment", column("patient_id"), column("therapist_id"), column("status"), column("starts_at", UtcDateTime)
-)
-_AHEAD = ("proposed", "pending", "booked", "arrived", "checked-in")
 
 _ROW = (
     PEOPLE.id,
@@ -56,8 +50,8 @@ ORDERINGS = {
 
 _organization = PEOPLE.organization_id == bindparam("organization_id", type_=Integer)
 _themselves = PEOPLE.id == bindparam("own_patient_id", type_=Integer)
-_treated = select(_APPOINTMENT.c.patient_id).where(
-    _APPOINTMENT.c.therapist_id == bindparam("own_therapist_id", type_=Integer)
+_treated = select(CareRelation.patient_id).where(
+    CareRelation.therapist_id == bindparam("own_therapist_id", type_=Integer), CareRelation.ended_at.is_(None)
 )
 # Whom an actor may find. Statements are built once per scope and take the actor as parameters.
 _SCOPES = {
@@ -189,13 +183,6 @@ def by_document(kind: str, number: str, *, actor: Actor) -> dict[str, Any] | Non
     )
     row = db.session.execute(statement, _who(actor)).mappings().first()
     return dict(row) if row else None
-
-
-def has_visits_ahead(patient_id: int, *, now: datetime) -> bool:
-    """Whether the person has visits that are still to come."""
-    visit = _APPOINTMENT.c
-    ahead = (visit.patient_id == patient_id, visit.status.in_(_AHEAD), visit.starts_at > now)
-    return db.session.scalar(select(visit.patient_id).where(*ahead).limit(1)) is not None
 
 
 def account_of(email: str) -> int | None:

@@ -17,8 +17,9 @@ from app.kernel.errors import Conflict, DomainError, NotFound
 from app.portal import forms
 from app.portal import queries as portal
 from app.scheduling import permissions
-from app.scheduling.actions import appointments, visits
-from app.scheduling.queries import slots
+from app.scheduling.actions import appointments, booking, transitions
+from app.scheduling.rules.booking import BookingRequest, MoveRequest
+from app.scheduling.rules.calendar import Slot
 from app.tenancy import queries as tenancy
 
 pages = PageBlueprint("portal", __name__)
@@ -39,7 +40,7 @@ def home() -> Response:
 @pages.post("/my/visits/<int:appointment_id>/confirmation", requires=permissions.BOOK_OWN)
 def confirm(appointment_id: int) -> Response:
     portal.own_visit(appointment_id, actor=cycle.actor(), now=cycle.now())
-    visits.confirm_appointment(appointment_id, source="online", actor=cycle.actor(), now=cycle.now())
+    transitions.confirm_appointment(appointment_id, actor=cycle.actor(), now=cycle.now())
     return fragments.answer(go=HOME, toast=_("Gracias. Su cita queda confirmada."))
 
 
@@ -88,6 +89,7 @@ def _times(clinic: ClinicFacts, therapist_ids: list[int], minutes: int) -> porta
         duration_minutes=minutes,
         from_day=_day(request.args.get("from")),
         chosen=_day(request.args.get("day")),
+        actor=cycle.actor(),
         now=cycle.now(),
     )
 
@@ -96,7 +98,7 @@ def _confirm_page(
     service: ServiceFacts,
     clinic: ClinicFacts,
     form: forms.ConfirmForm,
-    near: Sequence[slots.Slot] = (),
+    near: Sequence[Slot] = (),
 ) -> Response:
     starts_at = _instant(form.starts_at.data, clinic)
     therapist = clinics.therapist(int(form.therapist_id.data or 0))
@@ -121,16 +123,15 @@ def _retry_booking(*, form: forms.ConfirmForm, error: DomainError | None) -> Res
 @pages.post("/my/visits", requires=permissions.BOOK_OWN, form=forms.ConfirmForm, retry=_retry_booking)
 def book(form: forms.ConfirmForm) -> Response:
     service, clinic = _chosen_service(form)
-    appointments.book_appointment(
+    asked = BookingRequest(
         clinic_id=clinic.id,
         therapist_id=int(form.therapist_id.data or 0),
         patient_id=cycle.actor().patient_id or 0,
         service_id=service.id,
         starts_at=_instant(form.starts_at.data, clinic),
         reason=form.reason.data or "",
-        actor=cycle.actor(),
-        now=cycle.now(),
     )
+    booking.book_appointment(asked, actor=cycle.actor(), now=cycle.now())
     words = _("Su cita está reservada.") if clinic.auto_confirm else _("Recibimos su solicitud. Le avisaremos.")
     return fragments.answer(go=HOME, toast=words)
 
@@ -139,11 +140,11 @@ def _chosen_service(form: forms.ConfirmForm) -> tuple[ServiceFacts, ClinicFacts]
     return _service(int(form.service_id.data) if str(form.service_id.data).isdecimal() else 0)
 
 
-def _near(error: DomainError | None, clinic: ClinicFacts) -> list[slots.Slot]:
+def _near(error: DomainError | None, clinic: ClinicFacts) -> list[Slot]:
     """The free times that a conflict offers instead."""
     offered = error.details.get("alternatives", []) if isinstance(error, Conflict) else []
     return [
-        slots.Slot(
+        Slot(
             clock.parse_instant(o["starts_at"], clinic.timezone),
             clock.parse_instant(o["ends_at"], clinic.timezone),
             o["therapist_id"],
@@ -188,14 +189,8 @@ def _retry_change(*, form: forms.ChangeForm, error: DomainError | None, appointm
 def move(appointment_id: int, form: forms.ChangeForm) -> Response:
     own = portal.own_visit(appointment_id, actor=cycle.actor(), now=cycle.now())
     clinic = clinics.clinic(own.visit.row.clinic_id)
-    appointments.move_appointment(
-        appointment_id,
-        starts_at=form.starts_at.instant(clinic.timezone),
-        version=form.version.data,
-        source="online",
-        actor=cycle.actor(),
-        now=cycle.now(),
-    )
+    asked = MoveRequest(starts_at=form.starts_at.instant(clinic.timezone), version=form.version.data)
+    booking.move_appointment(appointment_id, asked, actor=cycle.actor(), now=cycle.now())
     return fragments.answer(go=HOME, toast=_("Su cita cambió de hora."))
 
 
@@ -222,9 +217,7 @@ def _retry_cancel(*, form: forms.CancelForm, error: DomainError | None, appointm
 )
 def cancel(appointment_id: int, form: forms.CancelForm) -> Response:
     portal.own_visit(appointment_id, actor=cycle.actor(), now=cycle.now())
-    appointments.cancel_appointment(
-        appointment_id, reason=form.reason.data, source="online", actor=cycle.actor(), now=cycle.now()
-    )
+    appointments.cancel_appointment(appointment_id, reason=form.reason.data, actor=cycle.actor(), now=cycle.now())
     return fragments.answer(go=HOME, toast=_("Su cita quedó cancelada."))
 
 

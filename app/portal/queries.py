@@ -14,9 +14,10 @@ from app.kernel.db import db
 from app.kernel.errors import NotFound
 from app.scheduling import permissions, rules
 from app.scheduling.models import Appointment
-from app.scheduling.queries import appointments as reads
-from app.scheduling.queries import day as days
-from app.scheduling.queries import slots
+from app.scheduling.queries import day as day_queries
+from app.scheduling.queries import slots, visit_rows
+from app.scheduling.queries.visit_rows import select_visits, visit_row
+from app.scheduling.rules.calendar import Slot
 from app.tenancy.models import Clinic
 
 LISTED_PAST = 10
@@ -27,7 +28,7 @@ STRIP_DAYS = 14
 class OwnVisit:
     """A visit with what its patient may do to it now."""
 
-    visit: days.Visit
+    visit: day_queries.Visit
     day: date
     today: date  # where the clinic is
     address: str
@@ -45,8 +46,8 @@ class OwnVisits:
 def of_patient(*, actor: Actor, now: datetime) -> OwnVisits:
     """The actor's visits as a patient: the coming ones by time, the last ten past ones. Three queries."""
     require_anywhere(actor, permissions.READ_OWN)
-    mine = reads.rows().add_columns(Clinic.address, Clinic.change_notice_hours)
-    mine = mine.where(Appointment.patient_id == actor.patient_id, Appointment.status != "entered-in-error")
+    mine = select_visits(*visit_rows.FULL, Clinic.address, Clinic.change_notice_hours)
+    mine = mine.where(Appointment.patient_id == actor.patient_id, Appointment.status.not_in(rules.EXCLUDED))
     coming = db.session.execute(
         mine.where(Appointment.ends_at > now, Appointment.status != "cancelled").order_by(Appointment.starts_at)
     ).all()
@@ -62,7 +63,7 @@ def of_patient(*, actor: Actor, now: datetime) -> OwnVisits:
 def own_visit(appointment_id: int, *, actor: Actor, now: datetime) -> OwnVisit:
     """One of the actor's own visits as a patient. Raises NotFound."""
     require_anywhere(actor, permissions.READ_OWN)
-    query = reads.rows().add_columns(Clinic.address, Clinic.change_notice_hours)
+    query = select_visits(*visit_rows.FULL, Clinic.address, Clinic.change_notice_hours)
     row = db.session.execute(
         query.where(Appointment.id == appointment_id, Appointment.patient_id == actor.patient_id)
     ).first()
@@ -75,7 +76,7 @@ def _own(row: Any, states: dict[int, tickets.TicketState], now: datetime) -> Own
     in_time = rules.may_patient_change(row.starts_at, now=now, notice_hours=row.change_notice_hours)
     expected = row.status in rules.EXPECTED
     return OwnVisit(
-        visit=days.visit_of(row, states.get(row.id), row.timezone),
+        visit=day_queries.visit_of(visit_row(row), states.get(row.id), row.timezone),
         day=clock.local_day(row.starts_at, row.timezone),
         today=clock.local_day(now, row.timezone),
         address=row.address,
@@ -97,8 +98,8 @@ class Times:
 
     days: list[DayChoice]
     chosen: date
-    morning: list[tuple[str, slots.Slot]]
-    afternoon: list[tuple[str, slots.Slot]]
+    morning: list[tuple[str, Slot]]
+    afternoon: list[tuple[str, Slot]]
     next_from: date
     previous_from: date | None
 
@@ -110,6 +111,7 @@ def times_to_choose(
     duration_minutes: int,
     from_day: date | None,
     chosen: date | None,
+    actor: Actor,
     now: datetime,
 ) -> Times:
     """Two weeks of days from ``from_day`` and the free times of ``chosen`` (else of the first day with any)."""
@@ -118,11 +120,16 @@ def times_to_choose(
     if chosen is not None and not first <= chosen < first + timedelta(days=STRIP_DAYS):
         first = max(chosen, today)
     last = min(first + timedelta(days=STRIP_DAYS - 1), today + timedelta(days=clinic.horizon_days))
-    notice = now + timedelta(minutes=clinic.notice_minutes)
     found = slots.free(
-        clinic, therapist_ids, first, max(first, last), duration_minutes=duration_minutes, now=now, not_before=notice
+        clinic,
+        therapist_ids,
+        first,
+        max(first, last),
+        duration_minutes=duration_minutes,
+        is_self=slots.books_for_self(clinic.id, actor),
+        now=now,
     )
-    by_day: dict[date, dict[str, slots.Slot]] = {}
+    by_day: dict[date, dict[str, Slot]] = {}
     for slot in found:
         local = clock.local(slot.starts_at, clinic.timezone)
         by_day.setdefault(local.date(), {}).setdefault(f"{local:%H:%M}", slot)

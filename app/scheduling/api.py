@@ -1,7 +1,6 @@
 """``/api/appointments``: free times, visits and their states. Old names are accepted at this edge (D7-D10)."""
 
 import datetime as dt
-from collections.abc import Mapping
 from typing import Any
 
 from pydantic import AliasChoices, Field
@@ -16,11 +15,14 @@ from app.kernel.access import Actor, can
 from app.kernel.errors import Invalid, NotFound
 from app.kernel.i18n import N_
 from app.scheduling import permissions, rules
-from app.scheduling.actions import appointments, visits
+from app.scheduling.actions import appointments, booking, transitions
 from app.scheduling.models import Appointment
-from app.scheduling.queries import appointments as reads
-from app.scheduling.queries import day as days
-from app.scheduling.queries import slots
+from app.scheduling.queries import appointments as appointment_queries
+from app.scheduling.queries import day as day_queries
+from app.scheduling.queries import slots, visit_rows
+from app.scheduling.queries.visit_rows import VisitRow, select_visits, visit_row
+from app.scheduling.rules.booking import BookingRequest, MoveRequest
+from app.scheduling.rules.calendar import Slot
 from app.tenancy import queries as tenancy
 
 api = ApiBlueprint("appointments", __name__)
@@ -93,17 +95,25 @@ def available_slots(query: FreeQuery) -> dict[str, Any]:
     return {"results": [slot.as_json() for slot in _free(query, cycle.actor(), cycle.now())]}
 
 
-def _free(query: FreeQuery, actor: Actor, now: dt.datetime) -> list[slots.Slot]:
+def _free(query: FreeQuery, actor: Actor, now: dt.datetime) -> list[Slot]:
     until = query.date_to or query.date_from
     if not 0 <= (until - query.date_from).days <= MOST_DAYS:
         raise Invalid({"date_to": N_("Pida entre uno y 62 días.")})
     service = clinics.service(query.service_id) if query.service_id else None
-    found: list[slots.Slot] = []
+    found: list[Slot] = []
     for clinic_id in _clinics_to_search(query, service, actor):
         clinic = clinics.clinic(clinic_id)
         people = [query.therapist_id] if query.therapist_id else _therapists(clinic_id, query.service_id)
         minutes = service.duration_minutes if service else clinic.slot_minutes
-        found += slots.free(clinic, people, query.date_from, until, duration_minutes=minutes, now=now)
+        found += slots.free(
+            clinic,
+            people,
+            query.date_from,
+            until,
+            duration_minutes=minutes,
+            is_self=slots.books_for_self(clinic_id, actor),
+            now=now,
+        )
     return found
 
 
@@ -129,18 +139,20 @@ def index(query: AppointmentQuery) -> dict[str, Any]:
 
 
 def _listed(query: AppointmentQuery) -> dict[str, Any]:
-    statement = reads.rows().where(reads.visible(cycle.actor()), *_filters(query, cycle.actor(), cycle.now()))
+    statement = select_visits(*visit_rows.FULL).where(
+        appointment_queries.visible(cycle.actor()), *_filters(query, cycle.actor(), cycle.now())
+    )
     orderings = {"starts_at": Appointment.starts_at, "created_at": Appointment.created_at, "id": Appointment.id}
-    page = listing(statement, query, show=lambda row: dict(row._mapping), orderings=orderings, default="starts_at")
-    states = tickets.of_appointments([row["id"] for row in page["results"]])
-    page["results"] = [_shown(row, states.get(row["id"])) for row in page["results"]]
+    page = listing(statement, query, show=visit_row, orderings=orderings, default="starts_at")
+    states = tickets.of_appointments([visit.id for visit in page["results"]])
+    page["results"] = [_shown(visit, states.get(visit.id)) for visit in page["results"]]
     return page
 
 
-def _shown(row: Mapping[str, Any], ticket: Any) -> dict[str, Any]:
+def _shown(visit: VisitRow, ticket: tickets.TicketState | None) -> dict[str, Any]:
     """A visit as JSON; the desk's notes are for those who work in the clinic."""
-    shown = reads.as_json(row, ticket)
-    if row["clinic_id"] not in cycle.actor().grants:
+    shown = appointment_queries.as_json(visit, ticket)
+    if visit.clinic_id not in cycle.actor().grants:
         del shown["notes"]
     return shown
 
@@ -209,8 +221,8 @@ def day(query: AppointmentQuery) -> dict[str, Any]:
     clinic = clinics.clinic(clinic_id)
     first, _last = _days(query, clock.local_day(cycle.now(), clinic.timezone))
     wanted = first or clock.local_day(cycle.now(), clinic.timezone)
-    found = days.visits_of_day(clinic, wanted, actor=cycle.actor(), therapist_id=query.therapist_id)
-    return {"date": wanted, "clinic_id": clinic_id, "count": len(found), "results": days.as_json(found)}
+    found = day_queries.visits_of_day(clinic, wanted, actor=cycle.actor(), therapist_id=query.therapist_id)
+    return {"date": wanted, "clinic_id": clinic_id, "count": len(found), "results": day_queries.as_json(found)}
 
 
 @api.post("/api/appointments/", requires=BOOKERS, body=NewAppointment, status=201)
@@ -221,7 +233,7 @@ def create(body: NewAppointment) -> dict[str, Any]:
     if patient_id is None:
         raise Invalid({"patient_id": N_("Este dato es obligatorio.")})
     service = _service(body, actor)
-    booked = appointments.book_appointment(
+    request = BookingRequest(
         clinic_id=service.clinic_id,
         therapist_id=body.therapist_id,
         patient_id=patient_id,
@@ -231,10 +243,8 @@ def create(body: NewAppointment) -> dict[str, Any]:
         reason=body.reason,
         notes=body.notes,
         override_reason=body.override_reason,
-        origin="api",
-        actor=actor,
-        now=cycle.now(),
     )
+    booked = booking.book_appointment(request, actor=actor, now=cycle.now())
     return _one(booked.id)
 
 
@@ -264,8 +274,8 @@ def _instant(text: str, clinic_id: int) -> dt.datetime:
 
 
 def _one(appointment_id: int) -> dict[str, Any]:
-    row = reads.get(appointment_id, actor=cycle.actor())
-    return _shown(row, row["ticket"])
+    visit = appointment_queries.get(appointment_id, actor=cycle.actor())
+    return _shown(visit, visit.ticket)
 
 
 @api.get("/api/appointments/<int:appointment_id>/", requires=READERS)
@@ -278,21 +288,18 @@ def show(appointment_id: int) -> dict[str, Any]:
 def change(appointment_id: int, body: ChangedAppointment) -> dict[str, Any]:
     """Move the visit, change its state (D9) or its remarks."""
     actor, now = cycle.actor(), cycle.now()
-    row = reads.get(appointment_id, actor=actor)
+    visit = appointment_queries.get(appointment_id, actor=actor)
     if body.starts_at is not None or body.therapist_id is not None or body.duration is not None:
-        appointments.move_appointment(
-            appointment_id,
-            starts_at=_instant(body.starts_at, row["clinic_id"]) if body.starts_at else row["starts_at"],
+        request = MoveRequest(
+            starts_at=_instant(body.starts_at, visit.clinic_id) if body.starts_at else visit.starts_at,
             therapist_id=body.therapist_id,
             duration_minutes=body.duration,
             version=body.version,
             override_reason=body.override_reason,
-            source="api",
-            actor=actor,
-            now=now,
         )
+        booking.move_appointment(appointment_id, request, actor=actor, now=now)
     if body.status is not None:
-        visits.change_status(appointment_id, body.status, reason=body.reason or "", actor=actor, now=now)
+        transitions.change_status(appointment_id, body.status, reason=body.reason or "", actor=actor, now=now)
     if body.notes is not None or (body.reason is not None and body.status is None):
         appointments.edit_notes(
             appointment_id, reason=None if body.status else body.reason, notes=body.notes, actor=actor, now=now
@@ -305,7 +312,7 @@ def cancel(appointment_id: int, body: Cancellation) -> dict[str, Any]:
     """Cancel (D10): the row stays. Without a reason it is the patient's wish or the clinic's."""
     actor = cycle.actor()
     reason = body.reason if body.reason in rules.CANCEL_REASONS else ("patient" if actor.patient_id else "clinic")
-    appointments.cancel_appointment(appointment_id, reason=reason, source="api", actor=actor, now=cycle.now())
+    appointments.cancel_appointment(appointment_id, reason=reason, actor=actor, now=cycle.now())
     return _one(appointment_id)
 
 
@@ -317,7 +324,7 @@ def cancel(appointment_id: int, body: Cancellation) -> dict[str, Any]:
 )
 def set_status(appointment_id: int, body: NewStatus) -> dict[str, Any]:
     """Change the state through the one state machine; the present state is a no-op."""
-    visits.change_status(appointment_id, body.status, reason=body.reason, actor=cycle.actor(), now=cycle.now())
+    transitions.change_status(appointment_id, body.status, reason=body.reason, actor=cycle.actor(), now=cycle.now())
     return _one(appointment_id)
 
 

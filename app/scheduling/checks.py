@@ -7,10 +7,15 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from app.billing.models import Ticket
 from app.clinics.models import Room, Service
+from app.encounters.models import Encounter
 from app.kernel.db import db
 from app.kernel.integrity import Check, CheckContext
 from app.notifications.models import Delivery
-from app.scheduling.models import OCCUPYING, Appointment, AppointmentEvent
+from app.patients.models import CareRelation
+from app.scheduling import rules
+from app.scheduling.actions.reach import CARE_SOURCE
+from app.scheduling.models import Appointment, AppointmentEvent
+from app.scheduling.rules import Status
 
 
 def _overlapping_visits(_context: CheckContext) -> Iterator[str]:
@@ -25,7 +30,7 @@ def _overlaps_of(name: str, resource: InstrumentedAttribute[int | None]) -> Iter
     )
     taken = (
         select(Appointment.id, resource.label("resource"), Appointment.starts_at, ended.label("ended"))
-        .where(Appointment.status.in_(OCCUPYING), resource.is_not(None))
+        .where(Appointment.status.in_(rules.OCCUPYING), resource.is_not(None))
         .subquery()
     )
     for row in db.session.execute(select(taken.c.id, taken.c.resource).where(taken.c.starts_at < taken.c.ended)):
@@ -67,9 +72,48 @@ def _false_reminders(_context: CheckContext) -> Iterator[str]:
         yield f"delivery {row.id} reminds of the cancelled appointment {row.appointment}"
 
 
+def _encounters_without_their_visit(_context: CheckContext) -> Iterator[str]:
+    """``encounter.appointment_id`` has no foreign key: it names a visit of the same patient that was attended."""
+    rows = db.session.execute(
+        select(Encounter.id, Encounter.appointment_id)
+        .outerjoin(Appointment, Appointment.id == Encounter.appointment_id)
+        .where(
+            Encounter.appointment_id.is_not(None),
+            or_(
+                Appointment.id.is_(None),
+                Appointment.patient_id != Encounter.patient_id,
+                and_(Encounter.status.in_(("in-progress", "finished")), Appointment.status != Status.FULFILLED),
+            ),
+        )
+    )
+    for row in rows:
+        yield f"encounter {row.id} does not fit its appointment {row.appointment_id}"
+
+
+def _wrong_care_relations(_context: CheckContext) -> Iterator[str]:
+    treated = (
+        select(Appointment.patient_id, Appointment.therapist_id)
+        .where(Appointment.status.in_(rules.TREATING))
+        .distinct()
+        .subquery()
+    )
+    related = (
+        select(CareRelation.patient_id, CareRelation.therapist_id)
+        .where(CareRelation.source == CARE_SOURCE, CareRelation.ended_at.is_(None))
+        .subquery()
+    )
+    for left, right, problem in ((treated, related, "has visits but no"), (related, treated, "has no visit for its")):
+        pairs = and_(left.c.patient_id == right.c.patient_id, left.c.therapist_id == right.c.therapist_id)
+        missing = select(left).outerjoin(right, pairs).where(right.c.patient_id.is_(None))
+        for row in db.session.execute(missing):
+            yield f"patient {row.patient_id} {problem} care relation with therapist {row.therapist_id}"
+
+
 CHECKS = (
     Check("visits do not overlap", _overlapping_visits),
     Check("a visit's state is that of its last transition", _wrong_states),
     Check("a visit, its service, room and ticket belong to one clinic", _mixed_clinics),
     Check("no cancelled visit is reminded of", _false_reminders),
+    Check("the encounter of a visit is of its patient and state", _encounters_without_their_visit),
+    Check("who treats whom is what the visits say", _wrong_care_relations),
 )

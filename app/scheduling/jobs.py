@@ -7,8 +7,8 @@ from app.kernel import tasks
 from app.kernel.db import unit_of_work
 from app.kernel.scheduler import PeriodicJob
 from app.notifications import queries as notifications
-from app.scheduling.actions import notices as tell
-from app.scheduling.queries import notices
+from app.scheduling.actions import notices
+from app.scheduling.queries import notices as notice_queries
 
 log = logging.getLogger(__name__)
 
@@ -17,7 +17,7 @@ def remind_due(*, now: datetime) -> None:
     """Remind the patients whose visit is near. Each reminder is claimed by its key, so two clocks, a killed
     worker or a changed visit send one reminder for each time that a visit has, and no more."""
     with unit_of_work(write=False):
-        due = notices.reminders_due(now=now)
+        due = notice_queries.reminders_due(now=now)
         done = notifications.existing_keys([*due.values(), *(f"{key}:email" for key in due.values())])
     for appointment_id, key in due.items():
         if not done & {key, f"{key}:email"}:
@@ -28,8 +28,8 @@ def _remind(appointment_id: int, *, now: datetime) -> None:
     try:
         with unit_of_work(write=True):
             # between the list and this transaction the visit may have been moved or cancelled
-            if notices.reminders_due(now=now, only=appointment_id):
-                tell.tell_patient("reminder", notices.get(appointment_id), now=now)
+            if notice_queries.reminders_due(now=now, only=appointment_id):
+                notices.notify_patient("reminder", notice_queries.get(appointment_id), now=now)
     except Exception:
         log.exception("the reminder of appointment %s failed; it comes again", appointment_id)
 

@@ -1,12 +1,13 @@
 """Channels: a clinic's agenda day (the therapist's own day listens to it too), the visits on a patient's page."""
 
 from app.billing import events as billing
+from app.encounters import events as encounters
 from app.kernel.access import Actor, can, can_anywhere
-from app.kernel.events import Event
 from app.kernel.outbox import EventRow
 from app.patients import queries as patients
 from app.realtime.channels import Channel
 from app.scheduling import events, permissions
+from app.scheduling.queries import appointments
 
 
 def may_read(actor: Actor, clinic_id: str, _day: str) -> bool:
@@ -16,9 +17,16 @@ def may_read(actor: Actor, clinic_id: str, _day: str) -> bool:
 
 def clinic_days(row: EventRow) -> list[str]:
     """``clinic:day`` of a change of a visit: after a move the day before and the day after it."""
-    event = row.parse(Event)
-    days = dict.fromkeys((getattr(event, "day", None), getattr(event, "old_day", None)))
-    return [f"{row.clinic_id}:{day}" for day in days if day]
+    event = row.parse(events.AppointmentChange)
+    days = [event.old_day] if isinstance(event, events.AppointmentMoved) else []
+    return [f"{row.clinic_id}:{day}" for day in dict.fromkeys([*days, event.day])]
+
+
+def clinic_day_of_encounter(row: EventRow) -> list[str]:
+    """``clinic:day`` of the visit of an encounter: its card says whether the session goes on. None without a visit."""
+    appointment_id = row.parse(encounters.EncounterEvent).appointment_id
+    day = appointments.day_of(appointment_id) if appointment_id is not None else None
+    return [f"{row.clinic_id}:{day}"] if day else []
 
 
 def clinic_day_of_ticket(row: EventRow) -> list[str]:
@@ -37,9 +45,12 @@ def _patient(row: EventRow) -> list[str]:
 
 AGENDA = Channel("agenda", may_read)
 PATIENT_VISITS = Channel("patient-visits", _may_read_patient)
-for _change in events.CHANGES:
+for _change in events.OF_APPOINTMENTS:
     PATIENT_VISITS.on(_change, _patient)
     AGENDA.on(_change, lambda row: [f"agenda:{day}" for day in clinic_days(row)])
+for _encounter in encounters.OF_ENCOUNTERS:
+    PATIENT_VISITS.on(_encounter, _patient)
+    AGENDA.on(_encounter, lambda row: [f"agenda:{day}" for day in clinic_day_of_encounter(row)])
 for _event in billing.OF_TICKETS:
     PATIENT_VISITS.on(_event, _patient)
     AGENDA.on(_event, lambda row: [f"agenda:{day}" for day in clinic_day_of_ticket(row)])

@@ -21,7 +21,7 @@ CALENDAR_STATUS = {"pending": "TENTATIVE", "cancelled": "CANCELLED", "entered-in
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class EmailContent:
     """What ``notifications.actions.deliver`` needs of an e-mail."""
 
     subject: str
@@ -31,19 +31,19 @@ class Letter:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class InboxText:
     """What ``notifications.actions.notify`` needs of an inbox line."""
 
     title: str
     text: str
 
 
-def letter(kind: str, visit: Notice, *, now: datetime) -> Letter:
+def render_email(kind: str, visit: Notice, *, now: datetime) -> EmailContent:
     """The e-mail of ``kind`` (confirmation, changed, cancellation, reminder) to the patient."""
     with force_locale(visit.locale or DEFAULT_LOCALE):
-        words = {"visit": visit, "when": when(visit), **_letter_words(kind, visit), **_how_to_change(visit, now)}
+        words = {"visit": visit, "when": when(visit), **_subject(kind, visit), **_how_to_change(visit, now)}
         method = "CANCEL" if kind == "cancellation" else "REQUEST"
-        return Letter(
+        return EmailContent(
             subject=words["subject"],
             text=render_template(f"scheduling/messages/{kind}.txt", **words),
             html=render_template(f"scheduling/messages/{kind}.html", **words),
@@ -51,7 +51,7 @@ def letter(kind: str, visit: Notice, *, now: datetime) -> Letter:
         )
 
 
-def _letter_words(kind: str, visit: Notice) -> dict[str, str]:
+def _subject(kind: str, visit: Notice) -> dict[str, str]:
     subjects = {
         "confirmation": _("Su solicitud de cita: %(when)s") if visit.status == "pending" else _("Su cita: %(when)s"),
         "changed": _("Su cita cambió: %(when)s"),
@@ -104,7 +104,7 @@ def calendar(visit: Notice, method: str, *, now: datetime) -> str:
     return document.to_ical().decode()
 
 
-def line(kind: str, visit: Notice, *, locale: str | None) -> Line:
+def render_inbox_text(kind: str, visit: Notice, *, locale: str | None) -> InboxText:
     """The inbox line of ``kind`` for a reader of ``locale``; the therapist's kinds end in ``-therapist``."""
     with force_locale(locale or DEFAULT_LOCALE):
         titles = {
@@ -127,4 +127,4 @@ def line(kind: str, visit: Notice, *, locale: str | None) -> Line:
             person=other,
             clinic=visit.clinic_name,
         )
-        return Line(titles[kind], text)
+        return InboxText(titles[kind], text)

@@ -1,4 +1,4 @@
-"""Tables: working hours, time off, appointments, their events, encounters.
+"""Tables: working hours, time off, appointments and their history.
 
 The migration adds what keeps two visits apart: on PostgreSQL exclusion constraints over
 ``[starts_at, ends_at)`` for therapist, room and patient, on SQLite triggers that abort an overlap.
@@ -10,8 +10,6 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.kernel.db import Base
-
-OCCUPYING = ("pending", "booked", "arrived", "checked-in", "fulfilled")
 
 
 class WorkingHours(Base):
@@ -121,7 +119,7 @@ class AppointmentEvent(Base):
     to_status: Mapped[str] = mapped_column(String(16))
     at: Mapped[datetime]
     by_user_id: Mapped[int | None]
-    source: Mapped[str] = mapped_column(String(10), default="desk")  # desk, online, api, system
+    source: Mapped[str] = mapped_column(String(10), default="desk")  # the channel: desk, online, api, job, system
     reason: Mapped[str] = mapped_column(String(200), default="")
     old_starts_at: Mapped[datetime | None]
     old_ends_at: Mapped[datetime | None]
@@ -129,16 +127,3 @@ class AppointmentEvent(Base):
     new_ends_at: Mapped[datetime | None]
     room_id: Mapped[int | None]
     is_undo: Mapped[bool] = mapped_column(default=False)
-
-
-class Encounter(Base):
-    """The session of a fulfilled appointment: FHIR in-progress, finished, discontinued."""
-
-    __tablename__ = "encounter"
-    __table_args__ = (CheckConstraint("status IN ('in-progress', 'finished', 'discontinued')", name="status"),)
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    appointment_id: Mapped[int] = mapped_column(ForeignKey("appointment.id"), unique=True)
-    status: Mapped[str] = mapped_column(String(12), default="in-progress")
-    started_at: Mapped[datetime]
-    finished_at: Mapped[datetime | None]

@@ -15,7 +15,7 @@ from app.kernel.access import Actor
 from app.kernel.i18n import N_
 from app.reports.registry import Column, Document, Heading, Questions, RangeParams, Report, Table
 from app.scheduling import rules
-from app.scheduling.queries import visits
+from app.scheduling.queries import visit_statistics
 from app.scheduling.rules import Status
 
 WEEKDAYS = (
@@ -27,8 +27,8 @@ class VisitParams(RangeParams):
     therapist_id: int | None = None
 
 
-def load(*, clinic_id: int, params: VisitParams, actor: Actor, now: datetime) -> visits.Visits:
-    return visits.visits(
+def load(*, clinic_id: int, params: VisitParams, actor: Actor, now: datetime) -> visit_statistics.Visits:
+    return visit_statistics.visits(
         clinic_id=clinic_id,
         start=params.start,
         end=params.end,
@@ -38,8 +38,8 @@ def load(*, clinic_id: int, params: VisitParams, actor: Actor, now: datetime) ->
     )
 
 
-def load_open_days(**asked: Any) -> visits.Visits:
-    return visits.on_open_days(load(**asked))
+def load_open_days(**asked: Any) -> visit_statistics.Visits:
+    return visit_statistics.on_open_days(load(**asked))
 
 
 def ask(*, clinic_id: int, now: datetime) -> Questions:
@@ -47,7 +47,7 @@ def ask(*, clinic_id: int, now: datetime) -> Questions:
     return Questions({"start": today.replace(day=1).isoformat(), "end": today.isoformat()})
 
 
-def _heading(data: visits.Visits, title: str) -> Heading:
+def _heading(data: visit_statistics.Visits, title: str) -> Heading:
     clinic = data.clinic
     return Heading(
         clinic=clinic.name,
@@ -62,7 +62,7 @@ def _heading(data: visits.Visits, title: str) -> Heading:
     )
 
 
-def _period(data: visits.Visits) -> dict[str, Any]:
+def _period(data: visit_statistics.Visits) -> dict[str, Any]:
     return {"fecha_inicio": data.start, "fecha_fin": data.end, "clinic_id": data.clinic.id}
 
 
@@ -79,12 +79,12 @@ THERAPIST_COLUMNS = (
 )
 
 
-def therapists_document(data: visits.Visits) -> Document:
-    table = Table("PorTerapeuta", N_("Citas por terapeuta"), THERAPIST_COLUMNS, visits.by_therapist(data))
+def therapists_document(data: visit_statistics.Visits) -> Document:
+    table = Table("PorTerapeuta", N_("Citas por terapeuta"), THERAPIST_COLUMNS, visit_statistics.by_therapist(data))
     return Document(_heading(data, _("Citas por terapeuta")), (table,))
 
 
-def wire_therapists(data: visits.Visits) -> dict[str, Any]:
+def wire_therapists(data: visit_statistics.Visits) -> dict[str, Any]:
     lines = [
         {
             "id": line["id"],
@@ -95,7 +95,7 @@ def wire_therapists(data: visits.Visits) -> dict[str, Any]:
             "canceladas": line["cancelled"],
             "no_vino": line["noshow"],
         }
-        for line in visits.by_therapist(data)
+        for line in visit_statistics.by_therapist(data)
     ]
     return {**_period(data), "terapeutas": lines, "total_citas": len(data.rows)}
 
@@ -112,14 +112,16 @@ PATIENT_COLUMNS = (
 )
 
 
-def patients_document(data: visits.Visits) -> Document:
-    table = Table("PacientesPorTerapeuta", N_("Pacientes por terapeuta"), PATIENT_COLUMNS, visits.patients_of(data))
+def patients_document(data: visit_statistics.Visits) -> Document:
+    table = Table(
+        "PacientesPorTerapeuta", N_("Pacientes por terapeuta"), PATIENT_COLUMNS, visit_statistics.patients_of(data)
+    )
     return Document(_heading(data, _("Pacientes por terapeuta")), (table,))
 
 
-def wire_patients(data: visits.Visits) -> dict[str, Any]:
+def wire_patients(data: visit_statistics.Visits) -> dict[str, Any]:
     groups: dict[int, dict[str, Any]] = {}
-    for line in visits.patients_of(data):
+    for line in visit_statistics.patients_of(data):
         group = groups.setdefault(
             line["therapist_id"],
             {"id": line["therapist_id"], "terapeuta": line["therapist"], "cantidad_pacientes": 0, "pacientes": []},
@@ -133,7 +135,7 @@ def wire_patients(data: visits.Visits) -> dict[str, Any]:
                 "ultima_cita": line["last"],
             }
         )
-    return {**_period(data), "terapeutas": list(groups.values()), "total_pacientes": visits.people(data.rows)}
+    return {**_period(data), "terapeutas": list(groups.values()), "total_pacientes": visit_statistics.people(data.rows)}
 
 
 # ------------------------------------------------------------------ between dates
@@ -149,7 +151,7 @@ VISIT_COLUMNS = (
 )
 
 
-def visits_document(data: visits.Visits) -> Document:
+def visits_document(data: visit_statistics.Visits) -> Document:
     zone = data.clinic.timezone
     rows = [
         {
@@ -168,7 +170,7 @@ def visits_document(data: visits.Visits) -> Document:
     return Document(_heading(data, _("Citas entre fechas")), (table,))
 
 
-def wire_visits(data: visits.Visits) -> dict[str, Any]:
+def wire_visits(data: visit_statistics.Visits) -> dict[str, Any]:
     lines = [
         {
             "id": row.id,
@@ -194,8 +196,8 @@ COUNT_COLUMNS = (
 FIGURE_COLUMNS = (Column("name", N_("Cifra"), width=40), Column("value", N_("Valor"), width=16))
 
 
-def statistics_document(data: visits.Visits) -> Document:
-    found = visits.statistics(data)
+def statistics_document(data: visit_statistics.Visits) -> Document:
+    found = visit_statistics.statistics(data)
     figures = (
         (_("Citas"), str(found.visits)),
         (_("Días de atención"), str(found.open_days)),
@@ -209,7 +211,7 @@ def statistics_document(data: visits.Visits) -> Document:
         _counted("Estados", N_("Por estado"), {_(rules.LABELS[k]): n for k, n in found.by_status.items()}),
         _counted("Servicios", N_("Por servicio"), found.by_service),
         _counted("Dias", N_("Por día de la semana"), {_(WEEKDAYS[k]): n for k, n in found.by_weekday.items()}),
-        Table("PorTerapeuta", N_("Por terapeuta"), THERAPIST_COLUMNS, visits.by_therapist(data)),
+        Table("PorTerapeuta", N_("Por terapeuta"), THERAPIST_COLUMNS, visit_statistics.by_therapist(data)),
     )
     return Document(_heading(data, _("Estadísticas")), blocks)
 
@@ -220,8 +222,8 @@ def _counted(name: str, title: str, counts: dict[str, int]) -> Table:
     return Table(name, title, COUNT_COLUMNS, rows)
 
 
-def wire_statistics(data: visits.Visits) -> dict[str, Any]:
-    found = visits.statistics(data)
+def wire_statistics(data: visit_statistics.Visits) -> dict[str, Any]:
+    found = visit_statistics.statistics(data)
     return {
         **_period(data),
         "total_citas": found.visits,

@@ -1,73 +1,99 @@
-"""When a visit was booked, moved, cancelled or went a step on: tell whom it concerns.
+"""When something happened to a visit: notify whom it concerns.
 
-Each reads the visit as it stands now; what is no longer true is left to the later fact.
+Each reads the visit as it stands now; what is no longer true is left to the later event.
 """
 
 from datetime import datetime
 
 from app.kernel.outbox import EventRow
 from app.scheduling import events, rules
-from app.scheduling.actions import notices as tell
-from app.scheduling.queries import notices
+from app.scheduling.actions import notices
+from app.scheduling.queries import notices as notice_queries
+from app.scheduling.queries.notices import Notice
 from app.scheduling.rules import Status
 
 
 def on_booked(*, event: EventRow, now: datetime) -> None:
     booked = event.parse(events.AppointmentBooked)
-    visit = notices.get(booked.appointment_id)
+    visit = notice_queries.get(booked.appointment_id)
     if visit.sequence != booked.sequence:
         return
     if visit.status in rules.EXPECTED:
-        due_at = now + tell.ONLINE_GRACE if visit.origin == "online" else None
-        tell.tell_patient("confirmation", visit, now=now, due_at=due_at)
-        tell.tell_therapist("confirmation", visit, now=now)
+        due_at = now + notices.ONLINE_GRACE if visit.origin == "online" else None
+        notices.notify_patient("confirmation", visit, now=now, due_at=due_at)
+        notices.notify_therapist("confirmation", visit, now=now)
     elif visit.status == Status.ARRIVED:  # a walk-in stands at the desk; only the therapist is elsewhere
-        tell.tell_therapist("arrived", visit, now=now)
+        notices.notify_therapist("arrived", visit, now=now)
 
 
 def on_moved(*, event: EventRow, now: datetime) -> None:
     moved = event.parse(events.AppointmentMoved)
-    visit = notices.get(moved.appointment_id)
+    visit = notice_queries.get(moved.appointment_id)
     if visit.status not in rules.EXPECTED or visit.sequence != moved.sequence:
         return
-    tell.tell_of_the_change(visit, now=now)
-    former_id = moved.old_therapist_id
-    if former_id == visit.therapist_id:
-        tell.tell_therapist("changed", visit, now=now)
+    notices.notify_changed(visit, now=now)
+    if moved.old_therapist_id == visit.therapist_id:
+        notices.notify_therapist("changed", visit, now=now)
         return
-    tell.tell_therapist("confirmation", visit, now=now)
-    former = notices.account_of_therapist(former_id)
+    notices.notify_therapist("confirmation", visit, now=now)
+    former = notice_queries.account_of_therapist(moved.old_therapist_id)
     if former is not None:
-        tell.tell_therapist("given-away", visit, account=former, now=now)
+        notices.notify_therapist("given-away", visit, account=former, now=now)
 
 
 def on_cancelled(*, event: EventRow, now: datetime) -> None:
     cancelled = event.parse(events.AppointmentCancelled)
-    visit = notices.get(cancelled.appointment_id)
+    visit = notice_queries.get(cancelled.appointment_id)
     if visit.status == Status.CANCELLED and visit.sequence == cancelled.sequence:
-        tell.tell_of_the_end(visit, now=now)
+        notices.notify_cancelled(visit, now=now)
 
 
-def on_status_changed(*, event: EventRow, now: datetime) -> None:
-    changed = event.parse(events.StatusChanged)
-    visit = notices.get(changed.appointment_id)
-    before, after = changed.from_status, changed.to_status
-    if visit.status != after or before == after:
-        return
-    if after == Status.BOOKED and before in {Status.PENDING, Status.PROPOSED, Status.WAITLIST, Status.CANCELLED}:
-        tell.tell_it_stands(visit, after=before, now=now)
-        tell.tell_therapist("confirmation", visit, now=now)
-    elif after == Status.ENTERED_IN_ERROR and before in rules.EXPECTED and visit.starts_at > now:
-        tell.tell_of_the_end(visit, now=now)
-    elif after == Status.ARRIVED and not changed.is_undo:
-        tell.tell_therapist("arrived", visit, now=now)
-    elif after == Status.NOSHOW:
-        tell.write_line(visit.patient_user, "noshow", visit, name="noshow", now=now)
+def on_approved(*, event: EventRow, now: datetime) -> None:
+    approved = event.parse(events.AppointmentApproved)
+    visit = notice_queries.get(approved.appointment_id)
+    if visit.status == Status.BOOKED:
+        _notify_it_stands(visit, after=approved.from_status, now=now)
+
+
+def on_undone(*, event: EventRow, now: datetime) -> None:
+    undone = event.parse(events.AppointmentUndone)
+    visit = notice_queries.get(undone.appointment_id)
+    if undone.from_status == Status.CANCELLED and visit.status == undone.to_status == Status.BOOKED:
+        _notify_it_stands(visit, after=undone.from_status, now=now)
+
+
+def _notify_it_stands(visit: Notice, *, after: str, now: datetime) -> None:
+    notices.notify_reinstated(visit, after=after, now=now)
+    notices.notify_therapist("confirmation", visit, now=now)
+
+
+def on_arrived(*, event: EventRow, now: datetime) -> None:
+    visit = notice_queries.get(event.parse(events.AppointmentArrived).appointment_id)
+    if visit.status == Status.ARRIVED:
+        notices.notify_therapist("arrived", visit, now=now)
+
+
+def on_no_show(*, event: EventRow, now: datetime) -> None:
+    visit = notice_queries.get(event.parse(events.AppointmentNoShow).appointment_id)
+    if visit.status == Status.NOSHOW:
+        notices.create_inbox_item(visit.patient_user, "noshow", visit, name="noshow", now=now)
+
+
+def on_entered_in_error(*, event: EventRow, now: datetime) -> None:
+    entered = event.parse(events.AppointmentEnteredInError)
+    visit = notice_queries.get(entered.appointment_id)
+    was_expected = entered.from_status in rules.EXPECTED and visit.starts_at > now
+    if visit.status == Status.ENTERED_IN_ERROR and was_expected:
+        notices.notify_cancelled(visit, now=now)
 
 
 SUBSCRIPTIONS = (
     (events.AppointmentBooked, "scheduling.notify_booked", on_booked),
     (events.AppointmentMoved, "scheduling.notify_moved", on_moved),
     (events.AppointmentCancelled, "scheduling.notify_cancelled", on_cancelled),
-    (events.StatusChanged, "scheduling.notify_status", on_status_changed),
+    (events.AppointmentApproved, "scheduling.notify_approved", on_approved),
+    (events.AppointmentUndone, "scheduling.notify_undone", on_undone),
+    (events.AppointmentArrived, "scheduling.notify_arrived", on_arrived),
+    (events.AppointmentNoShow, "scheduling.notify_no_show", on_no_show),
+    (events.AppointmentEnteredInError, "scheduling.notify_entered_in_error", on_entered_in_error),
 )

@@ -12,6 +12,7 @@ from app.http.screens import Slot
 from app.kernel import access_log
 from app.kernel.access import Actor, can_anywhere
 from app.patients import permissions, queries, rules
+from app.timeline import actions
 
 pages = PageBlueprint("patient", __name__)
 
@@ -30,6 +31,12 @@ def show(patient_id: int) -> Response:
         may_update=can_anywhere(actor, permissions.UPDATE) and not is_archived,
         may_archive=can_anywhere(actor, permissions.ARCHIVE),
     )
+
+
+@pages.post("/patients/<int:patient_id>/archiving", requires=permissions.ARCHIVE)
+def archive(patient_id: int) -> Response:
+    actions.archive_patient(patient_id, actor=cycle.actor(), now=cycle.now())
+    return fragments.answer(go=f"/patients/{patient_id}", toast=_("Ficha archivada."))
 
 
 def _places(screen: str, actor: Actor, patient_id: int) -> list[dict[str, str]]:

@@ -1,9 +1,5 @@
 """A database of the first release with a full demo comes to the newest schema without losing a cent."""
 
-import gzip
-import sqlite3
-import subprocess
-import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,8 +15,7 @@ from app.billing import checks, rules
 from app.kernel import integrity, task_runner, tasks
 from app.kernel.db import db, unit_of_work
 from app.kernel.tasks import Task
-from tests import services
-from tests.conftest import SERVER, settings_for
+from tests.conftest import settings_for
 
 DATA = Path(__file__).parents[1] / "data"
 # what depends on the hour of the run, and on files that no dump holds
@@ -63,24 +58,6 @@ def read(url: str, statements: dict[str, str]) -> dict[str, list[tuple[Any, ...]
         }
     engine.dispose()
     return found
-
-
-@pytest.fixture
-def first_release(tmp_path: Path) -> Iterator[str]:
-    """The URL of a database as the first release left it."""
-    if SERVER:
-        name = f"t_{uuid.uuid4().hex}"
-        url = services.new_database(SERVER, name)
-        dump = gzip.decompress((DATA / "first_release.postgresql.sql.gz").read_bytes())
-        command = ["psql", "--quiet", "--set=ON_ERROR_STOP=1", url.replace("+psycopg", "")]
-        subprocess.run(command, input=dump, check=True, stdout=subprocess.DEVNULL)
-        yield url
-        services.drop_database(SERVER, name)
-    else:
-        connection = sqlite3.connect(tmp_path / "first.sqlite3")
-        connection.executescript(gzip.decompress((DATA / "first_release.sqlite.sql.gz").read_bytes()).decode())
-        connection.close()
-        yield f"sqlite:///{tmp_path}/first.sqlite3"
 
 
 @pytest.fixture

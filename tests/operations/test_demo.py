@@ -13,6 +13,7 @@ from app.cli import demo
 from app.cli.demo import history, plan
 from app.cli.demo.context import Moment
 from app.clinics.models import Therapist
+from app.encounters.models import Encounter
 from app.identity import actions as identity
 from app.identity.models import Membership, User
 from app.kernel import clock, integrity
@@ -20,7 +21,7 @@ from app.kernel.db import db, unit_of_work
 from app.kernel.outbox import EventRow
 from app.notifications.models import Delivery, Notification
 from app.patients.models import Patient
-from app.scheduling.models import Appointment, Encounter
+from app.scheduling.models import Appointment
 from app.scheduling.queries import notices
 from app.tenancy.models import Clinic, Organization
 from tests.operations.conftest import NOW

@@ -17,6 +17,7 @@ from app.kernel.db import db, unit_of_work
 from app.kernel.outbox import EventRow
 from app.notifications.models import Delivery
 from app.scheduling.models import Appointment, AppointmentEvent
+from tests import build
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 
@@ -69,16 +70,20 @@ def ticket(number: int, **values: Any) -> dict[str, Any]:
 def overlap() -> None:
     _without_guards("appointment")
     db.session.execute(insert(Appointment), [visit(1), visit(2)])
+    build.care_relation(1, 1, since=NOW)
+    build.care_relation(2, 1, since=NOW)
     db.session.execute(insert(AppointmentEvent), [transition(1), transition(2)])
 
 
 def silent_change() -> None:
     db.session.execute(insert(Appointment), visit(1, status="arrived"))
+    build.care_relation(1, 1, since=NOW)
     db.session.execute(insert(AppointmentEvent), transition(1))
 
 
 def other_clinics_service() -> None:
     db.session.execute(insert(Appointment), visit(1, service_id=3))
+    build.care_relation(1, 1, since=NOW)
     db.session.execute(insert(AppointmentEvent), transition(1))
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import insert
 from app.kernel.db import db
 from app.patients.rules import Details
 from app.scheduling.models import Appointment
+from tests import build
 from tests.cast import LONG_AGO, Cast
 from tests.client import Client
 from tests.patients.conftest import Add
@@ -94,6 +95,7 @@ def book(app: Flask, *, patient: int, therapist: int, **columns: object) -> None
     }
     with app.app_context():
         db.session.execute(insert(Appointment).values(**{**visit, **columns}))
+        build.care_relation(patient, therapist, since=LONG_AGO)
         db.session.commit()
 
 

@@ -12,10 +12,11 @@ from app.clinics.models import therapist_service
 from app.kernel import clock
 from app.kernel.db import db
 from app.kernel.outbox import EventRow
-from app.scheduling import rules
 from app.scheduling.models import Appointment, TimeOff, WorkingHours
 from app.scheduling.queries import slots
-from app.scheduling.rules import WeekShift
+from app.scheduling.rules import week as week_rules
+from app.scheduling.rules.calendar import open_periods
+from app.scheduling.rules.week import WeekShift
 from tests.cast import Cast
 from tests.client import Client
 from tests.queries import count_queries
@@ -76,7 +77,7 @@ def book(app: Flask, cast: Cast, days: int) -> None:
 
 
 def test_a_week_without_overlaps_passes() -> None:
-    rules.check_week([WeekShift(0, 540, 780), WeekShift(0, 840, 1080)], [WeekShift(0, 1080, 1200)])
+    week_rules.check_week([WeekShift(0, 540, 780), WeekShift(0, 840, 1080)], [WeekShift(0, 1080, 1200)])
 
 
 @pytest.mark.parametrize(
@@ -91,8 +92,8 @@ def test_a_week_without_overlaps_passes() -> None:
     ],
 )
 def test_a_bad_shift_names_its_day(shift: WeekShift) -> None:
-    with pytest.raises(rules.BadWeek) as refused:
-        rules.check_week([shift], [WeekShift(0, 720, 780)])
+    with pytest.raises(week_rules.InvalidWeek) as refused:
+        week_rules.check_week([shift], [WeekShift(0, 720, 780)])
     assert list(refused.value.details) == ["0"]
 
 
@@ -112,11 +113,11 @@ def test_it_works(eva: Client, app: Flask, cast: Cast) -> None:
     with app.app_context():
         assert db.session.scalar(select(EventRow.subject_id).where(EventRow.type == "scheduling.hours.changed.v1")) == 1
         monday = date(2026, 11, 30)
-        free = slots.shifts(clinics.clinic(1), [cast.bruno], monday, monday + DAY)
-    assert [(s.starts_at, s.ends_at) for s in free[cast.bruno, monday]] == [
+        calendar = slots.calendar(clinics.clinic(1), [cast.bruno], monday, monday + DAY)
+    assert [(s.starts_at, s.ends_at) for s in open_periods(calendar, cast.bruno, monday)] == [
         (datetime(2026, 11, 30, 13, tzinfo=UTC), datetime(2026, 11, 30, 17, tzinfo=UTC))
     ]
-    assert (cast.bruno, monday + DAY) not in free
+    assert open_periods(calendar, cast.bruno, monday + DAY) == []
 
 
 def test_a_supervisor_plans_too_and_empties_a_week(diego: Client, app: Flask, cast: Cast) -> None:

@@ -33,6 +33,16 @@ WEDNESDAY = datetime(2026, 11, 25, 15, 0, tzinfo=UTC)  # 10:00
 LIMA = ZoneInfo("America/Lima")
 
 
+EVENT_OF_STEP = {
+    "booked": events.AppointmentApproved,
+    "arrived": events.AppointmentArrived,
+    "checked-in": events.AppointmentCheckedIn,
+    "fulfilled": events.AppointmentFulfilled,
+    "noshow": events.AppointmentNoShow,
+    "entered-in-error": events.AppointmentEnteredInError,
+}
+
+
 @pytest.fixture(autouse=True)
 def the_clock_stands() -> Any:
     with time_machine.travel(NOW, tick=False) as traveller:
@@ -119,7 +129,11 @@ def cancelled(app: Flask, visit_id: int, *, sequence: int) -> None:
 
 def stepped(app: Flask, visit_id: int, before: str, after: str, **values: Any) -> None:
     change(app, visit_id, status=after, **values)
-    record(app, events.StatusChanged(visit_id, 1, from_status=before, to_status=after, day="2026-11-25"), visit_id)
+    common = {"appointment_id": visit_id, "therapist_id": 1, "day": "2026-11-25", "from_status": before}
+    if (before, after) in rules.UNDO:
+        record(app, events.AppointmentUndone(**common, to_status=after), visit_id)
+    else:
+        record(app, EVENT_OF_STEP[after](**common), visit_id)
 
 
 @pytest.fixture

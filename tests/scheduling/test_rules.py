@@ -1,13 +1,16 @@
 """Decisions about time and states, without a database."""
 
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.scheduling import rules
-from app.scheduling.rules import Busy, Shift, Status
+from app.scheduling.rules import Status
+from app.scheduling.rules.calendar import free_starts
+from app.scheduling.rules.periods import Shift, subtract
 
 NINE = datetime(2026, 11, 24, 14, 0, tzinfo=UTC)
 
@@ -16,9 +19,14 @@ def minutes(value: int) -> timedelta:
     return timedelta(minutes=value)
 
 
+class Busy(NamedTuple):
+    starts_at: datetime
+    ends_at: datetime
+
+
 def starts(shifts: list[Shift], busy: list[Busy], *, duration: int = 45, step: int = 15) -> list[int]:
-    found = rules.free_starts(shifts, busy, duration=minutes(duration), step=minutes(step), not_before=NINE)
-    return [int((s.starts_at - NINE).total_seconds() // 60) for s in found]
+    found = [start for shift in shifts for start in free_starts(shift, busy, minutes(duration), minutes(step))]
+    return [int((start - NINE).total_seconds() // 60) for start in found]
 
 
 def test_free_starts_stay_inside_the_shift_and_around_visits() -> None:
@@ -54,9 +62,7 @@ def test_no_free_start_overlaps_a_visit_and_none_is_missed(busy: list[Busy], ste
 
 def test_subtract_cuts_absences_out() -> None:
     day = [Shift(NINE, NINE + minutes(480), 7)]
-    pieces = rules.subtract(
-        day, [(NINE + minutes(60), NINE + minutes(120)), (NINE + minutes(450), NINE + minutes(600))]
-    )
+    pieces = subtract(day, [(NINE + minutes(60), NINE + minutes(120)), (NINE + minutes(450), NINE + minutes(600))])
     assert [(p.starts_at, p.ends_at, p.room_id) for p in pieces] == [
         (NINE, NINE + minutes(60), 7),
         (NINE + minutes(120), NINE + minutes(450), 7),

@@ -149,7 +149,14 @@ def _attend(story: Story, desk: int, moment: Moment) -> None:
     begun = moment.until_now(max(visit.starts_at, arrived + timedelta(minutes=rng.randrange(3, 12))))
     story.step("fulfilled", begun, therapist)
     begun = story.events[-1]["at"]
-    story.encounter = {"appointment_id": visit.id, "status": "in-progress", "started_at": begun, "finished_at": None}
+    story.encounter = {
+        **{name: story.appointment[name] for name in ("organization_id", "clinic_id", "patient_id", "therapist_id")},
+        "appointment_id": visit.id,
+        "status": "in-progress",
+        "started_at": begun,
+        "finished_at": None,
+        "created_by": therapist,
+    }
     if visit.fate == "fulfilled":
         over = moment.until_now(max(begun, visit.ends_at) - timedelta(minutes=rng.randrange(0, 5)))
         story.step("fulfilled", max(begun, over), therapist, reason="finished")

@@ -13,8 +13,8 @@ from app.kernel.db import db
 from app.kernel.tasks import Task
 from app.notifications.models import Delivery, Notification
 from app.notifications.task_kinds import SEND_DELIVERY
-from app.scheduling.actions import notices as tell
-from app.scheduling.queries import notices
+from app.scheduling.actions import notices
+from app.scheduling.queries import notices as notice_queries
 
 TOLD = timedelta(hours=36)
 
@@ -42,13 +42,13 @@ STAFF_LINES = (  # account, kind, title, text, href, hours ago, was read
 def write(stories: list[Story], moment: Moment) -> None:
     for story in stories:
         if status_of(story.visit) in {"pending", "booked"} and _is_told(story, moment):
-            visit = notices.get(story.visit.id)
-            tell.tell_patient("confirmation", visit, now=story.visit.created_at)
+            visit = notice_queries.get(story.visit.id)
+            notices.notify_patient("confirmation", visit, now=story.visit.created_at)
             if visit.therapist_user:
-                tell.tell_therapist("confirmation", visit, now=story.visit.created_at)
-    # without these, the first worker that starts would remind half the town
-    for appointment_id in notices.reminders_due(now=moment.now):
-        tell.tell_patient("reminder", notices.get(appointment_id), now=moment.now - timedelta(minutes=2))
+                notices.notify_therapist("confirmation", visit, now=story.visit.created_at)
+    # without these, the first worker that starts would send reminders to all demo patients
+    for appointment_id in notice_queries.reminders_due(now=moment.now):
+        notices.notify_patient("reminder", notice_queries.get(appointment_id), now=moment.now - timedelta(minutes=2))
     put(Notification, [_line(number, moment.now, *line) for number, line in enumerate(STAFF_LINES)])
     db.session.execute(update(Delivery).values(status="sent", sent_at=Delivery.created_at))
     tasks.cancel(Task.kind == SEND_DELIVERY.id, now=moment.now)

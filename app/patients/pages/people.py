@@ -132,12 +132,6 @@ def _form(
     )
 
 
-@pages.post("/patients/<int:patient_id>/archiving", requires=permissions.ARCHIVE)
-def archive(patient_id: int) -> Response:
-    actions.archive_patient(patient_id, actor=cycle.actor(), now=cycle.now())
-    return fragments.answer(go=f"/patients/{patient_id}", toast=_("Ficha archivada."))
-
-
 @pages.post("/patients/<int:patient_id>/restoration", requires=permissions.ARCHIVE)
 def restore(patient_id: int) -> Response:
     actions.restore_patient(patient_id, actor=cycle.actor(), now=cycle.now())

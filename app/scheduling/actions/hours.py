@@ -13,31 +13,30 @@ from app.kernel.access import Actor, require
 from app.kernel.db import db, lock
 from app.kernel.errors import Invalid, NotFound
 from app.kernel.i18n import N_
-from app.scheduling import events, permissions, rules
+from app.scheduling import events, permissions
 from app.scheduling.models import TimeOff, WorkingHours
 from app.scheduling.queries import hours
+from app.scheduling.rules.week import WeekShift, check_week
 
 
-def set_hours(
-    therapist_id: int, clinic_id: int, shifts: Sequence[rules.WeekShift], *, actor: Actor, now: datetime
-) -> None:
+def set_hours(therapist_id: int, clinic_id: int, shifts: Sequence[WeekShift], *, actor: Actor, now: datetime) -> None:
     """Replace the weekly hours of a therapist in a clinic as a whole.
 
-    Raises BadWeek for a shift that overlaps another, here or in another clinic; NotFound for what is foreign.
+    Raises InvalidWeek for a shift that overlaps another, here or in another clinic; NotFound for what is foreign.
     """
     _check_reach(therapist_id, clinic_id, actor)
     rooms = {room.id for room in clinics.rooms_of(clinic_id)}
     if any(shift.room_id not in rooms | {None} for shift in shifts):
         raise Invalid({"room_id": N_("Esta sala no es de la sede.")})
     lock("working-hours", therapist_id)  # two clinics giving the same hour at once
-    rules.check_week(shifts, hours.elsewhere(therapist_id, clinic_id))
+    check_week(shifts, hours.elsewhere(therapist_id, clinic_id))
     db.session.execute(
         delete(WorkingHours).where(WorkingHours.therapist_id == therapist_id, WorkingHours.clinic_id == clinic_id)
     )
     if shifts:
         rows = [{"therapist_id": therapist_id, "clinic_id": clinic_id, **asdict(shift)} for shift in shifts]
         db.session.execute(insert(WorkingHours), rows)
-    _tell(therapist_id, clinic_id, actor=actor, now=now)
+    _record_changed(therapist_id, clinic_id, actor=actor, now=now)
 
 
 def add_time_off(
@@ -69,7 +68,7 @@ def add_time_off(
     )
     db.session.add(row)
     db.session.flush()  # its id is the answer
-    _tell(therapist_id, clinic_id, actor=actor, now=now)
+    _record_changed(therapist_id, clinic_id, actor=actor, now=now)
     return row.id
 
 
@@ -80,7 +79,7 @@ def remove_time_off(time_off_id: int, *, actor: Actor, now: datetime) -> TimeOff
         raise NotFound
     _check_reach(row.therapist_id, row.clinic_id, actor)
     db.session.delete(row)
-    _tell(row.therapist_id, row.clinic_id, actor=actor, now=now)
+    _record_changed(row.therapist_id, row.clinic_id, actor=actor, now=now)
     return row
 
 
@@ -92,6 +91,6 @@ def _check_reach(therapist_id: int, clinic_id: int, actor: Actor) -> None:
     clinics.lists.therapist(therapist_id, actor, clinics_permissions.MANAGE_THERAPISTS)
 
 
-def _tell(therapist_id: int, clinic_id: int, *, actor: Actor, now: datetime) -> None:
-    fact = events.HoursChanged(therapist_id=therapist_id)
-    outbox.record(fact, actor=actor, now=now, clinic_id=clinic_id, subject_id=therapist_id)
+def _record_changed(therapist_id: int, clinic_id: int, *, actor: Actor, now: datetime) -> None:
+    event = events.HoursChanged(therapist_id=therapist_id)
+    outbox.record(event, actor=actor, now=now, clinic_id=clinic_id, subject_id=therapist_id)

@@ -1,6 +1,6 @@
-"""Tell the patient and the therapist of a visit as it stands now.
+"""Notify the patient and the therapist of a visit as it stands now.
 
-Every notice has a key of visit, sequence, kind and channel: told twice, it is told once.
+Every notice has a key of visit, sequence, kind and channel: asked for twice, it goes out once.
 """
 
 from datetime import datetime, timedelta
@@ -23,56 +23,56 @@ INBOX_KINDS = {
 }
 
 
-def tell_patient(kind: str, visit: Notice, *, now: datetime, due_at: datetime | None = None, after: str = "") -> None:
+def notify_patient(kind: str, visit: Notice, *, now: datetime, due_at: datetime | None = None, after: str = "") -> None:
     """By e-mail and in their inbox, whichever of the two they have.
 
     ``after`` tells apart two notices of one kind for the same time: the request and its acceptance.
     """
     name = f"{kind}-after-{after}" if after else kind
     if visit.email:
-        _write_letter(kind, visit, name=name, now=now, due_at=due_at)
-    write_line(visit.patient_user, kind, visit, name=name, now=now)
+        _send_email(kind, visit, name=name, now=now, due_at=due_at)
+    create_inbox_item(visit.patient_user, kind, visit, name=name, now=now)
 
 
-def tell_therapist(kind: str, visit: Notice, *, account: Account | None = None, now: datetime) -> None:
+def notify_therapist(kind: str, visit: Notice, *, account: Account | None = None, now: datetime) -> None:
     """In the inbox of the visit's therapist, or of ``account`` who was it before."""
-    write_line(account or visit.therapist_user, kind, visit, name=f"{kind}-therapist", now=now)
+    create_inbox_item(account or visit.therapist_user, kind, visit, name=f"{kind}-therapist", now=now)
 
 
-def tell_of_the_end(visit: Notice, *, now: datetime) -> None:
-    """The visit will not be. Who was told nothing yet is told nothing: the waiting mail is dropped."""
+def notify_cancelled(visit: Notice, *, now: datetime) -> None:
+    """The visit is off. A patient whose confirmation still waits gets neither: the waiting e-mail is dropped."""
     was_waiting = notifications.drop(visit.all_keys, now=now)
     if was_waiting and not notifications.was_told(visit.all_keys):
-        write_line(visit.patient_user, "cancellation", visit, name="cancellation", now=now)
+        create_inbox_item(visit.patient_user, "cancellation", visit, name="cancellation", now=now)
     else:
-        tell_patient("cancellation", visit, now=now)
-    tell_therapist("cancellation", visit, now=now)
+        notify_patient("cancellation", visit, now=now)
+    notify_therapist("cancellation", visit, now=now)
 
 
-def tell_of_the_change(visit: Notice, *, now: datetime) -> None:
-    """Another time or therapist. What was not sent yet is dropped, because it is no longer true."""
+def notify_changed(visit: Notice, *, now: datetime) -> None:
+    """Another time or therapist. What was not sent yet is dropped: it is no longer true."""
     was_waiting = notifications.drop(visit.all_keys, now=now)
     is_first_word = was_waiting and not notifications.was_told(visit.all_keys)
-    tell_patient("confirmation" if is_first_word else "changed", visit, now=now)
+    notify_patient("confirmation" if is_first_word else "changed", visit, now=now)
 
 
-def tell_it_stands(visit: Notice, *, after: str, now: datetime) -> None:
+def notify_reinstated(visit: Notice, *, after: str, now: datetime) -> None:
     """A request was accepted, or a cancellation taken back."""
     notifications.drop(visit.all_keys, now=now)
-    tell_patient("confirmation", visit, now=now, after=after)
+    notify_patient("confirmation", visit, now=now, after=after)
 
 
-def _write_letter(kind: str, visit: Notice, *, name: str, now: datetime, due_at: datetime | None) -> None:
-    letter = messages.letter(kind, visit, now=now)
+def _send_email(kind: str, visit: Notice, *, name: str, now: datetime, due_at: datetime | None) -> None:
+    email = messages.render_email(kind, visit, now=now)
     notifications.deliver(
         key=f"{visit.key}{name}:email",
         kind=kind,
         address=visit.email,
         sender_name=visit.clinic_name,
-        subject=letter.subject,
-        text=letter.text,
-        html=letter.html,
-        calendar=letter.calendar,
+        subject=email.subject,
+        text=email.text,
+        html=email.html,
+        calendar=email.calendar,
         clinic_id=visit.clinic_id,
         patient_id=visit.patient_id,
         subject_id=visit.id,
@@ -81,19 +81,19 @@ def _write_letter(kind: str, visit: Notice, *, name: str, now: datetime, due_at:
     )
 
 
-def write_line(account: Account | None, kind: str, visit: Notice, *, name: str, now: datetime) -> None:
+def create_inbox_item(account: Account | None, kind: str, visit: Notice, *, name: str, now: datetime) -> None:
     """A line in the inbox of somebody who has an account; ``name`` ends in ``-therapist`` for one."""
     if account is None:
         return
     is_therapist = name.endswith("-therapist")
-    words = messages.line(name if is_therapist else kind, visit, locale=account.locale)
+    item = messages.render_inbox_text(name if is_therapist else kind, visit, locale=account.locale)
     day = clock.local_day(visit.starts_at, visit.timezone)
     notifications.notify(
         user_id=account.user_id,
         key=f"{visit.key}{name}",
         kind=INBOX_KINDS[kind],
-        title=words.title,
-        text=words.text,
+        title=item.title,
+        text=item.text,
         href=f"/my-day?day={day}" if is_therapist else "/my",
         data={"appointment_id": visit.id},
         now=now,

@@ -1,5 +1,6 @@
 """Booking, moving and cancelling at the desk."""
 
+from datetime import datetime
 from typing import Any
 
 from flask_babel import gettext
@@ -14,6 +15,7 @@ from app.clinics.queries import ServiceFacts, TherapistFacts
 from app.http.fields import Form, LocalDateTimeField
 from app.kernel import money
 from app.scheduling import rules
+from app.scheduling.rules.booking import BookingRequest, MoveRequest
 
 _REASON = Length(max=200, message=_l("Escriba 200 letras como máximo."))
 
@@ -32,6 +34,18 @@ class BookingForm(Form):
         """What may be chosen; a service says its length and price."""
         self.therapist_id.choices = [SelectChoice(person.id, person.name) for person in people]
         self.service_id.choices = [SelectChoice(s.id, _described(s, currency)) for s in services]
+
+    def to_request(self, clinic_id: int, starts_at: datetime) -> BookingRequest:
+        """What the validated form asks for."""
+        return BookingRequest(
+            clinic_id=clinic_id,
+            therapist_id=self.therapist_id.data,
+            patient_id=self.patient_id.data or 0,
+            service_id=self.service_id.data,
+            starts_at=starts_at,
+            reason=self.reason.data or "",
+            override_reason=self.override_reason.data or "",
+        )
 
 
 class MoveForm(Form):
@@ -52,6 +66,15 @@ class MoveForm(Form):
 
     def offer(self, people: list[TherapistFacts]) -> None:
         self.therapist_id.choices = [SelectChoice(person.id, person.name) for person in people]
+
+    def to_request(self, starts_at: datetime) -> MoveRequest:
+        """What the validated form asks for."""
+        return MoveRequest(
+            starts_at=starts_at,
+            therapist_id=self.therapist_id.data,
+            version=self.version.data,
+            override_reason=self.override_reason.data or "",
+        )
 
 
 class CancelForm(Form):

@@ -14,7 +14,7 @@ from app.clinics.queries import RoomFacts
 from app.clinics.rules import WEEKDAYS
 from app.http.fields import Form, LocalDateTimeField, MinuteField
 from app.kernel.errors import DomainError, Invalid
-from app.scheduling.rules import WeekShift
+from app.scheduling.rules.week import WeekShift
 
 
 class DayForm(wtforms.Form):

@@ -1,6 +1,6 @@
 """Pages of this domain, a module and a blueprint per screen."""
 
-from app.scheduling.pages import agenda, appointments, booking, hours, my_day, visits
+from app.scheduling.pages import agenda, appointments, booking, hours, my_day, transitions
 
 BLUEPRINTS = (
     agenda.pages,
@@ -8,5 +8,5 @@ BLUEPRINTS = (
     appointments.pages,
     hours.pages,
     my_day.pages,
-    visits.pages,
+    transitions.pages,
 )

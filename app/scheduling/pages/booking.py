@@ -1,8 +1,6 @@
 """Booking a visit and moving it to another time, in a dialog or as pages of their own."""
 
-from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Any
 
 from flask import Response, request
 from flask_babel import gettext as _
@@ -17,12 +15,15 @@ from app.kernel.errors import DomainError, Invalid
 from app.kernel.i18n import N_
 from app.patients import queries as patients
 from app.patients import rules as patient_rules
-from app.scheduling import permissions, rules
-from app.scheduling.actions import appointments
+from app.scheduling import permissions
+from app.scheduling.actions import booking as actions
 from app.scheduling.forms import booking as forms
-from app.scheduling.pages.visits import changed
-from app.scheduling.queries import appointments as reads
+from app.scheduling.pages.transitions import changed
+from app.scheduling.queries import appointments
 from app.scheduling.queries import booking as queries
+from app.scheduling.queries.appointments import VisitDetails
+from app.scheduling.rules.booking import OutsideSchedule
+from app.scheduling.rules.calendar import Slot
 
 pages = PageBlueprint("booking", __name__)
 
@@ -41,38 +42,31 @@ def new() -> Response:
         service_id=request.args.get("service_id", type=int),
         starts_at=clock.local(wanted, clinic.timezone).strftime(LOCAL) if wanted else "",
     )
-    offer = _offer(clinic, form, wanted)
-    _fill(form, offer, clinic)
-    return _booking(clinic, form, offer)
+    offer = _offer(clinic, form)
+    times = _near_times(clinic, offer, wanted)
+    _fill(form, offer, times, clinic)
+    return _booking(clinic, form, offer, times)
 
 
 def _make_form() -> forms.BookingForm:
     clinic, form = _clinic(), forms.BookingForm()
-    _offer(clinic, form, _typed(form, clinic))
+    _offer(clinic, form)
     return form
 
 
 def _retry(*, form: forms.BookingForm, error: DomainError | None) -> Response:
     form.add_summary(error)
     clinic = _clinic()
-    offer = _offer(clinic, form, _typed(form, clinic))
-    return _booking(clinic, form, offer, asks_override=_may_override(error))
+    offer = _offer(clinic, form)
+    times = _near_times(clinic, offer, _typed(form, clinic))
+    return _booking(clinic, form, offer, times, asks_override=_may_override(error))
 
 
 @pages.post("/appointments", requires=permissions.BOOK, form=_make_form, retry=_retry)
 def create(form: forms.BookingForm) -> Response:
     clinic = _clinic()
-    booked = appointments.book_appointment(
-        clinic_id=clinic.id,
-        therapist_id=form.therapist_id.data,
-        patient_id=form.patient_id.data or 0,
-        service_id=form.service_id.data,
-        starts_at=form.starts_at.instant(clinic.timezone),
-        reason=form.reason.data or "",
-        override_reason=form.override_reason.data or "",
-        actor=cycle.actor(),
-        now=cycle.now(),
-    )
+    asked = form.to_request(clinic.id, form.starts_at.instant(clinic.timezone))
+    booked = actions.book_appointment(asked, actor=cycle.actor(), now=cycle.now())
     return changed(booked.id, N_("Reservada: %(when)s · %(name)s"))
 
 
@@ -99,23 +93,23 @@ def _typed(form: forms.BookingForm, clinic: ClinicFacts) -> datetime | None:
         return None
 
 
-def _offer(clinic: ClinicFacts, form: forms.BookingForm, wanted: datetime | None) -> queries.Choices:
+def _offer(clinic: ClinicFacts, form: forms.BookingForm) -> queries.Choices:
     """What may be chosen beside what is chosen already. Raises NotFound for what is of somewhere else."""
-    offer = queries.choices(
-        clinic,
-        therapist_id=form.therapist_id.data,
-        service_id=form.service_id.data,
-        wanted=wanted or cycle.now(),
-        now=cycle.now(),
-    )
+    offer = queries.choices(clinic, therapist_id=form.therapist_id.data, service_id=form.service_id.data)
     form.offer(offer.people, offer.services, clinic.currency)
     return offer
+
+
+def _near_times(clinic: ClinicFacts, offer: queries.Choices, wanted: datetime | None) -> list[Slot]:
+    minutes, now = offer.service.duration_minutes, cycle.now()
+    return queries.near_times(clinic, offer.therapist.id, wanted or now, duration_minutes=minutes, now=now)
 
 
 def _booking(
     clinic: ClinicFacts,
     form: forms.BookingForm,
     offer: queries.Choices,
+    times: list[Slot],
     *,
     asks_override: bool = False,
 ) -> Response:
@@ -128,22 +122,23 @@ def _booking(
         form_id="booking",
         patient={"id": patient["id"], "label": patient_rules.label(patient)} if patient else None,
         offer=offer,
+        times=times,
         clinic_facts=clinic,
         today=clock.local_day(cycle.now(), clinic.timezone),
         asks_override=asks_override or bool(form.override_reason.data),
     )
 
 
-def _fill(form: forms.BookingForm, offer: queries.Choices, clinic: ClinicFacts) -> None:
+def _fill(form: forms.BookingForm, offer: queries.Choices, times: list[Slot], clinic: ClinicFacts) -> None:
     """Show the choices that stand in for what was not said: the first service, the next free time."""
     form.therapist_id.data, form.service_id.data = offer.therapist.id, offer.service.id
-    if offer.times and ("starts_at" not in request.args):
-        form.starts_at.data = clock.local(offer.times[0].starts_at, clinic.timezone).strftime(LOCAL)
+    if times and ("starts_at" not in request.args):
+        form.starts_at.data = clock.local(times[0].starts_at, clinic.timezone).strftime(LOCAL)
 
 
 def _may_override(error: DomainError | None) -> bool:
     """Whether this person may book all the same, with a reason."""
-    return isinstance(error, rules.OutsideSchedule) and can_anywhere(cycle.actor(), permissions.OVERRIDE)
+    return isinstance(error, OutsideSchedule) and can_anywhere(cycle.actor(), permissions.OVERRIDE)
 
 
 @pages.get("/appointments/<int:appointment_id>/schedule", requires=permissions.BOOK)
@@ -151,15 +146,15 @@ def schedule(appointment_id: int) -> Response:
     visit = _visit(appointment_id)
     form = forms.MoveForm(
         formdata=None,
-        therapist_id=visit["therapist_id"],
-        starts_at=clock.local(visit["starts_at"], visit["timezone"]).strftime(LOCAL),
+        therapist_id=visit.therapist_id,
+        starts_at=clock.local(visit.starts_at, visit.timezone).strftime(LOCAL),
     )
     return _moving(visit, form)
 
 
 def _make_move_form(appointment_id: int) -> forms.MoveForm:
     visit, form = _visit(appointment_id), forms.MoveForm.read(request.form)
-    form.offer(clinics.therapists_of(visit["clinic_id"], service_id=visit["service_id"]))
+    form.offer(clinics.therapists_of(visit.clinic_id, service_id=visit.service_id))
     return form
 
 
@@ -175,30 +170,23 @@ def _retry_move(*, form: forms.MoveForm, error: DomainError | None, appointment_
     retry=_retry_move,
 )
 def move(appointment_id: int, form: forms.MoveForm) -> Response:
-    appointments.move_appointment(
-        appointment_id,
-        starts_at=form.starts_at.instant(_visit(appointment_id)["timezone"]),
-        therapist_id=form.therapist_id.data,
-        version=form.version.data,
-        override_reason=form.override_reason.data or "",
-        actor=cycle.actor(),
-        now=cycle.now(),
-    )
+    asked = form.to_request(form.starts_at.instant(_visit(appointment_id).timezone))
+    actions.move_appointment(appointment_id, asked, actor=cycle.actor(), now=cycle.now())
     return changed(appointment_id, N_("Reprogramada: %(when)s · %(name)s"))
 
 
-def _visit(appointment_id: int) -> Mapping[str, Any]:
+def _visit(appointment_id: int) -> VisitDetails:
     """The visit with the right to change it. Raises NotFound, Forbidden."""
-    visit = reads.get(appointment_id, actor=cycle.actor())
-    require(cycle.actor(), permissions.BOOK, visit["clinic_id"])
+    visit = appointments.get(appointment_id, actor=cycle.actor())
+    require(cycle.actor(), permissions.BOOK, visit.clinic_id)
     return visit
 
 
-def _moving(visit: Mapping[str, Any], form: forms.MoveForm, *, asks_override: bool = False) -> Response:
-    clinic = clinics.clinic(visit["clinic_id"])
-    people = clinics.therapists_of(clinic.id, service_id=visit["service_id"])
+def _moving(visit: VisitDetails, form: forms.MoveForm, *, asks_override: bool = False) -> Response:
+    clinic = clinics.clinic(visit.clinic_id)
+    people = clinics.therapists_of(clinic.id, service_id=visit.service_id)
     form.offer(people)
-    form.version.data = visit["version"]  # what is shown is what will be moved
+    form.version.data = visit.version  # optimistic lock on the version shown
     return fragments.dialog(
         "scheduling/_booking_schedule.html",
         title=_("Reprogramar"),

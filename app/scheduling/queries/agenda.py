@@ -21,13 +21,14 @@ from app.kernel.access import Actor, require
 from app.kernel.db import db
 from app.patients.models import Patient
 from app.scheduling import permissions, rules
-from app.scheduling.models import Appointment, Encounter
-from app.scheduling.queries import slots
-from app.scheduling.rules import Shift
+from app.scheduling.models import Appointment
+from app.scheduling.queries import slots, visit_rows
+from app.scheduling.queries.visit_rows import select_visits
+from app.scheduling.rules.calendar import Calendar, open_periods
+from app.scheduling.rules.periods import Shift
 
 STEP = 5  # minutes in a row of the grid
 MOST_LANES = 4
-NEVER_SHOWN = ("entered-in-error",)
 FREED = frozenset({"cancelled", "noshow"})
 PRESENT = ("arrived", "checked-in", "fulfilled")  # whose debt is marked: the others pay when they come
 MINUTE = timedelta(minutes=1)
@@ -73,28 +74,20 @@ class Agenda:
 
 
 _VISITS = (
-    select(
-        Appointment.id,
+    select_visits(
+        *visit_rows.STATE,
         Appointment.therapist_id,
-        Appointment.starts_at,
-        Appointment.ends_at,
-        Appointment.status,
-        Appointment.confirmation,
         Appointment.is_first_visit,
         Patient.full_name,
         Service.name.label("service"),
         Service.colour,
-        Encounter.status.label("encounter"),
     )
-    .join(Patient, Patient.id == Appointment.patient_id)
-    .join(Service, Service.id == Appointment.service_id)
-    .outerjoin(Encounter, Encounter.appointment_id == Appointment.id)
     .where(
         Appointment.clinic_id == bindparam("clinic_id"),
         Appointment.starts_at >= bindparam("starts_at"),
         Appointment.starts_at < bindparam("ends_at"),
         Appointment.therapist_id.in_(bindparam("therapist_ids", expanding=True)),
-        Appointment.status.not_in(NEVER_SHOWN),
+        Appointment.status.not_in(rules.EXCLUDED),
     )
     .order_by(Appointment.starts_at, Appointment.id)
 )
@@ -122,11 +115,12 @@ def _agenda(
 ) -> Agenda:
     require(actor, permissions.READ, clinic.id)
     zone, ids = clinic.timezone, [person.id for person in people]
-    shifts = slots.shifts(clinic, ids, days[0], days[-1])
+    calendar = slots.calendar(clinic, ids, days[0], days[-1])
+    shifts = _shifts(calendar, ids, days)
     rooms = {room.id: room.name for room in clinics.rooms_of(clinic.id)}
     visits = _visits(clinic, ids, days)
     debts = _debts(row for _, row in itertools.chain(*visits.values()))
-    starts = _free_starts(clinic, ids, days, now=now, shifts=shifts)
+    starts = _free_starts(calendar, clinic, ids, days, now=now)
     first, last = _hours_shown(clinic, shifts, visits)
     lanes = [
         Lane(
@@ -178,27 +172,21 @@ def _debts(rows: Iterable[Row[Any]]) -> frozenset[int]:
     return frozenset(appointment_id for appointment_id, ticket in states.items() if ticket.owed_cents > 0)
 
 
+def _shifts(calendar: Calendar, therapist_ids: list[int], days: list[date]) -> dict[Column, list[Shift]]:
+    """The open periods of each column that has any."""
+    periods = {(id_, day): open_periods(calendar, id_, day) for id_ in therapist_ids for day in days}
+    return {column: shifts for column, shifts in periods.items() if shifts}
+
+
 def _free_starts(
-    clinic: ClinicFacts,
-    therapist_ids: list[int],
-    days: list[date],
-    *,
-    now: datetime,
-    shifts: dict[Column, list[Shift]],
+    calendar: Calendar, clinic: ClinicFacts, therapist_ids: list[int], days: list[date], *, now: datetime
 ) -> dict[Column, list[int]]:
     """The minutes of the day at which the clinic's shortest service could begin."""
     shortest = db.session.scalar(
         select(func.min(Service.duration_minutes)).where(Service.clinic_id == clinic.id, Service.is_active.is_(True))
     )
-    free = slots.free(
-        clinic,
-        therapist_ids,
-        days[0],
-        days[-1],
-        duration_minutes=shortest or clinic.slot_minutes,
-        now=now,
-        open_periods=shifts,
-    )
+    minutes = shortest or clinic.slot_minutes
+    free = slots.free_in(calendar, therapist_ids, days, duration_minutes=minutes, is_self=False, now=now)
     found: dict[Column, list[int]] = {}
     for slot in free:
         wall = clock.local(slot.starts_at, clinic.timezone)
@@ -247,7 +235,7 @@ def _cards(visits: list[Timed], debts: frozenset[int], first: int) -> list[Card]
     lanes = _lanes([row for _, row in visits])
     cards = []
     for minute, row in visits:
-        state = rules.label_of(row.status, row.confirmation, row.encounter)
+        state = rules.label_of(row.status, row.confirmation, row.encounter_status)
         cards.append(
             Card(
                 id=row.id,

@@ -1,52 +1,161 @@
-"""What may be chosen when a visit is booked or moved: people, services, free times."""
+"""What a booking or a move is decided on, and what may be chosen in their forms: people, services, free times."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, and_, bindparam, exists, select
+from sqlalchemy.orm import aliased
 
 from app.clinics import queries as clinics
-from app.clinics.models import therapist_service
+from app.clinics.models import Service, Therapist, therapist_service
 from app.clinics.queries import ClinicFacts, ServiceFacts, TherapistFacts
 from app.kernel import clock
+from app.kernel.access import Actor, can
 from app.kernel.db import db
 from app.kernel.errors import NotFound, RuleBroken
 from app.kernel.i18n import N_
+from app.patients.models import Patient
+from app.scheduling import permissions, rules
+from app.scheduling.models import Appointment
 from app.scheduling.queries import slots
-from app.scheduling.queries.slots import Slot
+from app.scheduling.queries.appointments import VisitDetails
+from app.scheduling.rules.booking import BookingContext, BookingRequest, MoveContext, MoveRequest
+from app.scheduling.rules.calendar import LOOK_AHEAD_DAYS, Calendar, Slot, nearest
+from app.tenancy.models import Clinic
 
 NEAR_TIMES = 6
-MOST_DAYS = 4
-MOST_PEOPLE = 4
+MAX_DAYS = 4
+MAX_THERAPISTS = 4
 
 
-class NobodyTreats(RuleBroken):
+class NoTherapists(RuleBroken):
     message = N_("En esta sede todavía no atiende nadie. Agregue un terapeuta con sus servicios en Administración.")
+
+
+# ------------------------------------------------------------------ contexts
+
+_earlier = aliased(Appointment)
+_OFFER = (
+    select(
+        Service.name.label("service_name"),
+        Service.duration_minutes,
+        Service.price_cents,
+        Service.is_online,
+        ~exists()
+        .where(_earlier.patient_id == bindparam("patient_id"), _earlier.status.in_(rules.OCCUPYING))
+        .label("is_first_visit"),
+    )
+    .join(Clinic, and_(Clinic.id == Service.clinic_id, Clinic.is_active.is_(True)))
+    .join(therapist_service, therapist_service.c.service_id == Service.id)
+    .join(Therapist, and_(Therapist.id == therapist_service.c.therapist_id, Therapist.deleted_at.is_(None)))
+    .join(Patient, and_(Patient.organization_id == Clinic.organization_id, Patient.deleted_at.is_(None)))
+    .where(
+        Clinic.id == bindparam("clinic_id"),
+        Clinic.organization_id == bindparam("organization_id"),
+        Service.id == bindparam("service_id"),
+        Service.is_active.is_(True),
+        Therapist.id == bindparam("therapist_id"),
+        Patient.id == bindparam("patient_id"),
+    )
+)
+
+
+def booking_context(request: BookingRequest, *, actor: Actor, now: datetime) -> BookingContext:
+    """Everything that a booking is decided on; reliable under the booking lock. Six queries.
+
+    Raises NotFound when clinic, therapist, patient and service do not belong together (another clinic's service,
+    another organization's patient).
+    """
+    offer = _offer(request, actor)
+    clinic = clinics.clinic(request.clinic_id)
+    return BookingContext(
+        clinic=clinic,
+        organization_id=clinic.organization_id,
+        currency=clinic.currency,
+        tax_rate_bp=clinic.tax_rate_bp,
+        service_name=offer.service_name,
+        service_minutes=offer.duration_minutes,
+        price_cents=offer.price_cents,
+        is_online=offer.is_online,
+        is_first_visit=offer.is_first_visit,
+        is_self_booking=slots.books_for_self(clinic.id, actor),
+        may_override=can(actor, permissions.OVERRIDE, clinic.id),
+        calendar=_calendar_around(clinic, request.therapist_id, request.patient_id, request.starts_at, now),
+    )
+
+
+def _offer(request: BookingRequest, actor: Actor) -> Row[Any]:
+    keys = ("clinic_id", "therapist_id", "patient_id", "service_id")
+    values = {key: getattr(request, key) for key in keys}
+    row = db.session.execute(_OFFER, {**values, "organization_id": actor.organization_id}).first()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def _calendar_around(
+    clinic: ClinicFacts,
+    therapist_id: int,
+    patient_id: int,
+    starts_at: datetime,
+    now: datetime,
+    room_id: int | None = None,
+) -> Calendar:
+    """The day of a start and the days in which alternatives are looked for."""
+    zone = clinic.timezone
+    day = clock.local_day(starts_at, zone)
+    last = max(day, clock.local_day(now, zone)) + timedelta(days=1 + LOOK_AHEAD_DAYS)
+    return slots.calendar(clinic, [therapist_id], day, last, patient_id=patient_id, room_id=room_id)
+
+
+def move_context(visit: Appointment, request: MoveRequest, *, actor: Actor, now: datetime) -> MoveContext:
+    """Everything that a move is decided on; reliable under the booking lock. Six queries."""
+    clinic = clinics.clinic(visit.clinic_id)
+    therapist_id = request.therapist_id or visit.therapist_id
+    changes_therapist = therapist_id != visit.therapist_id
+    return MoveContext(
+        clinic=clinic,
+        appointment_id=visit.id,
+        patient_id=visit.patient_id,
+        therapist_id=visit.therapist_id,
+        starts_at=visit.starts_at,
+        ends_at=visit.ends_at,
+        therapist_offers_service=not changes_therapist or clinics.offers(therapist_id, visit.service_id),
+        is_self_booking=slots.books_for_self(clinic.id, actor),
+        may_override=can(actor, permissions.OVERRIDE, clinic.id),
+        calendar=_calendar_around(clinic, therapist_id, visit.patient_id, request.starts_at, now),
+    )
+
+
+def calendar_of_visit(visit: Appointment, clinic: ClinicFacts, *, now: datetime) -> Calendar:
+    """The calendar in which a visit that freed its time would take it again; without the visit itself."""
+    around = _calendar_around(clinic, visit.therapist_id, visit.patient_id, visit.starts_at, now, room_id=visit.room_id)
+    return around.without(visit.id)
+
+
+# ------------------------------------------------------------------ choices of the forms
 
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """``therapist`` and ``service`` are the chosen ones; ``times`` the free ones near the wanted time."""
+    """``therapist`` and ``service`` are the chosen ones."""
 
     people: list[TherapistFacts]
     therapist: TherapistFacts
     services: list[ServiceFacts]
     service: ServiceFacts
-    times: list[Slot]
 
 
-def choices(
-    clinic: ClinicFacts, *, therapist_id: int | None, service_id: int | None, wanted: datetime, now: datetime
-) -> Choices:
+def choices(clinic: ClinicFacts, *, therapist_id: int | None, service_id: int | None) -> Choices:
     """For a new visit; without a therapist the first, without a service of theirs their first.
 
-    Raises NotFound for a therapist or a service of somewhere else, NobodyTreats.
+    Raises NotFound for a therapist or a service of somewhere else, NoTherapists.
     """
     people = clinics.therapists_of(clinic.id)
     if not people:
-        raise NobodyTreats
+        raise NoTherapists
     therapist = _one(people, therapist_id)
     everything = clinics.services_of(clinic.id)
     if service_id is not None:
@@ -54,10 +163,18 @@ def choices(
     given = _services_given_by(therapist.id)
     services = [service for service in everything if service.id in given]
     service = next((s for s in services if s.id == service_id), services[0])
-    times = slots.nearest(
-        clinic, therapist.id, wanted, duration_minutes=service.duration_minutes, now=now, count=NEAR_TIMES
-    )
-    return Choices(people, therapist, services, service, times)
+    return Choices(people, therapist, services, service)
+
+
+def near_times(
+    clinic: ClinicFacts, therapist_id: int, wanted: datetime, *, duration_minutes: int, now: datetime
+) -> list[Slot]:
+    """The free times nearest to a wanted one, in order. Four queries."""
+    length = timedelta(minutes=duration_minutes)
+    zone = clinic.timezone
+    day = max(clock.local_day(wanted, zone), clock.local_day(now, zone))
+    calendar = slots.calendar(clinic, [therapist_id], day, day + timedelta(days=1 + LOOK_AHEAD_DAYS))
+    return nearest(calendar, therapist_id, wanted, length, now, is_self=False, count=NEAR_TIMES)
 
 
 def _one(choices: Sequence[Any], wanted: int | None) -> Any:
@@ -82,29 +199,31 @@ class FreeTimes:
 
 
 def times_to_move(
-    clinic: ClinicFacts, visit: Mapping[str, Any], people: Sequence[TherapistFacts], *, now: datetime
+    clinic: ClinicFacts, visit: VisitDetails, people: Sequence[TherapistFacts], *, now: datetime
 ) -> list[FreeTimes]:
     """Where a visit could go: the next days of its therapist, then the others on its day.
 
     The times nearest to the present hour of the visit, in order. ``people`` give its service.
     """
     by_id = {person.id: person for person in people}
-    zone, minutes = clinic.timezone, (visit["ends_at"] - visit["starts_at"]) // timedelta(minutes=1)
-    first = max(clock.local_day(now, zone), clock.local_day(visit["starts_at"], zone))
-    until = first + timedelta(days=slots.LOOK_AHEAD_DAYS)
-    own = [visit["therapist_id"]] if visit["therapist_id"] in by_id else []
-    others = [person.id for person in people if person.id != visit["therapist_id"]]
+    zone, minutes = clinic.timezone, (visit.ends_at - visit.starts_at) // timedelta(minutes=1)
+    first = max(clock.local_day(now, zone), clock.local_day(visit.starts_at, zone))
+    until = first + timedelta(days=LOOK_AHEAD_DAYS)
+    own = [visit.therapist_id] if visit.therapist_id in by_id else []
+    others = [person.id for person in people if person.id != visit.therapist_id]
     groups: dict[tuple[int, date], list[Slot]] = {}
-    for ids, last in ((own, until), (others, first)):
-        for slot in slots.free(clinic, ids, first, last, duration_minutes=minutes, now=now) if ids else ():
+    for ids, last in ((ids, last) for ids, last in ((own, until), (others, first)) if ids):
+        for slot in (
+            slots.free(clinic, ids, first, last, duration_minutes=minutes, is_self=False, now=now) if ids else ()
+        ):
             groups.setdefault((slot.therapist_id, clock.local_day(slot.starts_at, zone)), []).append(slot)
-    hour = clock.local(visit["starts_at"], zone)
+    hour = clock.local(visit.starts_at, zone)
     found = [
         FreeTimes(by_id[therapist_id], day, _nearest(times, clock.at(day, hour.hour * 60 + hour.minute, zone)))
         for (therapist_id, day), times in groups.items()
     ]
-    same = [group for group in found if group.therapist.id in own][:MOST_DAYS]
-    return same + [group for group in found if group.therapist.id not in own][:MOST_PEOPLE]
+    same = [group for group in found if group.therapist.id in own][:MAX_DAYS]
+    return same + [group for group in found if group.therapist.id not in own][:MAX_THERAPISTS]
 
 
 def _nearest(times: list[Slot], wanted: datetime) -> list[Slot]:

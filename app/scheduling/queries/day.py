@@ -14,16 +14,15 @@ from app.kernel.access import Actor, require
 from app.kernel.db import db
 from app.scheduling import permissions, rules
 from app.scheduling.models import Appointment
-from app.scheduling.queries import appointments as reads
-
-HIDDEN = ("entered-in-error",)
+from app.scheduling.queries import appointments, visit_rows
+from app.scheduling.queries.visit_rows import VisitRow, select_visits, visit_row
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A row of the day: ``row`` are the columns of ``reads.rows``; times as the clinic's wall clock."""
+    """A row of the day: ``row`` are the columns of ``visit_rows.FULL``; times as the clinic's wall clock."""
 
-    row: Any
+    row: VisitRow
     state: str
     label: str
     starts: str
@@ -40,7 +39,7 @@ class Visit:
 
 # Built once: on the hot path building a statement costs more than running it.
 _WHOLE_DAY = (
-    reads.rows()
+    select_visits(*visit_rows.FULL)
     .where(
         Appointment.clinic_id == bindparam("clinic_id"),
         Appointment.starts_at >= bindparam("start"),
@@ -48,7 +47,7 @@ _WHOLE_DAY = (
     )
     .order_by(Appointment.starts_at, Appointment.id)
 )
-_DAY = _WHOLE_DAY.where(Appointment.status.not_in(HIDDEN))
+_DAY = _WHOLE_DAY.where(Appointment.status.not_in(rules.EXCLUDED))
 
 
 def visits_of_day(
@@ -62,10 +61,10 @@ def visits_of_day(
         query = query.where(Appointment.therapist_id == therapist_id)
     found = db.session.execute(query, {"clinic_id": clinic.id, "start": start, "end": end}).all()
     states = tickets.of_appointments([row.id for row in found])
-    return [visit_of(row, states.get(row.id), clinic.timezone) for row in found]
+    return [visit_of(visit_row(row), states.get(row.id), clinic.timezone) for row in found]
 
 
-def visit_of(row: Any, ticket: tickets.TicketState | None, zone: str) -> Visit:
+def visit_of(row: VisitRow, ticket: tickets.TicketState | None, zone: str) -> Visit:
     starts, ends = clock.local(row.starts_at, zone), clock.local(row.ends_at, zone)
     state = rules.label_of(row.status, row.confirmation, row.encounter_status)
     return Visit(
@@ -81,7 +80,7 @@ def visit_of(row: Any, ticket: tickets.TicketState | None, zone: str) -> Visit:
 
 
 def as_json(visits: list[Visit]) -> list[dict[str, Any]]:
-    return [reads.as_json(visit.row._mapping, visit.ticket) for visit in visits]
+    return [appointments.as_json(visit.row, visit.ticket) for visit in visits]
 
 
 def counts(visits: list[Visit]) -> Mapping[str, int]:

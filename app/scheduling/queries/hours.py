@@ -15,28 +15,29 @@ from app.kernel.db import db
 from app.patients.models import Patient
 from app.scheduling import permissions, rules
 from app.scheduling.models import Appointment, TimeOff, WorkingHours
+from app.scheduling.rules.week import WeekShift
 from app.tenancy.models import Clinic
 
-_SHIFT = tuple(getattr(WorkingHours, name) for name in rules.WeekShift.__dataclass_fields__)
+_SHIFT = tuple(getattr(WorkingHours, name) for name in WeekShift.__dataclass_fields__)
 
 
-def week(therapist_id: int, clinic_id: int) -> list[rules.WeekShift]:
+def week(therapist_id: int, clinic_id: int) -> list[WeekShift]:
     """The weekly shifts of a therapist in a clinic, by weekday and hour."""
     return _shifts(therapist_id, WorkingHours.clinic_id == clinic_id)
 
 
-def elsewhere(therapist_id: int, clinic_id: int) -> list[rules.WeekShift]:
+def elsewhere(therapist_id: int, clinic_id: int) -> list[WeekShift]:
     """The weekly shifts of a therapist in all other clinics."""
     return _shifts(therapist_id, WorkingHours.clinic_id != clinic_id)
 
 
-def _shifts(therapist_id: int, where: Any) -> list[rules.WeekShift]:
+def _shifts(therapist_id: int, where: Any) -> list[WeekShift]:
     rows = db.session.execute(
         select(*_SHIFT)
         .where(WorkingHours.therapist_id == therapist_id, where)
         .order_by(WorkingHours.weekday, WorkingHours.starts_minute)
     )
-    return [rules.WeekShift(**row._mapping) for row in rows]
+    return [WeekShift(**row._mapping) for row in rows]
 
 
 def time_off(therapist_id: int, *, actor: Actor, now: datetime) -> list[dict[str, Any]]:
@@ -63,7 +64,6 @@ def time_off(therapist_id: int, *, actor: Actor, now: datetime) -> list[dict[str
 def in_the_way(therapist_id: int, starts_at: datetime, ends_at: datetime, *, actor: Actor) -> Sequence[Row[Any]]:
     """The visits to come of a therapist that touch ``[starts_at, ends_at)`` in the actor's clinics, by time."""
     scope = actor.clinics_with(permissions.READ)
-    to_come = (rules.Status.PENDING, rules.Status.BOOKED, rules.Status.ARRIVED, rules.Status.CHECKED_IN)
     return db.session.execute(
         select(
             Appointment.id, Appointment.starts_at, Patient.full_name, Clinic.name.label("clinic_name"), Clinic.timezone
@@ -73,7 +73,7 @@ def in_the_way(therapist_id: int, starts_at: datetime, ends_at: datetime, *, act
         .where(
             Appointment.therapist_id == therapist_id,
             Appointment.clinic_id.in_(scope),
-            Appointment.status.in_(to_come),
+            Appointment.status.in_(rules.OPEN),
             Appointment.starts_at < ends_at,
             Appointment.ends_at > starts_at,
         )

@@ -6,13 +6,15 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import aliased
 
-from app.clinics.models import Service, Therapist
+from app.clinics.models import Therapist
 from app.identity.models import User
 from app.kernel import clock
 from app.kernel.db import db
 from app.patients.models import Patient
 from app.scheduling import rules
 from app.scheduling.models import Appointment, AppointmentEvent
+from app.scheduling.queries import visit_rows
+from app.scheduling.queries.visit_rows import select_visits
 from app.tenancy.models import Clinic
 
 WIDEST_ZONE_CHANGE = timedelta(hours=2)
@@ -46,6 +48,7 @@ class Notice:
     change_notice_hours: int
     therapist_id: int
     therapist_name: str
+    service_id: int
     service_name: str
     patient_id: int
     patient_name: str
@@ -70,7 +73,7 @@ def get(appointment_id: int) -> Notice:
     """The visit of a fact; read when the notice is written, so it says what is true now."""
     patient_user, therapist_user = aliased(User), aliased(User)
     row = db.session.execute(
-        select(
+        select_visits(
             Appointment.id,
             Appointment.uid,
             Appointment.sequence,
@@ -79,17 +82,11 @@ def get(appointment_id: int) -> Notice:
             Appointment.starts_at,
             Appointment.ends_at,
             Appointment.cancel_reason,
-            Appointment.clinic_id,
-            Clinic.name.label("clinic_name"),
+            *visit_rows.KEYS,
+            *visit_rows.NAMES,
             Clinic.address.label("clinic_address"),
             Clinic.phone.label("clinic_phone"),
-            Clinic.timezone,
             Clinic.change_notice_hours,
-            Appointment.therapist_id,
-            Therapist.display_name.label("therapist_name"),
-            Service.name.label("service_name"),
-            Appointment.patient_id,
-            Patient.full_name.label("patient_name"),
             Patient.given_names,
             func.coalesce(Patient.locale, patient_user.locale).label("locale"),
             func.coalesce(func.nullif(Patient.email, ""), patient_user.email, "").label("email"),
@@ -97,10 +94,6 @@ def get(appointment_id: int) -> Notice:
             therapist_user.id.label("therapist_user"),
             therapist_user.locale.label("therapist_locale"),
         )
-        .join(Clinic, Clinic.id == Appointment.clinic_id)
-        .join(Therapist, Therapist.id == Appointment.therapist_id)
-        .join(Service, Service.id == Appointment.service_id)
-        .join(Patient, Patient.id == Appointment.patient_id)
         .outerjoin(patient_user, (patient_user.patient_id == Patient.id) & patient_user.is_active)
         .outerjoin(therapist_user, (therapist_user.therapist_id == Therapist.id) & therapist_user.is_active)
         .where(Appointment.id == appointment_id)
@@ -126,7 +119,7 @@ def reminders_due(*, now: datetime, only: int | None = None) -> dict[int, str]:
     """
     told = (
         select(func.max(AppointmentEvent.at))
-        .where(AppointmentEvent.appointment_id == Appointment.id)
+        .where(AppointmentEvent.appointment_id == Appointment.id, AppointmentEvent.reason != rules.CONFIRMED)
         .correlate(Appointment)
         .scalar_subquery()
     )

@@ -9,17 +9,18 @@ from app.kernel.access import Actor, require_anywhere
 from app.kernel.db import db
 from app.scheduling import permissions, rules
 from app.scheduling.models import Appointment
-from app.scheduling.queries import appointments as reads
-from app.scheduling.queries import day as days
+from app.scheduling.queries import day as day_queries
+from app.scheduling.queries import visit_rows
+from app.scheduling.queries.visit_rows import select_visits, visit_row
 
 
 @dataclass(frozen=True, slots=True)
 class OwnDay:
     """A therapist's day over all clinics; ``current`` is in session, ``following`` is the one to call next."""
 
-    visits: list[days.Visit]
-    current: days.Visit | None
-    following: days.Visit | None
+    visits: list[day_queries.Visit]
+    current: day_queries.Visit | None
+    following: day_queries.Visit | None
     topics: str
 
 
@@ -28,7 +29,7 @@ def of_therapist(day: date, *, zone: str, actor: Actor) -> OwnDay:
     require_anywhere(actor, permissions.READ_ASSIGNED)
     start, end = clock.day_bounds(day, zone)
     rows = db.session.execute(
-        reads.rows()
+        select_visits(*visit_rows.FULL)
         .where(
             Appointment.therapist_id == actor.therapist_id,
             Appointment.starts_at >= start,
@@ -38,7 +39,7 @@ def of_therapist(day: date, *, zone: str, actor: Actor) -> OwnDay:
         .order_by(Appointment.starts_at)
     ).all()
     states = tickets.of_appointments([row.id for row in rows])
-    visits = [days.visit_of(row, states.get(row.id), row.timezone) for row in rows]
+    visits = [day_queries.visit_of(visit_row(row), states.get(row.id), row.timezone) for row in rows]
     waiting = [v for v in visits if v.row.status in {"arrived", "checked-in"}]
     expected = [v for v in visits if v.row.status in rules.EXPECTED]
     clinics = sorted(actor.clinics_with(permissions.READ))

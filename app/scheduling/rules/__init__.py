@@ -1,12 +1,11 @@
-"""Decisions about time and states. Pure functions on values; the clock comes in as ``now``.
+"""States of a visit, its transitions and reminders. Pure functions on values; the clock comes in as ``now``.
 
-The machine is FHIR's appointment status (R4) with the desk's words on top; ``confirmation`` and the
-encounter are fields of their own. Leaving a final state needs one of the undo rows.
+When a visit may begin is decided in ``rules.calendar`` and ``rules.booking``, what weekly hours may be in
+``rules.week``. The machine is FHIR's appointment status (R4) with the desk's words on top; the patient's confirmation
+is a field of its own, the session is an encounter. Leaving a final state needs one of the undo rows.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -29,7 +28,9 @@ class Status(StrEnum):
 
 OCCUPYING = (Status.PENDING, Status.BOOKED, Status.ARRIVED, Status.CHECKED_IN, Status.FULFILLED)
 EXPECTED = (Status.PENDING, Status.BOOKED)
-FINAL = (Status.FULFILLED, Status.CANCELLED, Status.NOSHOW, Status.ENTERED_IN_ERROR)
+OPEN = (Status.PROPOSED, Status.PENDING, Status.BOOKED, Status.ARRIVED, Status.CHECKED_IN)  # not over yet
+TREATING = (*OCCUPYING, Status.NOSHOW)  # make the therapist the patient's: neither cancelled nor written in error
+EXCLUDED = (Status.ENTERED_IN_ERROR,)  # never shown and in no statistic
 
 LABELS = {
     "proposed": N_("Solicitada"),
@@ -67,6 +68,9 @@ UNDO: dict[tuple[Status, Status], timedelta] = {
     (Status.FULFILLED, Status.CHECKED_IN): timedelta(minutes=15),
 }
 
+# Reasons in the history of what leaves the status as it is.
+CONFIRMED, FINISHED, REOPENED = "confirmed", "finished", "reopened"
+
 CANCEL_REASONS = {
     "patient": N_("El paciente lo pidió"),
     "clinic": N_("La clínica lo pidió"),
@@ -90,24 +94,13 @@ class InvalidTransition(Conflict):
     message = N_("La cita está «%(state)s» y no puede pasar a ese estado.")
 
 
-class OutsideSchedule(RuleBroken):
-    message = N_("El terapeuta no atiende a esa hora. Elija una hora libre o indique el motivo para reservar igual.")
-
-
-class InThePast(RuleBroken):
-    message = N_("Esa hora ya pasó. Elija una hora desde ahora.")
-
-
-class TooSoon(RuleBroken):
-    message = N_("Reserve con al menos %(minutes)s minutos de anticipación o llame a la clínica.")
-
-
-class TooFar(RuleBroken):
-    message = N_("Solo se puede reservar hasta %(days)s días por adelantado.")
-
-
 class NoticeTooShort(RuleBroken):
     message = N_("Faltan menos de %(hours)s horas: para cambiar o cancelar, llame a la clínica.")
+
+
+def invalid_transition(status: str) -> InvalidTransition:
+    """The refusal of a step that a visit in this state cannot take."""
+    return InvalidTransition(state=LABELS[status], details={"allowed": allowed_from(status), "status": status})
 
 
 class NotToday(RuleBroken):
@@ -170,94 +163,20 @@ def check_transition(
 ) -> bool:
     """Whether this step is an undo. Raises InvalidTransition, TooLateToUndo, HasPayment.
 
-    ``since`` is when the present state began. Guards that need more facts (today, grace, slot) stand in
-    the actions that know them.
+    ``since`` is when the present state began. Guards that need to know more (today, grace, slot) stand in the actions
+    that read it.
     """
     start, goal = Status(origin), Status(target)
     if goal in STEPS.get(start, ()):
         return False
     limit = UNDO.get((start, goal))
     if limit is None:
-        raise InvalidTransition(
-            state=N_(LABELS[str(start)]), details={"allowed": allowed_from(start), "status": str(start)}
-        )
+        raise invalid_transition(start)
     if now - since > limit and not may_correct:
         raise TooLateToUndo(details={"allowed": allowed_from(start), "status": str(start)})
     if has_payment and goal == Status.BOOKED and start in {Status.ARRIVED, Status.CHECKED_IN}:
         raise HasPayment
     return True
-
-
-@dataclass(frozen=True, slots=True)
-class Shift:
-    """A stretch of work in UTC, half-open, in a room or none."""
-
-    starts_at: datetime
-    ends_at: datetime
-    room_id: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Busy:
-    starts_at: datetime
-    ends_at: datetime
-    room_id: int | None = None
-
-
-def subtract(shifts: Iterable[Shift], taken: Iterable[tuple[datetime, datetime]]) -> list[Shift]:
-    """The shifts without the taken periods; pieces stay in order."""
-    pieces = list(shifts)
-    for start, end in taken:
-        cut: list[Shift] = []
-        for piece in pieces:
-            if start >= piece.ends_at or end <= piece.starts_at:
-                cut.append(piece)
-                continue
-            if piece.starts_at < start:
-                cut.append(Shift(piece.starts_at, start, piece.room_id))
-            if end < piece.ends_at:
-                cut.append(Shift(end, piece.ends_at, piece.room_id))
-        pieces = cut
-    return pieces
-
-
-def free_starts(
-    shifts: Sequence[Shift], busy: Sequence[Busy], *, duration: timedelta, step: timedelta, not_before: datetime
-) -> Iterator[Shift]:
-    """Every free slot of ``duration`` on a grid of ``step`` counted from each shift's start.
-
-    A slot right after a visit that ends off the grid starts at the next grid line.
-    """
-    taken = sorted((b.starts_at, b.ends_at) for b in busy)
-    for shift in shifts:
-        start, index = shift.starts_at, 0
-        while start + duration <= shift.ends_at:
-            while index < len(taken) and taken[index][1] <= start:
-                index += 1
-            clash = index < len(taken) and taken[index][0] < start + duration
-            if clash:
-                end = taken[index][1]
-                steps = -(-(end - shift.starts_at) // step)
-                start = shift.starts_at + steps * step
-            else:
-                if start >= not_before:
-                    yield Shift(start, start + duration, shift.room_id)
-                start += step
-
-
-def covers(shifts: Iterable[Shift], starts_at: datetime, ends_at: datetime) -> Shift | None:
-    """The shift that holds the whole period, if one does."""
-    return next((s for s in shifts if s.starts_at <= starts_at and ends_at <= s.ends_at), None)
-
-
-def check_patient_notice(
-    starts_at: datetime, *, now: datetime, today: date, day: date, notice_minutes: int, horizon_days: int
-) -> None:
-    """When patients themselves may book. Raises TooSoon, TooFar."""
-    if starts_at < now + timedelta(minutes=notice_minutes):
-        raise TooSoon(minutes=notice_minutes)
-    if (day - today).days > horizon_days:
-        raise TooFar(days=horizon_days)
 
 
 def may_patient_change(starts_at: datetime, *, now: datetime, notice_hours: int) -> bool:
@@ -308,62 +227,23 @@ def card_steps(state: str, *, days_from_today: int, may_be_noshow: bool, can_und
     return [step for step in (first, *others, *undo, *correction) if step]
 
 
+def check_reopening(finished_at: datetime, *, now: datetime, may_correct: bool) -> None:
+    """The end of a session is undone as fast as its start. Raises TooLateToUndo."""
+    if now - finished_at > UNDO[Status.FULFILLED, Status.CHECKED_IN] and not may_correct:
+        raise TooLateToUndo
+
+
+def status_before(status: str, previous: str | None) -> Status:
+    """Where an undo leads; ``previous`` is the status before this one. A session goes back to checked-in whatever came
+    before it, and nothing goes back to waiting for the clinic's approval."""
+    if status == Status.FULFILLED:
+        return Status.CHECKED_IN
+    before = Status(previous) if previous else Status.BOOKED
+    return Status.BOOKED if before == Status.PENDING else before
+
+
 def may_undo(state: str, *, since: datetime, now: datetime, may_correct: bool) -> bool:
     """Whether "Deshacer" is worth showing: there is a way back and its time has not run out."""
     origin = "fulfilled" if state == "in-session" else state
     limits = [limit for (start, _goal), limit in UNDO.items() if start == origin]
     return bool(limits) and (may_correct or now - since <= max(limits))
-
-
-# ------------------------------------------------------------------ weekly hours
-
-
-@dataclass(frozen=True, slots=True)
-class WeekShift:
-    """A shift on a weekday (0 is Monday); minutes from local midnight, ``room_id`` where it is always the same."""
-
-    weekday: int
-    starts_minute: int
-    ends_minute: int
-    break_starts_minute: int | None = None
-    break_ends_minute: int | None = None
-    room_id: int | None = None
-
-
-class BadWeek(Invalid):
-    """``details`` has a sentence per weekday, ``"0"`` to ``"6"``."""
-
-    code = "BAD_WEEK"
-
-
-def check_week(shifts: Iterable[WeekShift], elsewhere: Iterable[WeekShift]) -> None:
-    """Shifts of one therapist in one clinic, beside the ones in other clinics. Raises BadWeek."""
-    others = list(elsewhere)
-    wrong: dict[str, str] = {}
-    for shift in shifts:
-        sentence = _wrong_with(shift) or next((OVERLAPS for other in others if _overlap(shift, other)), "")
-        if sentence:
-            wrong.setdefault(str(shift.weekday), sentence)
-        others.append(shift)
-    if wrong:
-        raise BadWeek(wrong)
-
-
-OVERLAPS = N_("A esa hora ya atiende en otro turno o en otra sede.")
-
-
-def _wrong_with(shift: WeekShift) -> str:
-    if not 0 <= shift.starts_minute < shift.ends_minute <= 1440:
-        return N_("La salida debe ser después de la entrada.")
-    begins, ends = shift.break_starts_minute, shift.break_ends_minute
-    if (begins is None) != (ends is None):
-        return N_("Escriba el inicio y el fin del refrigerio, o ninguno.")
-    if begins is not None and ends is not None and not shift.starts_minute < begins < ends < shift.ends_minute:
-        return N_("El refrigerio debe caer dentro del turno.")
-    return ""
-
-
-def _overlap(one: WeekShift, other: WeekShift) -> bool:
-    return (
-        one.weekday == other.weekday and one.starts_minute < other.ends_minute and other.starts_minute < one.ends_minute
-    )

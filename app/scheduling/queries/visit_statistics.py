@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row
 
 from app.clinics import queries as clinics
 from app.clinics.models import Service, Therapist
@@ -19,11 +19,11 @@ from app.kernel.db import db
 from app.kernel.errors import NotFound
 from app.patients.models import Patient
 from app.reports import permissions
+from app.scheduling import rules
 from app.scheduling.models import Appointment
+from app.scheduling.queries import visit_rows
+from app.scheduling.queries.visit_rows import select_visits
 from app.scheduling.rules import Status
-
-appointment, patient = Appointment.__table__, Patient.__table__
-therapist, service = Therapist.__table__, Service.__table__
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,25 +37,19 @@ class Visits:
 
 
 _VISITS = (
-    select(
-        appointment.c.id,
-        appointment.c.starts_at,
-        appointment.c.status,
-        appointment.c.is_first_visit,
-        appointment.c.therapist_id,
-        appointment.c.patient_id,
-        appointment.c.service_id,
-        therapist.c.display_name.label("therapist"),
-        patient.c.full_name.label("patient"),
-        patient.c.document_number,
-        service.c.name.label("service"),
+    select_visits(
+        Appointment.id,
+        Appointment.starts_at,
+        Appointment.status,
+        Appointment.is_first_visit,
+        *visit_rows.KEYS,
+        Therapist.display_name.label("therapist"),
+        Patient.full_name.label("patient"),
+        Patient.document_number,
+        Service.name.label("service"),
     )
-    .select_from(appointment)
-    .join(therapist, therapist.c.id == appointment.c.therapist_id)
-    .join(patient, patient.c.id == appointment.c.patient_id)
-    .join(service, service.c.id == appointment.c.service_id)
-    .where(appointment.c.status != str(Status.ENTERED_IN_ERROR))
-    .order_by(appointment.c.starts_at, appointment.c.id)
+    .where(Appointment.status.not_in(rules.EXCLUDED))
+    .order_by(Appointment.starts_at, Appointment.id)
 )
 
 
@@ -75,10 +69,10 @@ def visits(
     start = start or end.replace(day=1)
     begins, ends = clock.day_bounds(start, clinic.timezone)[0], clock.day_bounds(end, clinic.timezone)[1]
     wanted = _VISITS.where(
-        appointment.c.clinic_id == clinic_id, appointment.c.starts_at >= begins, appointment.c.starts_at < ends
+        Appointment.clinic_id == clinic_id, Appointment.starts_at >= begins, Appointment.starts_at < ends
     )
     if therapist_id is not None:
-        wanted = wanted.where(appointment.c.therapist_id == therapist_id)
+        wanted = wanted.where(Appointment.therapist_id == therapist_id)
     return Visits(clinic, start, end, db.session.execute(wanted).all())
 
 

@@ -14,7 +14,7 @@ from app.identity.rules import check_password
 from app.kernel import outbox
 from app.kernel.access import Actor, can_anywhere, require_anywhere
 from app.kernel.db import changed, db, insert, lock
-from app.kernel.errors import Conflict, Invalid, RuleBroken
+from app.kernel.errors import Conflict, Invalid
 from app.kernel.events import Event
 from app.kernel.i18n import N_
 from app.notifications import actions as notifications
@@ -37,10 +37,6 @@ class StalePatient(Conflict):
 
     code = "STALE_VERSION"
     message = N_("Otra persona cambió estos datos mientras usted los editaba. Revise los actuales y vuelva a intentar.")
-
-
-class VisitsAhead(RuleBroken):
-    message = N_("Tiene citas por venir. Cancélelas o muévalas antes de archivar la ficha.")
 
 
 def register_patient(details: rules.Details, *, actor: Actor, now: datetime) -> int:
@@ -84,11 +80,12 @@ def update_patient(patient_id: int, details: rules.Details, *, version: int, act
 
 
 def archive_patient(patient_id: int, *, actor: Actor, now: datetime) -> None:
-    """Take a person out of searches; nothing is deleted. Raises NotFound, VisitsAhead."""
+    """Take a person out of searches; nothing is deleted. Raises NotFound.
+
+    The page asks the packages above first whether anything is still to come (``timeline.actions``).
+    """
     require_anywhere(actor, permissions.ARCHIVE)
     queries.get(patient_id, actor=actor)
-    if queries.has_visits_ahead(patient_id, now=now):
-        raise VisitsAhead
     if _set_deleted(patient_id, now):
         _record(events.PatientArchived(patient_id), patient_id, actor=actor, now=now)
 

@@ -13,51 +13,51 @@ from app.http.templating import day_words
 from app.kernel import clock
 from app.kernel.i18n import N_
 from app.scheduling import permissions
-from app.scheduling.actions import visits
-from app.scheduling.queries import appointments as reads
+from app.scheduling.actions import transitions
+from app.scheduling.queries import appointments
 
-pages = PageBlueprint("visits", __name__)
+pages = PageBlueprint("transitions", __name__)
 
 
 @pages.post("/appointments/<int:appointment_id>/confirmation", requires=permissions.BOOK)
 def confirmation(appointment_id: int) -> Response:
-    visits.confirm_appointment(appointment_id, actor=cycle.actor(), now=cycle.now())
+    transitions.confirm_appointment(appointment_id, actor=cycle.actor(), now=cycle.now())
     return changed(appointment_id, N_("Confirmada: %(name)s"))
 
 
 @pages.post("/appointments/<int:appointment_id>/arrival", requires=permissions.RECEIVE)
 def arrival(appointment_id: int) -> Response:
-    visits.receive_patient(appointment_id, actor=cycle.actor(), now=cycle.now())
+    transitions.receive_patient(appointment_id, actor=cycle.actor(), now=cycle.now())
     return changed(appointment_id, N_("En sala: %(name)s"), may_undo=True)
 
 
 @pages.post("/appointments/<int:appointment_id>/check-in", requires=permissions.RECEIVE)
 def check_in(appointment_id: int) -> Response:
-    visits.check_in_patient(appointment_id, actor=cycle.actor(), now=cycle.now())
+    transitions.check_in_patient(appointment_id, actor=cycle.actor(), now=cycle.now())
     return changed(appointment_id, N_("Lista: %(name)s"), may_undo=True)
 
 
 @pages.post("/appointments/<int:appointment_id>/session", requires=permissions.ATTEND)
 def session(appointment_id: int) -> Response:
-    visits.start_session(appointment_id, actor=cycle.actor(), now=cycle.now())
+    transitions.start_session(appointment_id, actor=cycle.actor(), now=cycle.now())
     return changed(appointment_id, N_("En sesión: %(name)s"), may_undo=True)
 
 
 @pages.post("/appointments/<int:appointment_id>/session/end", requires=permissions.ATTEND)
 def session_end(appointment_id: int) -> Response:
-    visits.finish_session(appointment_id, actor=cycle.actor(), now=cycle.now())
+    transitions.finish_session(appointment_id, actor=cycle.actor(), now=cycle.now())
     return changed(appointment_id, N_("Sesión terminada: %(name)s"), may_undo=True)
 
 
 @pages.post("/appointments/<int:appointment_id>/noshow", requires=permissions.RECEIVE)
 def noshow(appointment_id: int) -> Response:
-    visits.mark_noshow(appointment_id, actor=cycle.actor(), now=cycle.now())
+    transitions.mark_noshow(appointment_id, actor=cycle.actor(), now=cycle.now())
     return changed(appointment_id, N_("No vino: %(name)s"), may_undo=True)
 
 
 @pages.post("/appointments/<int:appointment_id>/undo", requires=permissions.ATTEND)
 def undo(appointment_id: int) -> Response:
-    visits.undo_last_step(appointment_id, actor=cycle.actor(), now=cycle.now())
+    transitions.undo_last_step(appointment_id, actor=cycle.actor(), now=cycle.now())
     return changed(appointment_id, N_("Deshecho: %(name)s"))
 
 
@@ -66,7 +66,7 @@ def changed(appointment_id: int, text: str, *, may_undo: bool = False) -> Respon
 
     An open dialog closes: it showed the visit as it was.
     """
-    visit = reads.heading(appointment_id)
+    visit = appointments.heading(appointment_id)
     starts = clock.local(visit.starts_at, visit.timezone)
     today = clock.local_day(cycle.now(), visit.timezone)
     words = gettext(

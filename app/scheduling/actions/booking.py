@@ -1,0 +1,220 @@
+"""Book and move appointments: require, lock, read once, decide once in ``rules``, write once.
+
+One lock per organization makes the decision reliable; the guards of the database against overlaps are the last word.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import insert
+from sqlalchemy.exc import IntegrityError
+
+from app.billing.actions import tickets
+from app.kernel import ids, outbox
+from app.kernel.access import Actor
+from app.kernel.db import db, lock
+from app.kernel.errors import Conflict
+from app.kernel.i18n import N_
+from app.patients.actions import care
+from app.scheduling import events, rules
+from app.scheduling.actions import history, reach
+from app.scheduling.models import Appointment
+from app.scheduling.queries import appointments
+from app.scheduling.queries import booking as booking_queries
+from app.scheduling.rules import Status
+from app.scheduling.rules.booking import (
+    BookingContext,
+    BookingRequest,
+    MovePlan,
+    MoveRequest,
+    Plan,
+    SlotTaken,
+    plan_booking,
+    plan_move,
+)
+
+
+class StaleVersion(Conflict):
+    code = "STALE_VERSION"
+    message = N_("Otra persona cambió esta cita hace un momento. Revise cómo quedó y vuelva a intentar.")
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    id: int
+    clinic_id: int
+    starts_at: datetime
+    status: str
+    ticket: tickets.IssuedTicket
+
+
+def book_appointment(request: BookingRequest, *, actor: Actor, now: datetime) -> Booked:
+    """Reserve a time and open its ticket, in one transaction.
+
+    Staff book for everybody of their clinic; a patient only for themselves, services offered online, within the
+    clinic's notice. Raises NotFound, Forbidden, SlotTaken (with alternatives), PatientBusy, OutsideSchedule,
+    InThePast, InvalidStart, InvalidDuration, TooSoon, TooFar.
+    """
+    reach.require_booking(request.clinic_id, request.therapist_id, request.patient_id, actor)
+    lock("bookings", actor.organization_id)
+    context = booking_queries.booking_context(request, actor=actor, now=now)
+    plan = plan_booking(context, request, now)
+    appointment_id = _insert(request, plan, context, actor=actor, now=now)
+    ticket = _open_ticket(appointment_id, request, plan, context, actor=actor, now=now)
+    relation = care.Care(request.patient_id, request.therapist_id, request.clinic_id, reach.CARE_SOURCE)
+    care.start_relation(relation, actor=actor, now=now)
+    _record_booked(appointment_id, request, plan, context, actor=actor, now=now)
+    return Booked(appointment_id, request.clinic_id, plan.starts_at, str(plan.status), ticket)
+
+
+def _insert(request: BookingRequest, plan: Plan, context: BookingContext, *, actor: Actor, now: datetime) -> int:
+    """Write the visit and the first row of its history. Raises SlotTaken."""
+    values = {
+        "uid": ids.uid(),
+        "organization_id": context.organization_id,
+        "clinic_id": request.clinic_id,
+        "therapist_id": request.therapist_id,
+        "patient_id": request.patient_id,
+        "service_id": request.service_id,
+        "room_id": plan.room_id,
+        "starts_at": plan.starts_at,
+        "ends_at": plan.ends_at,
+        "status": str(plan.status),
+        "status_since": now,
+        "arrived_at": now if plan.status == Status.ARRIVED else None,
+        "origin": _origin(request, context, actor),
+        "reason": request.reason,
+        "notes": plan.notes,
+        "override_reason": request.override_reason,
+        "is_first_visit": context.is_first_visit,
+        "created_at": now,
+        "created_by": actor.user_id,
+    }
+    try:
+        query = insert(Appointment).returning(Appointment.id)
+        appointment_id = int(db.session.execute(query, values).scalar_one())
+    except IntegrityError as error:
+        raise SlotTaken(details={"alternatives": []}) from error
+    history.add(
+        appointment_id,
+        None,
+        str(plan.status),
+        actor=actor,
+        now=now,
+        new_starts_at=plan.starts_at,
+        new_ends_at=plan.ends_at,
+    )
+    return appointment_id
+
+
+def _origin(request: BookingRequest, context: BookingContext, actor: Actor) -> str:
+    """How the booking came about: online (by the patient), walk-in, desk or api."""
+    if context.is_self_booking:
+        return "online"
+    return "walk-in" if request.is_here else actor.channel
+
+
+def _open_ticket(
+    appointment_id: int, request: BookingRequest, plan: Plan, context: BookingContext, *, actor: Actor, now: datetime
+) -> tickets.IssuedTicket:
+    return tickets.open_ticket(
+        clinic_id=request.clinic_id,
+        appointment_id=appointment_id,
+        patient_id=request.patient_id,
+        therapist_id=request.therapist_id,
+        service_id=request.service_id,
+        concept=context.service_name,
+        amount_cents=context.price_cents,
+        currency=context.currency,
+        tax_rate_bp=context.tax_rate_bp,
+        service_day=plan.day,
+        actor=actor,
+        now=now,
+    )
+
+
+def _record_booked(
+    appointment_id: int, request: BookingRequest, plan: Plan, context: BookingContext, *, actor: Actor, now: datetime
+) -> None:
+    event = events.AppointmentBooked(
+        appointment_id=appointment_id,
+        therapist_id=request.therapist_id,
+        day=plan.day.isoformat(),
+        status=str(plan.status),
+        sequence=0,
+        starts_at=plan.starts_at,
+        origin=_origin(request, context, actor),
+    )
+    outbox.record(
+        event,
+        actor=actor,
+        now=now,
+        clinic_id=request.clinic_id,
+        subject_id=appointment_id,
+        patient_id=request.patient_id,
+    )
+
+
+def move_appointment(appointment_id: int, request: MoveRequest, *, actor: Actor, now: datetime) -> None:
+    """Another time or therapist on the same row: ticket, payments and messages stay attached.
+
+    Only what is still expected can move. Raises NotFound, Forbidden, StaleVersion, SlotTaken, PatientBusy,
+    OutsideSchedule, InThePast, NoticeTooShort (patients), InvalidTransition.
+    """
+    visit = appointments.get_for_update(appointment_id, actor=actor)
+    reach.require_booking_of(visit, actor)
+    if request.version is not None and visit.version != request.version:
+        raise StaleVersion
+    if visit.status not in rules.EXPECTED:
+        raise rules.invalid_transition(visit.status)
+    lock("bookings", visit.organization_id)
+    context = booking_queries.move_context(visit, request, actor=actor, now=now)
+    plan = plan_move(context, request, now)
+    if plan is not None:
+        _move(visit, plan, actor=actor, now=now)
+
+
+def _move(visit: Appointment, plan: MovePlan, *, actor: Actor, now: datetime) -> None:
+    old_starts_at, old_ends_at, old_therapist_id = visit.starts_at, visit.ends_at, visit.therapist_id
+    visit.starts_at, visit.ends_at = plan.starts_at, plan.ends_at
+    visit.therapist_id, visit.room_id = plan.therapist_id, plan.room_id
+    visit.sequence += 1
+    visit.version += 1
+    visit.reschedule_count += 1
+    visit.confirmation = "needs-action"
+    flush_or_refuse()
+    history.add(
+        visit.id,
+        visit.status,
+        visit.status,
+        actor=actor,
+        now=now,
+        old_starts_at=old_starts_at,
+        old_ends_at=old_ends_at,
+        new_starts_at=plan.starts_at,
+        new_ends_at=plan.ends_at,
+        room_id=plan.room_id,
+    )
+    tickets.move_ticket_of(visit.id, service_day=plan.day, therapist_id=plan.therapist_id, actor=actor, now=now)
+    if old_therapist_id != plan.therapist_id:
+        reach.update_care_relation(visit, plan.therapist_id, actor=actor, now=now)
+        reach.update_care_relation(visit, old_therapist_id, actor=actor, now=now)
+    history.record(
+        events.AppointmentMoved,
+        visit,
+        actor=actor,
+        now=now,
+        old_therapist_id=old_therapist_id,
+        sequence=visit.sequence,
+        starts_at=plan.starts_at,
+        old_starts_at=old_starts_at,
+        old_day=plan.old_day.isoformat(),
+    )
+
+
+def flush_or_refuse() -> None:
+    """Write what changed now, so that the database's guards against overlaps speak here. Raises SlotTaken."""
+    try:
+        db.session.flush()
+    except IntegrityError as error:
+        raise SlotTaken(details={"alternatives": []}) from error

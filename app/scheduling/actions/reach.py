@@ -1,0 +1,49 @@
+"""Who may change a visit, and whose patient its patient is."""
+
+from datetime import datetime
+
+from app.kernel.access import Actor, can
+from app.kernel.errors import Forbidden
+from app.kernel.i18n import N_
+from app.patients.actions import care
+from app.scheduling import permissions
+from app.scheduling.models import Appointment
+from app.scheduling.queries import appointments
+
+CARE_SOURCE = "appointment"
+
+
+class NotYourAppointment(Forbidden):
+    message = N_("Es la cita de otro terapeuta; la cambia él o la recepción.")
+
+
+def require_own_or_any_therapist(clinic_id: int, therapist_id: int, actor: Actor) -> None:
+    """A therapist changes their own visits; the desk those of everybody. Raises NotYourAppointment."""
+    if not appointments.may_change(clinic_id, therapist_id, actor):
+        raise NotYourAppointment
+
+
+def require_booking(clinic_id: int, therapist_id: int, patient_id: int, actor: Actor) -> None:
+    """Staff book and change for everybody of their clinic, patients for themselves. Raises Forbidden."""
+    if can(actor, permissions.BOOK, clinic_id):
+        require_own_or_any_therapist(clinic_id, therapist_id, actor)
+    elif permissions.BOOK_OWN.code not in actor.own or patient_id != actor.patient_id:
+        raise Forbidden
+
+
+def require_booking_of(visit: Appointment, actor: Actor) -> None:
+    """``require_booking`` for a visit that exists."""
+    require_booking(visit.clinic_id, visit.therapist_id, visit.patient_id, actor)
+
+
+def update_care_relation(visit: Appointment, therapist_id: int, *, actor: Actor, now: datetime) -> None:
+    """The therapist treats the patient as long as a visit says so: none that was cancelled or written in error.
+
+    So nobody reaches a patient's data by booking and cancelling.
+    """
+    care.lock_relations(visit.patient_id)
+    relation = care.Care(visit.patient_id, therapist_id, visit.clinic_id, CARE_SOURCE)
+    if appointments.treats(therapist_id, visit.patient_id):
+        care.start_relation(relation, actor=actor, now=now)
+    else:
+        care.end_relation(relation, actor=actor, now=now)
