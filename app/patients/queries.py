@@ -185,6 +185,11 @@ def by_document(kind: str, number: str, *, actor: Actor) -> dict[str, Any] | Non
     return dict(row) if row else None
 
 
+def users_of_therapist(therapist_id: int) -> list[int]:
+    """The users who are that therapist; for the sockets alone."""
+    return list(db.session.scalars(select(User.id).where(User.therapist_id == therapist_id)))
+
+
 def account_of(email: str) -> int | None:
     """The user with an address; for the registration alone, whose answers do not show it."""
     return db.session.scalar(select(User.id).where(User.email == email))
