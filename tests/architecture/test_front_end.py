@@ -70,3 +70,9 @@ def test_modules_import_files_that_exist() -> None:
     for path in folder.glob("*.js"):
         for name in re.findall(r'(?:from|import) "\./([^"]+)"', path.read_text(encoding="utf-8")):
             assert (folder / name).is_file(), f"{path.name} imports {name}"
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+def test_no_line_breaks_inside_what_htmx_parses(path: Path) -> None:
+    """``hx-trigger="input changed<newline>delay:200ms"`` never fires."""
+    assert re.findall(r'hx-[\w:-]+="[^"]*\n[^"]*"', path.read_text(encoding="utf-8")) == []

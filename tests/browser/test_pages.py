@@ -86,6 +86,7 @@ PAGES = {
         "/admin/therapists/1/hours",
         "/admin/hours",
         "/admin/users",
+        "/admin/tasks",
         "/admin/users/new",
         "/admin/users/1",
         "/admin/deliveries",
