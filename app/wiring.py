@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from flask import Blueprint, Flask
 
-from app.http import health, openapi, screens
+from app.http import health, openapi, screens, tokens
 from app.http.json import ApiBlueprint
 from app.identity import login
 from app.identity import queries as identity
@@ -50,6 +50,7 @@ class Domain:
 
     name: str
     grants: access.Grants
+    profiles: tuple[access.Profile, ...]
     pages: tuple[Blueprint, ...]
     apis: tuple[ApiBlueprint, ...]
     slots: tuple[screens.Slot, ...]
@@ -80,6 +81,7 @@ def read(name: str) -> Domain:
     return Domain(
         name=name,
         grants=constant("permissions", "GRANTS", {}),
+        profiles=constant("profiles", "PROFILES"),
         pages=constant("pages", "BLUEPRINTS"),
         apis=constant("api", "BLUEPRINTS"),
         slots=constant("slots", "SLOTS"),
@@ -100,7 +102,7 @@ def read(name: str) -> Domain:
 def register(app: Flask) -> list[ApiBlueprint]:
     """Plug every package in; returns the JSON blueprints, which need no CSRF token."""
     domains = [read(name) for name in PACKAGES]
-    access.register(app, [domain.grants for domain in domains])
+    access.register(app, [domain.grants for domain in domains], _all(domain.profiles for domain in domains))
     subscribers = outbox.register(app, _all(domain.subscriptions for domain in domains))
     jobs = _all(domain.jobs for domain in domains)
     tasks.register(app, [*subscribers, *jobs], declared=_all(domain.task_kinds for domain in domains))
@@ -113,7 +115,13 @@ def register(app: Flask) -> list[ApiBlueprint]:
     screens.register(app, _all(domain.slots for domain in domains))
     app.extensions["layout_values"] = {n: value for domain in domains for n, value in domain.layout_values.items()}
     login.register(app)
-    sockets.register(app, _all(domain.sockets for domain in domains), identity.sessions_alive)
+    tokens.register(app, login.load_by_session)
+    sockets.register(
+        app,
+        _all(domain.sockets for domain in domains),
+        load_actor=login.load_by_session,
+        sessions_alive=identity.sessions_alive,
+    )
     apis = [openapi.api, health.api, *_all(domain.apis for domain in domains)]
     for blueprint in (*_all(domain.pages for domain in domains), *apis):
         app.register_blueprint(blueprint)

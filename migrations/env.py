@@ -6,7 +6,9 @@ from alembic import context
 from flask import current_app
 from sqlalchemy import Connection
 
-from app.kernel.db import Base, db
+from app.identity.actions import roles as roles_write
+from app.identity.queries import roles as roles_read
+from app.kernel.db import Base, db, unit_of_work
 
 TYPES_OF_OURS = ("UtcDateTime",)
 LOCK_WITHIN = 30  # seconds in which SQLite's write lock has to be free, perhaps of a server that is stopping
@@ -28,13 +30,25 @@ def run() -> None:
                 "PRAGMA foreign_keys=OFF"
             )  # before BEGIN, or it has no effect
         try:
-            _migrate(connection)
+            is_current = _migrate(connection)
         finally:
             if on_sqlite:
                 connection.invalidate()  # it must not go back to the pool with foreign keys off
+    if is_current:
+        _sync_roles()
 
 
-def _migrate(connection: Connection) -> None:
+def _sync_roles() -> None:
+    """The permissions of built-in roles are code: their rows follow it at every migration, also at an empty one."""
+    with unit_of_work(write=False):
+        drift = roles_read.builtin_drift()
+    if drift:
+        with unit_of_work(write=True):
+            roles_write.sync_builtin_roles()
+
+
+def _migrate(connection: Connection) -> bool:
+    """Whether the database is at the newest revision afterwards."""
     context.configure(
         connection=connection,
         target_metadata=Base.metadata,
@@ -48,7 +62,9 @@ def _migrate(connection: Connection) -> None:
             broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
             if broken:
                 raise RuntimeError(f"rows refer to rows that are not there: {broken[:5]}")
+        is_current = set(context.get_context().get_current_heads()) == set(context.script.get_heads())
     connection.commit()
+    return is_current
 
 
 run()

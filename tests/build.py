@@ -5,6 +5,7 @@ actions of billing, as in the product; visits and hours are inserted here and no
 that a visit can be in any state at any time.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -14,6 +15,7 @@ from app.billing import actions as billing
 from app.billing.models import Till, TillSession
 from app.clinics.models import Service, Therapist, therapist_service
 from app.encounters.models import Encounter
+from app.identity.models import Membership, Role, RolePermission
 from app.kernel import clock
 from app.kernel.access import Actor, codes_of
 from app.kernel.db import db
@@ -55,12 +57,37 @@ def actor(
     """Somebody with a role in one clinic, as the sign-in would load them."""
     return Actor(
         user_id=user_id,
-        session_id=0,
+        session_id=None,
         organization_id=1,
         name=name,
         roles=((clinic_id, role),),
         grants={clinic_id: codes_of(role)},
     )
+
+
+def role(code: str, permissions: Iterable[str], *, organization: int = Cast.organization) -> int:
+    """A role that an organization made for itself."""
+    row = Role(organization_id=organization, code=code, label=code.capitalize(), rank=50)
+    db.session.add(row)
+    db.session.flush()
+    db.session.add_all(RolePermission(role_id=row.id, permission_code=held) for held in permissions)
+    db.session.commit()
+    return row.id
+
+
+def membership(user_id: int, clinic_id: int, role: str, **columns: object) -> int:
+    """A role in a clinic by its code; ``valid_from`` and ``valid_until`` limit it."""
+    role_id = db.session.scalars(select(Role.id).where(Role.code == role)).one()
+    values = {"user_id": user_id, "clinic_id": clinic_id, "role_id": role_id, **columns}
+    membership_id: int = db.session.execute(insert(Membership).returning(Membership.id), values).scalar_one()
+    db.session.commit()
+    return membership_id
+
+
+def roles_of(user_id: int) -> set[tuple[int, str]]:
+    """The ``(clinic, role code)`` of a user."""
+    held = select(Membership.clinic_id, Role.code).join(Role, Role.id == Membership.role_id)
+    return {(row.clinic_id, row.code) for row in db.session.execute(held.where(Membership.user_id == user_id))}
 
 
 def receptionist(clinic_id: int = Cast.miraflores) -> Actor:

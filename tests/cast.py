@@ -6,7 +6,7 @@ Written straight into the tables (Core inserts): tests of the actions must not s
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
 from app.billing import models as billing
 from app.clinics import models as clinics
@@ -66,8 +66,38 @@ def build_cast() -> None:
     add(tenancy.Organization, {"name": "Manos que Curan"})
     add(
         tenancy.Clinic,
-        _clinic("Centro Miraflores", "20512345671"),
-        _clinic("Centro Arequipa", "20512345672"),
+        {"organization_id": 1, "name": "Centro Miraflores"},
+        {"organization_id": 1, "name": "Centro Arequipa"},
+    )
+    add(
+        clinics.Settings,
+        {"clinic_id": 1, "legal_name": "Centro Miraflores S.A.C.", "tax_id": "20512345671"},
+        {"clinic_id": 2, "legal_name": "Centro Arequipa S.A.C.", "tax_id": "20512345672"},
+    )
+    hashed = hash_password(PASSWORD)
+    people = (
+        ("ana", "Ana Torres"),
+        ("bruno", "Bruno Salas"),
+        ("hugo", "Hugo Paredes"),
+        ("clara", "Clara Núñez"),
+        ("gloria", "Gloria Mamani"),
+        ("diego", "Diego Rivas"),
+        ("eva", "Eva Castillo"),
+        ("fabio", "Fabio Luna"),
+    )
+    add(
+        identity.User,
+        *(
+            {
+                "organization_id": 1,
+                "email": f"{name}@example.com",
+                "full_name": full_name,
+                "password_hash": hashed,
+                "is_active": True,
+                "created_at": LONG_AGO,
+            }
+            for name, full_name in people
+        ),
     )
     add(
         clinics.Room,
@@ -88,9 +118,9 @@ def build_cast() -> None:
     )
     add(
         clinics.Therapist,
-        _therapist("Bruno", "Salas Rojas"),
-        _therapist("Hugo", "Paredes León"),
-        _therapist("Inés", "Flores Quispe"),
+        _therapist("Bruno", "Salas Rojas", Cast.bruno_user),
+        _therapist("Hugo", "Paredes León", Cast.hugo_user),
+        _therapist("Inés", "Flores Quispe", None),
     )
     add(
         clinics.therapist_service,
@@ -119,35 +149,8 @@ def build_cast() -> None:
     )
     add(
         patients.Patient,
-        _patient("Clara Inés", "Núñez", "Quispe", "45678912", "+51987654321", "clara@example.com"),
-        _patient("Gloria", "Mamani", "Huamán", "41234567", "+51912345678", "gloria@example.com"),
-    )
-    hashed = hash_password(PASSWORD)
-    people = (
-        ("ana", "Ana Torres", None, None),
-        ("bruno", "Bruno Salas", None, 1),
-        ("hugo", "Hugo Paredes", None, 2),
-        ("clara", "Clara Núñez", 1, None),
-        ("gloria", "Gloria Mamani", 2, None),
-        ("diego", "Diego Rivas", None, None),
-        ("eva", "Eva Castillo", None, None),
-        ("fabio", "Fabio Luna", None, None),
-    )
-    add(
-        identity.User,
-        *(
-            {
-                "organization_id": 1,
-                "email": f"{name}@example.com",
-                "full_name": full_name,
-                "password_hash": hashed,
-                "patient_id": patient,
-                "therapist_id": therapist,
-                "is_active": True,
-                "created_at": LONG_AGO,
-            }
-            for name, full_name, patient, therapist in people
-        ),
+        _patient("Clara Inés", "Núñez", "Quispe", "45678912", "+51987654321", "clara@example.com", Cast.clara_user),
+        _patient("Gloria", "Mamani", "Huamán", "41234567", "+51912345678", "gloria@example.com", Cast.gloria_user),
     )
     roles = (
         (1, 1, "receptionist"),
@@ -158,7 +161,8 @@ def build_cast() -> None:
         (7, 2, "admin"),
         (8, 2, "receptionist"),
     )
-    add(identity.Membership, *({"user_id": u, "clinic_id": c, "role": r} for u, c, r in roles))
+    role_ids = dict(db.session.execute(select(identity.Role.code, identity.Role.id)).tuples().all())
+    add(identity.Membership, *({"user_id": u, "clinic_id": c, "role_id": role_ids[r]} for u, c, r in roles))
     add(
         billing.PaymentMethod,
         *(
@@ -189,27 +193,27 @@ def build_cast() -> None:
     db.session.commit()
 
 
-def _clinic(name: str, tax_id: str) -> dict[str, object]:
-    return {"organization_id": 1, "name": name, "legal_name": f"{name} S.A.C.", "tax_id": tax_id}
-
-
 def _service(clinic_id: int, name: str, minutes: int, cents: int) -> dict[str, object]:
     return {"clinic_id": clinic_id, "name": name, "duration_minutes": minutes, "price_cents": cents}
 
 
-def _therapist(given_names: str, surnames: str) -> dict[str, object]:
+def _therapist(given_names: str, surnames: str, user_id: int | None) -> dict[str, object]:
     return {
         "organization_id": 1,
         "given_names": given_names,
         "surnames": surnames,
+        "user_id": user_id,
         "display_name": f"{given_names} {surnames.split()[0]}",
     }
 
 
-def _patient(given: str, paternal: str, maternal: str, dni: str, phone: str, email: str) -> dict[str, object]:
+def _patient(
+    given: str, paternal: str, maternal: str, dni: str, phone: str, email: str, user_id: int
+) -> dict[str, object]:
     full_name = f"{given} {paternal} {maternal}"
     return {
         "organization_id": 1,
+        "user_id": user_id,
         "document_type": "DNI",
         "document_number": dni,
         "given_names": given,

@@ -9,7 +9,7 @@ from app.clinics import rules as clinic_rules
 from app.clinics.actions import clinics
 from app.identity import actions as identity
 from app.identity.actions import staff
-from app.kernel.access import Actor, codes_of
+from app.kernel.access import system_actor
 from app.kernel.db import db
 from app.tenancy.models import Clinic, Organization
 
@@ -38,17 +38,15 @@ def create_admin(
         email=email,
         full_name=full_name,
         password=password,
-        actor=None,
+        actor=system_actor(organization_id),
         now=now,
     )
     everywhere = select(Clinic.id, Clinic.name).where(Clinic.organization_id == organization_id).order_by(Clinic.id)
     found = db.session.execute(everywhere).all()
-    if found:
-        staff.set_roles(user_id, [(row.id, "admin") for row in found], actor=None, now=now)
-    else:
-        # nobody is admin of anything yet: this account may open its first clinic
-        actor = Actor(user_id, 0, organization_id, full_name, email, grants={0: codes_of("admin")})
-        clinics.create_clinic(clinic_rules.ClinicSettings(name=clinic), actor=actor, now=now)
-        db.session.flush()  # its name is read back
+    if not found:
+        settings = clinic_rules.ClinicSettings(name=clinic)
+        clinics.create_clinic(settings, actor=system_actor(organization_id), now=now)
         found = db.session.execute(everywhere).all()
+    operator = system_actor(organization_id, [row.id for row in found])
+    staff.set_roles(user_id, [(row.id, "admin") for row in found], actor=operator, now=now)
     return Created(user_id, [row.name for row in found])

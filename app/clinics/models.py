@@ -1,11 +1,14 @@
-"""Tables: rooms, specialties, therapists, services, closures, ubigeo."""
+"""Tables: settings of clinics, rooms, specialties, therapists, services, closures, ubigeo."""
 
 from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, String, Table, Text, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, Column, ForeignKey, Index, String, Table, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.identity.models import User
 from app.kernel.db import Base
+from app.tenancy.models import Clinic, Organization
 
 
 class Ubigeo(Base):
@@ -20,6 +23,36 @@ class Ubigeo(Base):
     search_text: Mapped[str] = mapped_column(String(260))
 
 
+class Settings(Base):
+    """How a clinic works. Minutes count from local midnight; weekdays are 0 (Monday) to 6."""
+
+    __tablename__ = "clinic_settings"
+    __table_args__ = (
+        CheckConstraint("opens_minute >= 0 AND opens_minute < closes_minute AND closes_minute <= 1440", name="hours"),
+        CheckConstraint("slot_minutes IN (5, 10, 15, 20, 30, 60)", name="slot"),
+    )
+
+    clinic_id: Mapped[int] = mapped_column(ForeignKey(Clinic.id), primary_key=True)
+    legal_name: Mapped[str] = mapped_column(String(160), default="")
+    tax_id: Mapped[str] = mapped_column(String(20), default="")  # RUC
+    address: Mapped[str] = mapped_column(String(200), default="")
+    ubigeo: Mapped[str | None] = mapped_column(ForeignKey(Ubigeo.code))
+    phone: Mapped[str] = mapped_column(String(20), default="")
+    email: Mapped[str] = mapped_column(String(254), default="")
+    tax_rate_bp: Mapped[int] = mapped_column(default=1800)  # hundredths of a percent, contained in prices (D25)
+    opens_minute: Mapped[int] = mapped_column(default=8 * 60)
+    closes_minute: Mapped[int] = mapped_column(default=20 * 60)
+    closed_weekdays: Mapped[list[Any]] = mapped_column(JSON, default=lambda: [6])
+    slot_minutes: Mapped[int] = mapped_column(default=15)
+    notice_minutes: Mapped[int] = mapped_column(default=60)  # the shortest time ahead a patient may book
+    change_notice_hours: Mapped[int] = mapped_column(default=12)  # a patient may move or cancel until then
+    horizon_days: Mapped[int] = mapped_column(default=60)  # how far ahead a patient may book
+    auto_confirm: Mapped[bool] = mapped_column(default=True)  # D12
+    noshow_grace_minutes: Mapped[int] = mapped_column(default=15)
+    blind_close: Mapped[bool] = mapped_column(default=True)  # the receptionist counts without seeing the expected
+    difference_limit_cents: Mapped[int] = mapped_column(default=50)  # above it a supervisor approves the closing
+
+
 class Closure(Base):
     """A day on which the clinic is shut (holiday, repairs)."""
 
@@ -27,7 +60,7 @@ class Closure(Base):
     __table_args__ = (UniqueConstraint("clinic_id", "day"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    clinic_id: Mapped[int] = mapped_column(ForeignKey("clinic.id"))
+    clinic_id: Mapped[int] = mapped_column(ForeignKey(Clinic.id))
     day: Mapped[date]
     reason: Mapped[str] = mapped_column(String(120))
 
@@ -37,7 +70,7 @@ class Room(Base):
     __table_args__ = (UniqueConstraint("clinic_id", "name"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    clinic_id: Mapped[int] = mapped_column(ForeignKey("clinic.id"))
+    clinic_id: Mapped[int] = mapped_column(ForeignKey(Clinic.id))
     name: Mapped[str] = mapped_column(String(60))
     is_active: Mapped[bool] = mapped_column(default=True)
 
@@ -47,7 +80,7 @@ class Specialty(Base):
     __table_args__ = (UniqueConstraint("organization_id", "name"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"))
+    organization_id: Mapped[int] = mapped_column(ForeignKey(Organization.id))
     name: Mapped[str] = mapped_column(String(80))
 
 
@@ -55,10 +88,13 @@ class Therapist(Base):
     """Somebody who treats. Left ones keep their row (``deleted_at``) and can be restored."""
 
     __tablename__ = "therapist"
-    __table_args__ = (Index("ix_therapist_organization", "organization_id", "deleted_at"),)
+    __table_args__ = (
+        Index("ix_therapist_organization", "organization_id", "deleted_at"),
+        Index("uq_therapist_user_id", "user_id", unique=True),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"))
+    organization_id: Mapped[int] = mapped_column(ForeignKey(Organization.id))
     given_names: Mapped[str] = mapped_column(String(80))
     surnames: Mapped[str] = mapped_column(String(120))
     display_name: Mapped[str] = mapped_column(String(80))  # "Bruno Salas", as agendas and slips show it
@@ -66,6 +102,7 @@ class Therapist(Base):
     licence_number: Mapped[str] = mapped_column(String(30), default="")
     email: Mapped[str] = mapped_column(String(254), default="")
     phone: Mapped[str] = mapped_column(String(20), default="")
+    user_id: Mapped[int | None] = mapped_column(ForeignKey(User.id))  # the account with which they sign in
     deleted_at: Mapped[datetime | None]
 
 
@@ -88,7 +125,7 @@ class Service(Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    clinic_id: Mapped[int] = mapped_column(ForeignKey("clinic.id"))
+    clinic_id: Mapped[int] = mapped_column(ForeignKey(Clinic.id))
     specialty_id: Mapped[int | None] = mapped_column(ForeignKey("specialty.id"))
     name: Mapped[str] = mapped_column(String(80))
     description: Mapped[str] = mapped_column(Text, default="")

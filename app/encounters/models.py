@@ -5,7 +5,10 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.clinics.models import Therapist
 from app.kernel.db import Base
+from app.patients.models import Patient
+from app.tenancy.models import Clinic, Organization
 
 
 class Encounter(Base):
@@ -26,10 +29,10 @@ class Encounter(Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"))
-    clinic_id: Mapped[int] = mapped_column(ForeignKey("clinic.id"))
-    patient_id: Mapped[int] = mapped_column(ForeignKey("patient.id"))
-    therapist_id: Mapped[int] = mapped_column(ForeignKey("therapist.id"))
+    organization_id: Mapped[int] = mapped_column(ForeignKey(Organization.id))
+    clinic_id: Mapped[int] = mapped_column(ForeignKey(Clinic.id))
+    patient_id: Mapped[int] = mapped_column(ForeignKey(Patient.id))
+    therapist_id: Mapped[int] = mapped_column(ForeignKey(Therapist.id))
     appointment_id: Mapped[int | None] = mapped_column(unique=True)
     encounter_class: Mapped[str] = mapped_column("class", String(4), default="AMB")
     status: Mapped[str] = mapped_column(String(16), default="in-progress")

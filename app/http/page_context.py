@@ -26,7 +26,7 @@ def values() -> dict[str, Any]:
     for clinic in clinics:
         clinic["active"] = clinic is active
     return {
-        "actor": {"name": actor.name, "role_label": gettext(provided.pop("role_label", actor.role))},
+        "actor": {"name": actor.name, "role_label": gettext(actor.role_label) if actor.role_label else ""},
         "nav": screens.menu(actor, request.path),
         "clinic": active,
         "clinics": clinics,

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import jwt
-from flask import current_app, g, request
+from flask import Flask, current_app, g, request
 
 from app.kernel import access
 from app.kernel.access import Actor
@@ -24,6 +24,11 @@ class TokenExpired(Unauthenticated):
 class BadToken(Unauthenticated):
     code = "INVALID_TOKEN"
     message = N_("Token inválido")
+
+
+def register(app: Flask, load: access.SessionLoader) -> None:
+    """``load`` finds the actor of a session row."""
+    app.extensions["session_loader"] = load
 
 
 def issue(*, user_id: int, session_id: int, now: datetime) -> str:
@@ -71,10 +76,13 @@ def bearer() -> str | None:
 def find_actor() -> Actor | None:
     """The actor of the request's token. Raises TokenExpired, BadToken or a revoked session's refusal."""
     token = bearer()
-    if token is None:
-        return None
+    return None if token is None else actor_of(token)
+
+
+def actor_of(token: str) -> Actor:
+    """The actor of an access token. Raises TokenExpired, or BadToken also when its session is over."""
     g.claims = read(token)
-    load: access.SessionLoader = current_app.extensions["load_actor"]
+    load: access.SessionLoader = current_app.extensions["session_loader"]
     found = load(session_id=int(g.claims["sid"]))
     if found is None:
         raise BadToken

@@ -12,7 +12,7 @@ from app.http.error_responses import problem
 from app.http.json import ApiBlueprint
 from app.http.resources import Body
 from app.identity import actions, permissions, queries
-from app.kernel.access import Actor, codes_of, require_anywhere
+from app.kernel.access import Actor, require_anywhere
 
 api = ApiBlueprint("auth", __name__)
 
@@ -36,11 +36,7 @@ def user_json(actor: Actor) -> dict[str, Any]:
         "roles": sorted({role for _clinic, role in actor.roles}),
         "clinic_ids": sorted(actor.grants),
     }
-    if actor.patient_id:
-        user["patient_id"] = actor.patient_id
-    if actor.therapist_id:
-        user["therapist_id"] = actor.therapist_id
-    return user
+    return user | {f"{kind}_id": subject_id for kind, subject_id in actor.profiles.items()}
 
 
 def permissions_of(actor: Actor) -> list[str]:
@@ -72,7 +68,7 @@ def login(body: Credentials) -> Any:
 
 
 def _tokens(opened: actions.SignIn, now: datetime) -> dict[str, Any]:
-    access = tokens.issue(user_id=opened.actor.user_id, session_id=opened.actor.session_id, now=now)
+    access = tokens.issue(user_id=opened.actor.person_id, session_id=opened.session_id, now=now)
     return {"access": access, "refresh": opened.token}
 
 
@@ -113,12 +109,12 @@ def permissions_of_user(user_id: int) -> dict[str, Any]:
     """What somebody may do: one's own, or for an admin those of their staff; per clinic and role."""
     actor = cycle.actor()
     if user_id == actor.user_id:
-        roles = [(clinic_id, role) for clinic_id, role in actor.roles if clinic_id is not None]
-        own = sorted(actor.own)
+        clinic_ids, own = frozenset(actor.grants), sorted(actor.own)
     else:
         require_anywhere(actor, permissions.MANAGE_USERS)
-        roles, own = queries.staff_member(user_id, actor=actor)["roles"], []
-    granted = [{"clinic_id": c, "role": role, "permissions": sorted(codes_of(role))} for c, role in roles]
+        queries.staff_member(user_id, actor=actor)
+        clinic_ids, own = actor.clinics_with(permissions.MANAGE_USERS), []
+    granted = queries.roles.of_user(user_id, clinic_ids=clinic_ids)
     return {"user_id": user_id, "own": own, "results": granted, "count": len(granted)}
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import select
 
+from app.identity import queries
 from app.identity.models import User, UserSession
 from app.kernel.db import db
 from app.kernel.integrity import Check, CheckContext
@@ -17,4 +18,12 @@ def _sessions_of_closed_accounts(_context: CheckContext) -> Iterator[str]:
         yield f"session {row.id} belongs to a closed account"
 
 
-CHECKS = (Check("closed accounts have no session", _sessions_of_closed_accounts),)
+def _drifted_roles(_context: CheckContext) -> Iterator[str]:
+    for code in queries.roles.builtin_drift():
+        yield f"built-in role {code} differs from the code: run flask prepare"
+
+
+CHECKS = (
+    Check("closed accounts have no session", _sessions_of_closed_accounts),
+    Check("built-in roles equal the code", _drifted_roles),
+)

@@ -10,7 +10,7 @@ from wtforms.validators import DataRequired, EqualTo, Length, Regexp
 from wtforms.widgets import CheckboxInput
 
 from app.http.fields import Form
-from app.identity import rules
+from app.identity.queries.roles import RoleView
 
 ADDRESS = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
 
@@ -59,14 +59,12 @@ class UserForm(Form):
     )
     roles = SelectMultipleField(_l("Roles"), option_widget=CheckboxInput())
 
-    def offer(self, clinics: dict[int, str], *, therapist: bool) -> None:
-        """Offer the roles of these clinics; that of therapist only to who has an agenda."""
+    def offer(self, clinics: dict[int, str], roles: list[RoleView]) -> None:
+        """Offer these roles in each of these clinics."""
         self.clinics = clinics
-        self.offered = [role for role in rules.STAFF_ROLES if therapist or role != rules.Role.THERAPIST]
+        self.offered = roles
         self.roles.choices = [
-            SelectChoice(f"{clinic_id}:{role}", gettext(rules.ROLE_LABELS[role]))
-            for clinic_id in clinics
-            for role in self.offered
+            SelectChoice(f"{clinic_id}:{role.code}", gettext(role.label)) for clinic_id in clinics for role in roles
         ]
 
     def by_clinic(self) -> list[tuple[str, list[Any]]]:

@@ -30,7 +30,6 @@ def register(app: Flask) -> None:
     manager = LoginManager(app)
     manager.session_protection = None  # the row is the protection
     manager.user_loader(_load)
-    app.extensions["load_actor"] = _load_by_session
     app.after_request(_touch)
 
 
@@ -42,7 +41,7 @@ def begin(sign_in: actions.SignIn) -> None:
 
 def _load(token: str) -> SignedIn | None:
     now = g.get("now") or clock.now()
-    found = queries.actor_of_token(token, now=now)
+    found = queries.actors.actor_of_token(token, now=now)
     if found is None:
         return None
     actor, last_seen_at = found
@@ -52,9 +51,9 @@ def _load(token: str) -> SignedIn | None:
     return SignedIn(actor, token)
 
 
-def _load_by_session(*, session_id: int) -> Actor | None:
+def load_by_session(*, session_id: int) -> Actor | None:
     now = g.get("now") or clock.now()
-    found = queries.actor_of_session(session_id, now=now)
+    found = queries.actors.actor_of_session(session_id, now=now)
     if found is None:
         return None
     actor, last_seen_at = found

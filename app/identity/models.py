@@ -1,20 +1,21 @@
-"""Tables: users, their roles per clinic, sessions, sign-in attempts."""
+"""Tables: users, roles with their permissions, memberships, sessions, sign-in attempts."""
 
-from datetime import datetime
+from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.kernel.db import Base
+from app.tenancy.models import Clinic, Organization
 
 
 class User(Base):
-    """Somebody who signs in. ``patient_id`` and ``therapist_id`` say whom the account belongs to."""
+    """Somebody who signs in. Whom the account describes (a patient, a therapist) is a column of that record's table."""
 
     __tablename__ = "user_account"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"))
+    organization_id: Mapped[int] = mapped_column(ForeignKey(Organization.id))
     email: Mapped[str] = mapped_column(String(254), unique=True)  # lower case
     username: Mapped[str | None] = mapped_column(String(60), unique=True)
     full_name: Mapped[str] = mapped_column(String(160))
@@ -22,24 +23,62 @@ class User(Base):
     locale: Mapped[str | None] = mapped_column(String(10))
     theme: Mapped[str | None] = mapped_column(String(10))
     is_active: Mapped[bool] = mapped_column(default=True)
-    patient_id: Mapped[int | None] = mapped_column(ForeignKey("patient.id"), unique=True)
-    therapist_id: Mapped[int | None] = mapped_column(ForeignKey("therapist.id"), unique=True)
     created_at: Mapped[datetime]
 
 
-class Membership(Base):
-    """A role in a clinic."""
+class Role(Base):
+    """A named set of permissions. Built-in roles belong to no organization and always equal the code.
 
-    __tablename__ = "membership"
+    ``scope`` says where it is held: "clinic" by a membership, "own" by a profile, on what is the person's own.
+    """
+
+    __tablename__ = "role"
     __table_args__ = (
-        UniqueConstraint("user_id", "clinic_id", "role"),
-        CheckConstraint("role IN ('therapist', 'receptionist', 'supervisor', 'admin')", name="role"),
+        UniqueConstraint("organization_id", "code"),
+        Index(
+            "uq_role_builtin_code",
+            "code",
+            unique=True,
+            sqlite_where=text("organization_id IS NULL"),
+            postgresql_where=text("organization_id IS NULL"),
+        ),
+        CheckConstraint("scope IN ('clinic', 'own')", name="scope"),
+        CheckConstraint("is_builtin = (organization_id IS NULL)", name="builtin"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
-    clinic_id: Mapped[int] = mapped_column(ForeignKey("clinic.id"), index=True)
-    role: Mapped[str] = mapped_column(String(20))
+    organization_id: Mapped[int | None] = mapped_column(ForeignKey(Organization.id))
+    code: Mapped[str] = mapped_column(String(40))
+    label: Mapped[str] = mapped_column(String(80))  # of a built-in role: the Spanish source text, translated when shown
+    rank: Mapped[int]  # the lowest of a person's roles decides their home page
+    scope: Mapped[str] = mapped_column(String(6), default="clinic")
+    is_builtin: Mapped[bool] = mapped_column(default=False)
+
+
+class RolePermission(Base):
+    """A permission of a role, by its code: the permissions themselves are code."""
+
+    __tablename__ = "role_permission"
+
+    role_id: Mapped[int] = mapped_column(ForeignKey(Role.id), primary_key=True)
+    permission_code: Mapped[str] = mapped_column(String(60), primary_key=True)
+
+
+class Membership(Base):
+    """A role in a clinic, from one day of the clinic to another, both included; None is open."""
+
+    __tablename__ = "membership"
+    __table_args__ = (
+        UniqueConstraint("user_id", "clinic_id", "role_id"),
+        CheckConstraint("valid_from <= valid_until", name="period"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey(User.id))
+    clinic_id: Mapped[int] = mapped_column(ForeignKey(Clinic.id), index=True)
+    role_id: Mapped[int] = mapped_column(ForeignKey(Role.id))
+    valid_from: Mapped[date | None]
+    valid_until: Mapped[date | None]
 
 
 class UserSession(Base):
@@ -48,7 +87,7 @@ class UserSession(Base):
     __tablename__ = "user_session"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"), index=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey(User.id), index=True)
     kind: Mapped[str] = mapped_column(String(10))  # browser, api
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     previous_token_hash: Mapped[str | None] = mapped_column(String(64), unique=True)

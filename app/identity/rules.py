@@ -1,7 +1,8 @@
 """Decisions: who is idle, how long to wait after wrong passwords, what a password must be."""
 
 import secrets
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from app.kernel.errors import RuleBroken
@@ -16,15 +17,23 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
-ROLE_LABELS = {
-    Role.PATIENT: N_("Paciente"),
-    Role.THERAPIST: N_("Terapeuta"),
-    Role.RECEPTIONIST: N_("Recepción"),
-    Role.SUPERVISOR: N_("Supervisión"),
-    Role.ADMIN: N_("Administración"),
-}
-ALIASES = {"doctor": Role.THERAPIST, "proveedor": Role.THERAPIST, "cliente": Role.PATIENT}  # D2
-STAFF_ROLES = (Role.RECEPTIONIST, Role.THERAPIST, Role.SUPERVISOR, Role.ADMIN)
+@dataclass(frozen=True, slots=True)
+class BuiltinRole:
+    """What the row of a built-in role says besides its permissions; ``label`` is the Spanish source text."""
+
+    code: Role
+    label: str
+    rank: int
+    scope: str = "clinic"
+
+
+BUILTIN_ROLES = (
+    BuiltinRole(Role.ADMIN, N_("Administración"), 10),
+    BuiltinRole(Role.SUPERVISOR, N_("Supervisión"), 20),
+    BuiltinRole(Role.RECEPTIONIST, N_("Recepción"), 30),
+    BuiltinRole(Role.THERAPIST, N_("Terapeuta"), 40),
+    BuiltinRole(Role.PATIENT, N_("Paciente"), 100, scope="own"),
+)
 
 IDLE = timedelta(minutes=30)
 ABSOLUTE = timedelta(hours=12)
@@ -51,6 +60,11 @@ def wait_after(failures: int) -> timedelta:
     if failures < FREE_FAILURES:
         return timedelta(0)
     return timedelta(seconds=min(2 ** (failures - FREE_FAILURES), 60))
+
+
+def is_valid_on(day: date, valid_from: date | None, valid_until: date | None) -> bool:
+    """Whether a membership holds on a day of its clinic; both ends are included."""
+    return (valid_from is None or valid_from <= day) and (valid_until is None or day <= valid_until)
 
 
 def is_idle(last_seen_at: datetime, kind: str, now: datetime) -> bool:

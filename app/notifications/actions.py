@@ -15,6 +15,7 @@ from flask_babel import force_locale, gettext
 from sqlalchemy import ColumnElement, Row, select, update
 
 from app.identity import queries as identity
+from app.identity.queries import roles
 from app.kernel import outbox, tasks
 from app.kernel.access import Actor, require_anywhere
 from app.kernel.db import changed, db, insert
@@ -108,7 +109,7 @@ def _mark(*which: Any, actor: Actor, now: datetime) -> int:
     unread = (Notification.user_id == actor.user_id, Notification.read_at.is_(None), *which)
     count = changed(db.session.execute(update(Notification).where(*unread).values(read_at=now)))
     if count:
-        _inbox_changed(actor.user_id, now=now)
+        _inbox_changed(actor.person_id, now=now)
     return count
 
 
@@ -256,7 +257,9 @@ def give_up(*, delivery_id: int, now: datetime) -> None:
 
 
 def _tell_of_failure(delivery_id: int, row: Row[Any], *, now: datetime) -> None:
-    for person in queries.people_with(permissions.READ_DELIVERIES, clinic_id=row.clinic_id):
+    if row.clinic_id is None:
+        return
+    for person in roles.holders(permissions.READ_DELIVERIES, clinic_id=row.clinic_id, now=now):
         with force_locale(person.locale or DEFAULT_LOCALE):
             title = gettext("Un mensaje no se entregó")
             text = gettext("Para %(address)s: %(subject)s", address=row.address, subject=row.subject)

@@ -9,7 +9,7 @@ def _unread_count(actor: Actor) -> int:
 
 
 def _inbox_topic(actor: Actor) -> str:
-    return queries.topic_of(actor.user_id)
+    return queries.topic_of(actor.person_id)
 
 
 VALUES = {"unread_count": _unread_count, "inbox_topic": _inbox_topic}

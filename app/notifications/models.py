@@ -6,7 +6,9 @@ from typing import Any
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.identity.models import User
 from app.kernel.db import Base
+from app.tenancy.models import Clinic
 
 
 class Notification(Base):
@@ -19,7 +21,7 @@ class Notification(Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
+    user_id: Mapped[int] = mapped_column(ForeignKey(User.id))
     key: Mapped[str] = mapped_column(String(120))
     kind: Mapped[str] = mapped_column(String(40))  # appointment_created, appointment_reminder, report_ready …
     title: Mapped[str] = mapped_column(String(160))
@@ -52,8 +54,8 @@ class Delivery(Base):
     key: Mapped[str] = mapped_column(String(160), unique=True)  # appointment:12:0:confirmation:email
     channel: Mapped[str] = mapped_column(String(10), default="email")
     kind: Mapped[str] = mapped_column(String(40))
-    clinic_id: Mapped[int | None] = mapped_column(ForeignKey("clinic.id"))
-    patient_id: Mapped[int | None] = mapped_column(ForeignKey("patient.id"))
+    clinic_id: Mapped[int | None] = mapped_column(ForeignKey(Clinic.id))
+    patient_id: Mapped[int | None]  # whom it is about; patients stand above, as in event_log
     subject_id: Mapped[int | None] = mapped_column(index=True)  # the appointment, the report …
     sender_name: Mapped[str] = mapped_column(String(120), default="")  # the clinic, as the reader knows it
     address: Mapped[str] = mapped_column(String(254))

@@ -25,7 +25,7 @@ def _inbox(number: int = 1) -> dict[str, Any]:
     return {
         "inbox": queries.inbox(actor=actor, page=number),
         "unread": queries.unread_count(actor=actor),
-        "topic": queries.topic_of(actor.user_id),
+        "topic": queries.topic_of(actor.person_id),
         "now": cycle.now(),
     }
 
@@ -40,7 +40,7 @@ def _badge() -> str:
     return fragments.part(
         "notifications/_badge.html",
         unread_count=queries.unread_count(actor=actor),
-        inbox_topic=queries.topic_of(actor.user_id),
+        inbox_topic=queries.topic_of(actor.person_id),
     )
 
 

@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import Row, Select, String, and_, case, cast, func, or_, select
 
 from app.identity.models import Membership, User
-from app.kernel.access import ROLE_ORDER, Actor, Permission, codes_of
+from app.identity.queries import roles
+from app.kernel.access import Actor
 from app.kernel.db import db
 from app.kernel.errors import NotFound
 from app.kernel.tasks import Task
@@ -106,25 +107,12 @@ def recipient(user_id: int, *, actor: Actor) -> Row[Any]:
             User.id == user_id,
             User.organization_id == actor.organization_id,
             User.is_active.is_(True),
-            or_(User.patient_id.is_not(None), colleague),
+            or_(roles.has_own_role(), colleague),
         )
     ).first()
     if row is None:
         raise NotFound
     return row
-
-
-def people_with(permission: Permission, *, clinic_id: int | None) -> list[Row[Any]]:
-    """The active users (id, locale) who hold a permission in a clinic."""
-    roles = [role for role in ROLE_ORDER if permission.code in codes_of(role)]
-    return list(
-        db.session.execute(
-            select(User.id, User.locale)
-            .join(Membership, and_(Membership.user_id == User.id, Membership.clinic_id == clinic_id))
-            .where(Membership.role.in_(roles), User.is_active.is_(True))
-            .distinct()
-        )
-    )
 
 
 # ------------------------------------------------------------------ deliveries

@@ -5,7 +5,10 @@ from datetime import date, datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.clinics.models import Therapist, Ubigeo
+from app.identity.models import User
 from app.kernel.db import Base
+from app.tenancy.models import Clinic, Organization
 
 
 class Patient(Base):
@@ -18,13 +21,15 @@ class Patient(Base):
     __tablename__ = "patient"
     __table_args__ = (
         Index("uq_patient_document", "organization_id", "document_type", "document_number", unique=True),
+        Index("uq_patient_user_id", "user_id", unique=True),
         Index("ix_patient_name", "organization_id", "search_text"),  # a list in the order of names
         CheckConstraint("document_type IN ('DNI', 'CE', 'PAS', 'RUC', 'OTRO')", name="document_type"),
         CheckConstraint("sex IN ('F', 'M', 'X', '')", name="sex"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"))
+    user_id: Mapped[int | None] = mapped_column(ForeignKey(User.id))  # the account with which they sign in
+    organization_id: Mapped[int] = mapped_column(ForeignKey(Organization.id))
     document_type: Mapped[str] = mapped_column(String(4), default="DNI")
     document_number: Mapped[str | None] = mapped_column(String(20))
     given_names: Mapped[str] = mapped_column(String(80))
@@ -38,7 +43,7 @@ class Patient(Base):
     email: Mapped[str] = mapped_column(String(254), default="")
     occupation: Mapped[str] = mapped_column(String(80), default="")
     address: Mapped[str] = mapped_column(String(200), default="")
-    ubigeo: Mapped[str | None] = mapped_column(ForeignKey("ubigeo.code"))
+    ubigeo: Mapped[str | None] = mapped_column(ForeignKey(Ubigeo.code))
     emergency_name: Mapped[str] = mapped_column(String(120), default="")
     emergency_phone: Mapped[str] = mapped_column(String(20), default="")
     admin_note: Mapped[str] = mapped_column(Text, default="")  # for the desk; never clinical
@@ -65,9 +70,9 @@ class CareRelation(Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    patient_id: Mapped[int] = mapped_column(ForeignKey("patient.id"))
-    therapist_id: Mapped[int] = mapped_column(ForeignKey("therapist.id"))
-    clinic_id: Mapped[int | None] = mapped_column(ForeignKey("clinic.id"))  # where it began
+    patient_id: Mapped[int] = mapped_column(ForeignKey(Patient.id))
+    therapist_id: Mapped[int] = mapped_column(ForeignKey(Therapist.id))
+    clinic_id: Mapped[int | None] = mapped_column(ForeignKey(Clinic.id))  # where it began
     source: Mapped[str] = mapped_column(String(20))
     since: Mapped[datetime]
     ended_at: Mapped[datetime | None]

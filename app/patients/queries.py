@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import Integer, Select, String, and_, bindparam, case, func, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
-from app.clinics.models import Ubigeo
+from app.clinics.models import Therapist, Ubigeo
+from app.clinics.profiles import therapist_id_of
 from app.identity.models import User
 from app.kernel.access import Actor, can_anywhere
 from app.kernel.db import db
@@ -16,6 +17,7 @@ from app.kernel.errors import Invalid, NotFound
 from app.kernel.i18n import N_
 from app.patients import permissions, rules
 from app.patients.models import CareRelation, Patient
+from app.patients.profiles import patient_id_of
 
 PEOPLE = Patient.__table__.c
 
@@ -70,8 +72,8 @@ def _scope(actor: Actor) -> str:
 def _who(actor: Actor) -> dict[str, int]:
     return {
         "organization_id": actor.organization_id,
-        "own_patient_id": actor.patient_id or 0,
-        "own_therapist_id": actor.therapist_id or 0,
+        "own_patient_id": patient_id_of(actor) or 0,
+        "own_therapist_id": therapist_id_of(actor) or 0,
     }
 
 
@@ -187,7 +189,11 @@ def by_document(kind: str, number: str, *, actor: Actor) -> dict[str, Any] | Non
 
 def users_of_therapist(therapist_id: int) -> list[int]:
     """The users who are that therapist; for the sockets alone."""
-    return list(db.session.scalars(select(User.id).where(User.therapist_id == therapist_id)))
+    return list(
+        db.session.scalars(
+            select(Therapist.user_id).where(Therapist.id == therapist_id, Therapist.user_id.is_not(None))
+        )
+    )
 
 
 def account_of(email: str) -> int | None:

@@ -14,6 +14,7 @@ from app.http import cycle, fragments
 from app.http.html import PageBlueprint
 from app.kernel import clock
 from app.kernel.errors import Conflict, DomainError, NotFound
+from app.patients.profiles import patient_id_of
 from app.portal import forms
 from app.portal import queries as portal
 from app.scheduling import permissions
@@ -33,7 +34,7 @@ def home() -> Response:
         "portal/visits.html",
         parts={"my-visits": "portal/_visits.html"},
         visits=portal.of_patient(actor=cycle.actor(), now=cycle.now()),
-        topic=f"visits:{cycle.actor().patient_id}",
+        topic=f"visits:{patient_id_of(cycle.actor())}",
     )
 
 
@@ -126,7 +127,7 @@ def book(form: forms.ConfirmForm) -> Response:
     asked = BookingRequest(
         clinic_id=clinic.id,
         therapist_id=int(form.therapist_id.data or 0),
-        patient_id=cycle.actor().patient_id or 0,
+        patient_id=patient_id_of(cycle.actor()) or 0,
         service_id=service.id,
         starts_at=_instant(form.starts_at.data, clinic),
         reason=form.reason.data or "",

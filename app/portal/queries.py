@@ -4,21 +4,22 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from app.billing.queries import tickets
+from app.clinics.models import Settings
 from app.clinics.queries import ClinicFacts
 from app.kernel import clock
 from app.kernel.access import Actor, require_anywhere
 from app.kernel.db import db
 from app.kernel.errors import NotFound
+from app.patients.profiles import patient_id_of
 from app.scheduling import permissions, rules
 from app.scheduling.models import Appointment
 from app.scheduling.queries import day as day_queries
 from app.scheduling.queries import slots, visit_rows
 from app.scheduling.queries.visit_rows import select_visits, visit_row
 from app.scheduling.rules.calendar import Slot
-from app.tenancy.models import Clinic
 
 LISTED_PAST = 10
 STRIP_DAYS = 14
@@ -43,11 +44,16 @@ class OwnVisits:
     past: list[OwnVisit]
 
 
+def _visits() -> Select[Any]:
+    columns = (*visit_rows.FULL, Settings.address, Settings.change_notice_hours)
+    return select_visits(*columns).join(Settings, Settings.clinic_id == Appointment.clinic_id)
+
+
 def of_patient(*, actor: Actor, now: datetime) -> OwnVisits:
     """The actor's visits as a patient: the coming ones by time, the last ten past ones. Three queries."""
     require_anywhere(actor, permissions.READ_OWN)
-    mine = select_visits(*visit_rows.FULL, Clinic.address, Clinic.change_notice_hours)
-    mine = mine.where(Appointment.patient_id == actor.patient_id, Appointment.status.not_in(rules.EXCLUDED))
+    mine = _visits()
+    mine = mine.where(Appointment.patient_id == patient_id_of(actor), Appointment.status.not_in(rules.EXCLUDED))
     coming = db.session.execute(
         mine.where(Appointment.ends_at > now, Appointment.status != "cancelled").order_by(Appointment.starts_at)
     ).all()
@@ -63,9 +69,9 @@ def of_patient(*, actor: Actor, now: datetime) -> OwnVisits:
 def own_visit(appointment_id: int, *, actor: Actor, now: datetime) -> OwnVisit:
     """One of the actor's own visits as a patient. Raises NotFound."""
     require_anywhere(actor, permissions.READ_OWN)
-    query = select_visits(*visit_rows.FULL, Clinic.address, Clinic.change_notice_hours)
+    query = _visits()
     row = db.session.execute(
-        query.where(Appointment.id == appointment_id, Appointment.patient_id == actor.patient_id)
+        query.where(Appointment.id == appointment_id, Appointment.patient_id == patient_id_of(actor))
     ).first()
     if row is None:
         raise NotFound
@@ -150,7 +156,7 @@ def patient_clinic_ids(actor: Actor) -> list[int]:
     """The clinics a patient came to, the latest first: the one to offer first."""
     rows = db.session.execute(
         select(Appointment.clinic_id)
-        .where(Appointment.patient_id == actor.patient_id)
+        .where(Appointment.patient_id == patient_id_of(actor))
         .order_by(Appointment.starts_at.desc())
         .limit(5)
     )

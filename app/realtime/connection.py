@@ -73,6 +73,8 @@ class Connection:
     ) -> None:
         self.id = secrets.token_urlsafe(12)
         self.actor = actor
+        self.user_id = actor.person_id
+        self.session_id = actor.session_id or 0  # a socket is opened by a session; no row has the number 0
         self.opened_at = opened_at
         self.topics: frozenset[str] = frozenset()
         self.is_closing = False

@@ -13,7 +13,7 @@ from flask_login import current_user
 
 from app.http import tokens
 from app.kernel import clock, db
-from app.kernel.access import Actor, SessionLoader
+from app.kernel.access import Actor
 from app.kernel.errors import Unauthenticated
 from app.realtime import channels
 from app.realtime.hub import Hub
@@ -49,8 +49,6 @@ def _actor_of_cookie() -> Actor | None:
 
 def _actor_of_token(token: str) -> Actor | None:
     try:
-        claims = tokens.read(token)
+        return tokens.actor_of(token)
     except Unauthenticated:
         return None
-    load: SessionLoader = current_app.extensions["load_actor"]
-    return load(session_id=int(claims["sid"]))

@@ -38,8 +38,9 @@ class Hub:
     ``sessions_alive(session_ids)`` returns those that still hold.
     """
 
-    def __init__(self, app: Flask, sessions_alive: Callable[[set[int]], set[int]]) -> None:
+    def __init__(self, app: Flask, load_actor: SessionLoader, sessions_alive: Callable[[set[int]], set[int]]) -> None:
         self._app = app
+        self._load_actor = load_actor
         self._sessions_alive = sessions_alive
         self._connections: set[Connection] = set()
         self._lock = threading.Lock()
@@ -62,7 +63,7 @@ class Hub:
                 self._threads = [threading.Thread(target=loop, daemon=True) for loop in loops]
                 for thread in self._threads:
                     thread.start()
-        presence.renew([presence.entry_of_user(actor.user_id, connection.id)])
+        presence.renew([presence.entry_of_user(connection.user_id, connection.id)])
         if self._paused:
             connection.send(orjson.dumps({"type": "paused"}))
         return connection
@@ -84,7 +85,7 @@ class Hub:
 
     def is_full(self, session_id: int) -> bool:
         """Whether a session has as many connections as it may have."""
-        held = sum(connection.actor.session_id == session_id for connection in self._snapshot())
+        held = sum(connection.session_id == session_id for connection in self._snapshot())
         return held >= MAX_CONNECTIONS_PER_SESSION
 
     def join(self, connection: Connection, topics: Iterable[str], *, since: float | None = None) -> None:
@@ -146,7 +147,7 @@ class Hub:
         """Redis is back: what was sent meanwhile is unknown, changes of rights too."""
         self._paused = False
         self._broadcast({"type": "resumed"})
-        for user_id in {connection.actor.user_id for connection in self._snapshot()}:
+        for user_id in {connection.user_id for connection in self._snapshot()}:
             self._changed_users.put(user_id)
 
     def _receive(self, data: bytes) -> None:
@@ -225,12 +226,11 @@ class Hub:
 
     def _check_user(self, user_id: int) -> None:
         """Load the user's actors anew; drop the topics that they may no longer join."""
-        load: SessionLoader = self._app.extensions["load_actor"]
         for connection in self._snapshot():
-            if connection.actor.user_id != user_id:
+            if connection.user_id != user_id:
                 continue
             with connection.joining, unit_of_work(write=False):
-                actor = load(session_id=connection.actor.session_id)
+                actor = self._load_actor(session_id=connection.session_id)
                 if actor is not None:
                     self._update_rights(connection, actor)
             if actor is None:
@@ -245,13 +245,13 @@ class Hub:
             connection.send(orjson.dumps({"type": "left", "topics": sorted(before - kept)}))
 
     def _end_dead_sessions(self) -> None:
-        held = {connection.actor.session_id for connection in self._snapshot()}
+        held = {connection.session_id for connection in self._snapshot()}
         if not held:
             return
         with unit_of_work(write=False):
             alive = self._sessions_alive(held)
         for connection in self._snapshot():
-            if connection.actor.session_id in held - alive:
+            if connection.session_id in held - alive:
                 self._end(connection)
 
     def _end(self, connection: Connection) -> None:
@@ -269,7 +269,7 @@ def _renders(topic: str) -> bool:
 def _is_addressed(connection: Connection, message: dict[str, Any]) -> bool:
     return (
         message.get("topic") in connection.topics
-        or message.get("user") == connection.actor.user_id
+        or message.get("user") == connection.user_id
         or message.get("connection") == connection.id
     )
 
@@ -277,7 +277,7 @@ def _is_addressed(connection: Connection, message: dict[str, Any]) -> bool:
 def _presence_of(connection: Connection) -> list[presence.Entry]:
     """The user's own entry and those of the topics that show presence."""
     shown = [t for t in connection.topics if (channel := channels.find(t)[0]) and channel.shows_presence]
-    user_id = connection.actor.user_id
+    user_id = connection.user_id
     return [
         presence.entry_of_user(user_id, connection.id),
         *(presence.entry_at(topic, user_id, connection.id) for topic in shown),

@@ -8,6 +8,7 @@ from flask_sock import Sock
 from simple_websocket import Server
 
 from app.http.cycle import RouteSpec, declare
+from app.kernel.access import SessionLoader
 from app.realtime import handshake, inbound
 from app.realtime.hub import Hub
 
@@ -31,13 +32,19 @@ class Socket:
 LIVE = Socket("/ws/live", "live", cookie=True)
 
 
-def register(app: Flask, sockets: Iterable[Socket], sessions_alive: Callable[[set[int]], set[int]]) -> None:
+def register(
+    app: Flask,
+    sockets: Iterable[Socket],
+    *,
+    load_actor: SessionLoader,
+    sessions_alive: Callable[[set[int]], set[int]],
+) -> None:
     """Give an application its hub and its sockets."""
     app.config["SOCK_SERVER_OPTIONS"] = {
         "ping_interval": PING_SECONDS,
         "max_message_size": inbound.MAX_MESSAGE_BYTES,
     }
-    hub = app.extensions["hub"] = Hub(app, sessions_alive)
+    hub = app.extensions["hub"] = Hub(app, load_actor, sessions_alive)
     blueprint = Blueprint("sockets", __name__)
     declared = {f"sockets.{socket.endpoint}": socket for socket in (LIVE, *sockets)}
     for socket in declared.values():

@@ -41,7 +41,7 @@ def request_report(
     db.session.add(run)
     db.session.flush()  # its id goes into the event and to the worker
     run_id = run.id
-    event = ReportRequested(run_id, actor.user_id, report.code, str(format_), run.params)
+    event = ReportRequested(run_id, actor.person_id, report.code, str(format_), run.params)
     record(event, actor=actor, now=now, clinic_id=clinic_id, subject_id=run_id)
     tasks.add(BUILD_REPORT, key=str(run_id), organization_id=actor.organization_id, now=now, run_id=run_id)
     return run_id

@@ -8,6 +8,7 @@ from datetime import datetime
 from flask import g
 from flask_babel import force_locale, gettext
 
+from app.identity.queries import actors
 from app.kernel import clock, storage, task_runner
 from app.kernel.access import Actor
 from app.kernel.db import after_commit, unit_of_work
@@ -16,7 +17,7 @@ from app.kernel.i18n import N_
 from app.kernel.scheduler import PeriodicJob
 from app.kernel.tasks import Job
 from app.realtime import push
-from app.reports import actions, queries, registry, renderers, rules
+from app.reports import actions, registry, renderers, rules
 from app.reports.models import ReportRun
 from app.reports.task_kinds import BUILD_REPORT
 
@@ -58,7 +59,7 @@ def give_up(*, run_id: int, now: datetime) -> None:
 def _build(run: ReportRun, claim: task_runner.Claim) -> None:
     report, format_ = registry.find(run.report), rules.Format(run.format)
     with unit_of_work(write=False):
-        actor = queries.actor_of(run.user_id)
+        actor = actors.actor_of_user(run.user_id, channel="job", now=clock.now())
     with _as(actor):
         say = _progress_of(run.id, claim)
         say(5, gettext(LOADING))

@@ -6,7 +6,9 @@ from typing import Any
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.identity.models import User
 from app.kernel.db import Base
+from app.tenancy.models import Clinic
 
 
 class ReportRun(Base):
@@ -20,8 +22,8 @@ class ReportRun(Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    clinic_id: Mapped[int] = mapped_column(ForeignKey("clinic.id"))
-    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
+    clinic_id: Mapped[int] = mapped_column(ForeignKey(Clinic.id))
+    user_id: Mapped[int] = mapped_column(ForeignKey(User.id))
     report: Mapped[str] = mapped_column(String(40))
     format: Mapped[str] = mapped_column(String(5))  # pdf, xlsx, csv, json
     params: Mapped[dict[str, Any]] = mapped_column(JSON)

@@ -5,10 +5,8 @@ from datetime import date, datetime
 from typing import Any
 
 from flask_babel import gettext
-from sqlalchemy import Row, Select, literal, select
+from sqlalchemy import Row, Select, select
 
-from app.identity.models import Membership, User
-from app.identity.queries import actor_from
 from app.kernel.access import Actor
 from app.kernel.db import db
 from app.kernel.errors import NotFound
@@ -98,27 +96,3 @@ def is_owner(run_id: int, *, actor: Actor) -> bool:
         db.session.scalar(select(ReportRun.id).where(ReportRun.id == run_id, ReportRun.user_id == actor.user_id))
         is not None
     )
-
-
-def actor_of(user_id: int) -> Actor:
-    """The person for whom a worker builds a report, with the rights held now. Raises NotFound."""
-    rows = db.session.execute(
-        select(
-            User.id.label("user_id"),
-            literal(0).label("session_id"),
-            User.organization_id,
-            User.full_name,
-            User.email,
-            User.locale,
-            User.theme,
-            User.patient_id,
-            User.therapist_id,
-            Membership.clinic_id,
-            Membership.role,
-        )
-        .outerjoin(Membership, Membership.user_id == User.id)
-        .where(User.id == user_id, User.is_active.is_(True))
-    ).all()
-    if not rows:
-        raise NotFound
-    return actor_from(rows[0], [(r.clinic_id, r.role) for r in rows if r.role])

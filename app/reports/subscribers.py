@@ -4,17 +4,18 @@ from datetime import datetime
 
 from flask_babel import force_locale, gettext
 
+from app.identity.queries import actors
 from app.kernel.errors import NotFound
 from app.kernel.outbox import EventRow
 from app.notifications import actions as notifications
-from app.reports import queries, registry
+from app.reports import registry
 from app.reports.events import ReportReady
 
 
 def on_run_finished(*, event: EventRow, now: datetime) -> None:
     ready = event.parse(ReportReady)
     try:
-        reader = queries.actor_of(ready.user_id)
+        reader = actors.actor_of_user(ready.user_id, channel="job", now=now)
     except NotFound:
         return  # the account was closed meanwhile
     with force_locale(reader.locale or notifications.DEFAULT_LOCALE):

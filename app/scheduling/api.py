@@ -7,6 +7,7 @@ from pydantic import AliasChoices, Field
 
 from app.billing.queries import tickets
 from app.clinics import queries as clinics
+from app.clinics.profiles import therapist_id_of
 from app.http import cycle
 from app.http.json import ApiBlueprint
 from app.http.resources import Body, ListQuery, Query, listing
@@ -14,6 +15,7 @@ from app.kernel import clock
 from app.kernel.access import Actor, can
 from app.kernel.errors import Invalid, NotFound
 from app.kernel.i18n import N_
+from app.patients.profiles import patient_id_of
 from app.scheduling import permissions, rules
 from app.scheduling.actions import appointments, booking, transitions
 from app.scheduling.models import Appointment
@@ -160,7 +162,7 @@ def _shown(visit: VisitRow, ticket: tickets.TicketState | None) -> dict[str, Any
 def _filters(query: AppointmentQuery, actor: Actor, now: dt.datetime) -> list[Any]:
     zone = _zone(query.clinic_id, actor)
     wanted: list[Any] = []
-    therapist = actor.therapist_id if query.doctor == "current" else query.therapist_id or _number(query.doctor)
+    therapist = therapist_id_of(actor) if query.doctor == "current" else query.therapist_id or _number(query.doctor)
     if query.doctor == "current" or therapist is not None:
         wanted.append(Appointment.therapist_id == therapist)
     if query.patient_id is not None:
@@ -229,7 +231,7 @@ def day(query: AppointmentQuery) -> dict[str, Any]:
 def create(body: NewAppointment) -> dict[str, Any]:
     """Book a time. A patient may omit ``patient_id``; the first service of the therapist stands in for none."""
     actor = cycle.actor()
-    patient_id = body.patient_id or actor.patient_id
+    patient_id = body.patient_id or patient_id_of(actor)
     if patient_id is None:
         raise Invalid({"patient_id": N_("Este dato es obligatorio.")})
     service = _service(body, actor)
@@ -252,7 +254,7 @@ def _service(body: NewAppointment, actor: Actor) -> Any:
     if body.service_id is not None:
         service = clinics.service(body.service_id)
         # a patient's clinics are the organization's, which the booking checks
-        foreign = service.clinic_id not in actor.grants and actor.patient_id is None
+        foreign = service.clinic_id not in actor.grants and patient_id_of(actor) is None
         if foreign or body.clinic_id not in {None, service.clinic_id}:
             raise NotFound
         return service
@@ -311,7 +313,7 @@ def change(appointment_id: int, body: ChangedAppointment) -> dict[str, Any]:
 def cancel(appointment_id: int, body: Cancellation) -> dict[str, Any]:
     """Cancel (D10): the row stays. Without a reason it is the patient's wish or the clinic's."""
     actor = cycle.actor()
-    reason = body.reason if body.reason in rules.CANCEL_REASONS else ("patient" if actor.patient_id else "clinic")
+    reason = body.reason if body.reason in rules.CANCEL_REASONS else ("patient" if patient_id_of(actor) else "clinic")
     appointments.cancel_appointment(appointment_id, reason=reason, actor=actor, now=cycle.now())
     return _one(appointment_id)
 

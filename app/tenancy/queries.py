@@ -11,9 +11,9 @@ from app.tenancy.models import Clinic, Organization
 
 
 def visible_clinic(actor: Actor) -> ColumnElement[bool]:
-    """Staff see where they work; patients every active clinic of their organization."""
+    """Staff see where they work; patients, who hold something of their own, every active clinic."""
     works_there = Clinic.id.in_(actor.grants)
-    if actor.patient_id is None:
+    if not actor.own:
         return works_there
     return or_(works_there, and_(Clinic.organization_id == actor.organization_id, Clinic.is_active.is_(True)))
 

@@ -3,8 +3,8 @@
 import pytest
 from sqlalchemy import update
 
+from app.clinics.models import Settings
 from app.kernel.db import db
-from app.tenancy.models import Clinic
 from tests.billing.conftest import make_ticket
 
 
@@ -199,6 +199,6 @@ def test_it_rejects_bad_closings(ana, diego, shop):
 
 def test_a_clinic_that_does_not_count_blind_shows_what_is_expected(unit, ana, shop):
     with unit():
-        db.session.execute(update(Clinic).values(blind_close=False))
+        db.session.execute(update(Settings).values(blind_close=False))
     methods = ana.api("GET", "/api/till-sessions/1/").get_json()["methods"]
     assert methods[0] == {"method": "efectivo", "expected": "100.00"}

@@ -8,9 +8,11 @@ from sqlalchemy import func, select, update
 
 from app.billing.models import Ticket, ticket_balance
 from app.billing.queries import cash
+from app.identity.queries.actors import actor_of_user
+from app.kernel import clock
+from app.kernel.access import Actor
 from app.kernel.db import db
 from app.kernel.errors import Forbidden, Invalid, NotFound
-from app.reports import queries as reports
 from tests.cast import Cast
 from tests.client import Client
 from tests.queries import count_queries
@@ -20,6 +22,10 @@ from tests.reports.ledger import CARD, CASH, DAY, TEN, YAPE
 URL = "/api/reports/improved-daily-cash/?date=2026-11-20"
 
 
+def _actor(user_id: int) -> Actor:
+    return actor_of_user(user_id, channel="job", now=clock.now())
+
+
 @pytest.fixture
 def full_day(app: Flask) -> int:
     with app.app_context():
@@ -27,7 +33,7 @@ def full_day(app: Flask) -> int:
 
 
 def _of(app: Flask, cast: Cast, day: date = DAY, methods: tuple[str, ...] = ()) -> cash.DailyCash:
-    actor = reports.actor_of(cast.diego_user)
+    actor = _actor(cast.diego_user)
     return cash.daily_cash(clinic_id=cast.miraflores, day=day, actor=actor, methods=methods)
 
 
@@ -138,9 +144,9 @@ def test_an_empty_day_is_a_report_too(diego: Client) -> None:
 def test_only_who_may_read_reports_of_the_clinic(app: Flask, cast: Cast) -> None:
     with app.app_context():
         with pytest.raises(Forbidden):
-            cash.daily_cash(clinic_id=cast.miraflores, day=DAY, actor=reports.actor_of(cast.ana_user))
+            cash.daily_cash(clinic_id=cast.miraflores, day=DAY, actor=_actor(cast.ana_user))
         with pytest.raises(NotFound):
-            cash.daily_cash(clinic_id=cast.arequipa, day=DAY, actor=reports.actor_of(cast.diego_user))
+            cash.daily_cash(clinic_id=cast.arequipa, day=DAY, actor=_actor(cast.diego_user))
 
 
 def test_the_other_clinics_money_is_not_in_it(app: Flask, cast: Cast, eva: Client, full_day: int) -> None:

@@ -8,9 +8,9 @@ from sqlalchemy import select, update
 
 from app.billing import actions
 from app.billing.models import Movement, TillSession
+from app.clinics.models import Settings
 from app.kernel import clock
 from app.kernel.db import db
-from app.tenancy.models import Clinic
 from tests.billing.conftest import make_ticket
 from tests.queries import count_queries
 
@@ -264,7 +264,7 @@ def test_the_desk_counts_blind_and_supervision_does_not(unit, ana, diego, shop):
         assert "S/ 180.00" in diego.get(path).text, path
     assert "PARCIAL – sin valor de cierre" in diego.get("/till-sessions/1").text
     with unit():
-        db.session.execute(update(Clinic).values(blind_close=False))
+        db.session.execute(update(Settings).values(blind_close=False))
     assert "S/ 180.00" in ana.get("/till").text
 
 

@@ -4,10 +4,10 @@ import pytest
 from flask import Flask
 from sqlalchemy import insert
 
-from app.clinics.models import Room, Service, Specialty, Therapist, therapist_service
-from app.identity.models import Membership
+from app.clinics.models import Room, Service, Settings, Specialty, Therapist, therapist_service
 from app.kernel.db import db
 from app.tenancy.models import Clinic, Organization
+from tests import build
 from tests.cast import Cast
 from tests.client import Client
 
@@ -21,6 +21,7 @@ def neighbours(app: Flask) -> int:
         run = db.session.execute
         run(insert(Organization).values(id=OTHERS, name="Vecinos"))
         run(insert(Clinic).values(id=OTHERS, organization_id=OTHERS, name="Centro Vecino"))
+        run(insert(Settings).values(clinic_id=OTHERS))
         run(insert(Room).values(id=OTHERS, clinic_id=OTHERS, name="Sala vecina"))
         run(insert(Specialty).values(id=OTHERS, organization_id=OTHERS, name="Vecindad"))
         run(
@@ -42,6 +43,5 @@ def neighbours(app: Flask) -> int:
 def local_admin(app: Flask, cast: Cast) -> Client:
     """Diego made admin of Miraflores alone."""
     with app.app_context():
-        db.session.execute(insert(Membership).values(user_id=cast.diego_user, clinic_id=cast.miraflores, role="admin"))
-        db.session.commit()
+        build.membership(cast.diego_user, cast.miraflores, "admin")
     return Client(app).sign_in("diego@example.com")

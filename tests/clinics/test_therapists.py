@@ -8,8 +8,9 @@ from sqlalchemy import insert, select
 
 from app.clinics import queries
 from app.clinics.models import Specialty, Therapist, therapist_service, therapist_specialty
-from app.identity.models import Membership, User
+from app.identity.models import User
 from app.kernel.db import db
+from tests import build
 from tests.cast import Cast
 from tests.client import Client
 from tests.queries import count_queries
@@ -98,9 +99,8 @@ def test_an_account_comes_with_the_role_in_their_clinics(eva: Client, app: Flask
     Client(app).sign_in("ines@example.com", password)
     with app.app_context():
         user = db.session.scalar(select(User).where(User.email == "ines@example.com"))
-        roles = db.session.execute(select(Membership.clinic_id, Membership.role).where(Membership.user_id == user.id))
-        assert [tuple(row) for row in roles] == [(cast.arequipa, "therapist")]
-    assert user.therapist_id == cast.ines
+        assert build.roles_of(user.id) == {(cast.arequipa, "therapist")}
+        assert db.session.scalar(select(Therapist.user_id).where(Therapist.id == cast.ines)) == user.id
     assert "ines@example.com" in eva.get(f"/admin/therapists/{cast.ines}").text
     assert eva.post(path, {"email": "otra@example.com"}).status_code == 409
     bruno = eva.post(f"/admin/therapists/{cast.bruno}/account", {"email": ""})

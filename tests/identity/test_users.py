@@ -4,11 +4,12 @@ import re
 
 import pytest
 from flask import Flask
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
-from app.identity.models import Membership, User
+from app.identity.models import User
 from app.kernel.db import db
 from app.kernel.outbox import EventRow
+from tests import build
 from tests.cast import Cast
 from tests.client import Client
 
@@ -19,8 +20,7 @@ NEW = {"full_name": "Karla Meza", "email": "Karla@Example.com", "roles": "1:rece
 def one_clinic_admin(app: Flask, cast: Cast) -> Client:
     """Diego made admin of Miraflores alone."""
     with app.app_context():
-        db.session.execute(insert(Membership).values(user_id=cast.diego_user, clinic_id=cast.miraflores, role="admin"))
-        db.session.commit()
+        build.membership(cast.diego_user, cast.miraflores, "admin")
     return Client(app).sign_in("diego@example.com")
 
 
@@ -32,8 +32,7 @@ def password_on(page: str) -> str:
 
 def roles_of(app: Flask, user_id: int) -> set[tuple[int, str]]:
     with app.app_context():
-        rows = db.session.execute(select(Membership.clinic_id, Membership.role).where(Membership.user_id == user_id))
-        return {(row.clinic_id, row.role) for row in rows}
+        return build.roles_of(user_id)
 
 
 def test_it_works(eva: Client, app: Flask) -> None:

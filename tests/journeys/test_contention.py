@@ -12,12 +12,11 @@ from flask import Flask
 from sqlalchemy import insert, select, update
 
 from app.billing.models import Ticket
-from app.clinics.models import Service
+from app.clinics.models import Service, Settings
 from app.kernel.clock import at, local_day
 from app.kernel.db import db, unit_of_work
 from app.patients.models import Patient
 from app.scheduling.models import Appointment, WorkingHours
-from app.tenancy.models import Clinic
 from tests.cast import Cast
 from tests.served import Answer, Program, Served
 
@@ -33,7 +32,7 @@ def crowd(app: Flask, cast: Cast) -> None:
     """Fifty patients, and Bruno with a five-minute service all day and every day."""
     with app.app_context(), unit_of_work(write=True):
         db.session.execute(insert(Patient), [_patient(number) for number in range(MANY)])
-        db.session.execute(update(Clinic).values(closed_weekdays=[], opens_minute=0, closes_minute=1440))
+        db.session.execute(update(Settings).values(closed_weekdays=[], opens_minute=0, closes_minute=1440))
         db.session.execute(update(Service).values(duration_minutes=5))
         own = WorkingHours.therapist_id == cast.bruno
         db.session.execute(update(WorkingHours).where(own).values(**MIDNIGHT_TO_MIDNIGHT, **NO_BREAK))

@@ -10,9 +10,10 @@ import pytest
 from flask import Flask
 from sqlalchemy import select, text
 
-from app.identity.models import Membership, User
+from app.identity.models import User
 from app.kernel.db import db, unit_of_work
 from app.patients.models import Patient
+from tests import build
 
 
 def run(app: Flask, *arguments: str) -> tuple[int, str]:
@@ -67,9 +68,8 @@ def test_an_admin_gets_every_clinic(app: Flask) -> None:
 
     assert status == 0, said
     with app.app_context(), unit_of_work(write=False):
-        held = select(Membership.clinic_id, Membership.role).join(User, User.id == Membership.user_id)
-        rows = db.session.execute(held.where(User.email == "ines@example.com")).all()
-    assert set(rows) == {(1, "admin"), (2, "admin")}
+        held = build.roles_of(db.session.scalars(select(User.id).where(User.email == "ines@example.com")).one())
+    assert held == {(1, "admin"), (2, "admin")}
     assert run(app, "admin", "create", *arguments)[0] == 2
 
 

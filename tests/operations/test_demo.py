@@ -15,7 +15,7 @@ from app.cli.demo.context import Moment
 from app.clinics.models import Therapist
 from app.encounters.models import Encounter
 from app.identity import actions as identity
-from app.identity.models import Membership, User
+from app.identity.models import User
 from app.kernel import clock, integrity
 from app.kernel.db import db, unit_of_work
 from app.kernel.outbox import EventRow
@@ -24,6 +24,7 @@ from app.patients.models import Patient
 from app.scheduling.models import Appointment
 from app.scheduling.queries import notices
 from app.tenancy.models import Clinic, Organization
+from tests import build
 from tests.operations.conftest import NOW
 
 LIMA = "America/Lima"
@@ -44,13 +45,8 @@ def test_the_clinics_and_their_people_are_those_of_the_interface() -> None:
 
 
 def test_the_accounts_have_their_roles_and_nothing_else() -> None:
-    rows = db.session.execute(
-        select(User.email, Membership.clinic_id, Membership.role).outerjoin(Membership, Membership.user_id == User.id)
-    ).all()
-    roles = {email.partition("@")[0]: set() for email, _, _ in rows}
-    for email, clinic, role in rows:
-        if role:
-            roles[email.partition("@")[0]].add((clinic, role))
+    rows = db.session.execute(select(User.id, User.email)).all()
+    roles = {email.partition("@")[0]: build.roles_of(user_id) for user_id, email in rows}
 
     assert roles == {
         "ana": {(1, "receptionist")},

@@ -42,7 +42,7 @@ def test_it_works(app: Flask, client: Client) -> None:
     rosa.sign_in("rosa@example.com", FORM["password"])
     with app.app_context():
         user = db.session.scalars(select(User).where(User.email == "rosa@example.com")).one()
-        patient = db.session.get_one(Patient, user.patient_id)
+        patient = db.session.scalars(select(Patient).where(Patient.user_id == user.id)).one()
         assert patient.full_name == "Rosa Elena Huamán Díaz"
         assert patient.phone == "+51987111222"
         assert (patient.organization_id, patient.document_number) == (user.organization_id, None)
@@ -77,7 +77,7 @@ def test_nobody_makes_themselves_more_than_a_patient(app: Flask, client: Client)
     register(client, role="admin", organization_id="2", document_number="45678912", admin_note="x", patient_id="1")
     with app.app_context():
         user = db.session.scalars(select(User).where(User.email == "rosa@example.com")).one()
-        patient = db.session.get_one(Patient, user.patient_id)
+        patient = db.session.scalars(select(Patient).where(Patient.user_id == user.id)).one()
         assert patient.id == 3
         assert (patient.admin_note, patient.document_number) == ("", None)
 

@@ -3,6 +3,9 @@
 import pytest
 from flask import Flask
 
+from app.identity.queries.actors import actor_of_user
+from app.kernel import clock
+from app.kernel.access import Actor
 from app.kernel.db import db
 from app.reports import live, queries
 from tests.background import settle
@@ -13,10 +16,14 @@ CASH = "/reports/improved-daily-cash?date=2026-11-20"
 FORM = {"report": "improved-daily-cash", "format": "csv", "clinic_id": "1", "date": "2026-11-20", "submission_id": "a"}
 
 
+def _actor(user_id: int) -> Actor:
+    return actor_of_user(user_id, channel="job", now=clock.now())
+
+
 def _requested(app: Flask, diego: Client) -> int:
     assert diego.post("/reports/runs", FORM).status_code == 303
     with app.app_context():
-        return int(queries.own_runs(actor=queries.actor_of(6))[0]["id"])
+        return int(queries.own_runs(actor=_actor(6))[0]["id"])
 
 
 def test_it_works(diego: Client, full_day: int) -> None:
@@ -73,7 +80,7 @@ def test_a_click_asks_for_a_file_and_the_list_shows_it(app: Flask, diego: Client
     assert "En cola" in answer.text
     assert diego.post_fragment("/reports/runs", FORM, "section#report-files").text == answer.text  # a double click
     with app.app_context():
-        runs = queries.own_runs(actor=queries.actor_of(6))
+        runs = queries.own_runs(actor=_actor(6))
         assert len(runs) == 1
         db.session.remove()
     settle(app)
@@ -88,8 +95,8 @@ def test_a_click_asks_for_a_file_and_the_list_shows_it(app: Flask, diego: Client
 def test_only_the_owner_hears_of_a_run(app: Flask, diego: Client) -> None:
     run = _requested(app, diego)
     with app.app_context():
-        assert live._may_join(queries.actor_of(6), str(run))
-        assert not live._may_join(queries.actor_of(7), str(run))
+        assert live._may_join(_actor(6), str(run))
+        assert not live._may_join(_actor(7), str(run))
 
 
 def test_without_files_the_list_says_how_to_get_one(diego: Client) -> None:

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 import time_machine
 from flask import Flask
-from sqlalchemy import select, update
+from sqlalchemy import delete, select
 
+from app.identity.models import Membership
 from app.kernel import clock, task_runner, tasks
 from app.kernel.db import db, unit_of_work
 from app.kernel.outbox import EventRow
@@ -15,6 +16,7 @@ from app.kernel.tasks import Task
 from app.reports import actions, jobs
 from app.reports.models import ReportRun
 from app.reports.task_kinds import BUILD_REPORT
+from tests import build
 from tests.client import Client
 from tests.reports import ledger
 
@@ -161,11 +163,9 @@ def test_an_accident_is_tried_three_times_and_then_told(
 
 
 def test_rights_lost_meanwhile_are_lost(app: Flask, diego: Client, run_id: int) -> None:
-    from app.identity.models import Membership
-
     with app.app_context():
-        db.session.execute(update(Membership).where(Membership.user_id == 6).values(role="receptionist"))
-        db.session.commit()
+        db.session.execute(delete(Membership).where(Membership.user_id == 6))
+        build.membership(6, 1, "receptionist")
         _work(run_id)
         assert (_row(run_id).status, _row(run_id).step) == ("failed", "Permisos insuficientes")
 

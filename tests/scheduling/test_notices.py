@@ -15,7 +15,7 @@ from flask import Flask
 from icalendar import Calendar
 from sqlalchemy import insert, select, update
 
-from app.identity.models import User
+from app.clinics.models import Settings
 from app.kernel import clock, outbox
 from app.kernel.db import db, unit_of_work
 from app.kernel.tasks import Task
@@ -226,8 +226,7 @@ def test_the_same_fact_twice_is_told_once(app: Flask, cast: Cast, mails: Mails) 
 
 def test_a_patient_without_address_and_account_is_left_alone(app: Flask, cast: Cast, mails: Mails) -> None:
     with app.app_context(), unit_of_work(write=True):
-        db.session.execute(update(Patient).values(email=""))
-        db.session.execute(update(User).where(User.id == cast.clara_user).values(patient_id=None))
+        db.session.execute(update(Patient).values(email="", user_id=None))
     booked(app, write_visit(app, cast))
     settle(app)
     assert mails() == {}
@@ -415,7 +414,7 @@ def test_the_reminder_comes_a_day_before_and_once(app: Flask, cast: Cast, mails:
 
 def test_no_link_when_it_is_too_late_to_change(app: Flask, cast: Cast, mails: Mails) -> None:
     with app.app_context(), unit_of_work(write=True):
-        db.session.execute(update(Clinic).values(phone="+51 1 2345678"))
+        db.session.execute(update(Settings).values(phone="+51 1 2345678"))
     write_visit(app, cast)
     with time_machine.travel(WEDNESDAY - timedelta(hours=3), tick=False):
         remind(app)

@@ -19,6 +19,7 @@ from app.kernel.errors import NotFound
 from app.kernel.i18n import fold
 from app.kernel.outbox import EventRow
 from app.patients.models import Patient
+from app.patients.profiles import patient_id_of
 
 BALANCE = ticket_balance.c
 _OF_TICKET = BALANCE.ticket_id == Ticket.id
@@ -209,7 +210,7 @@ def visible_to(actor: Actor) -> ColumnElement[bool]:
     """Tickets of the clinics where the actor reads them, and a patient's own."""
     scope = Ticket.clinic_id.in_(actor.clinics_with(permissions.READ))
     if permissions.READ_OWN.code in actor.own:
-        return or_(scope, Ticket.patient_id == actor.patient_id)
+        return or_(scope, Ticket.patient_id == patient_id_of(actor))
     return scope
 
 

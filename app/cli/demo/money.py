@@ -124,12 +124,13 @@ def _row(payment: Payment, session_id: int, cashier: int, moment: Moment) -> dic
 
 def _past_day(clinic_id: int, day: date, number: int, opening: int, taken: list[Payment], moment: Moment) -> int:
     """Open, take, spend, bring to the bank, count, close; returns what stays for the next morning."""
-    cashier, overseer = people.actor(people.DESK[clinic_id]), people.actor(people.OVERSIGHT[clinic_id])
+    cashier = people.actor(people.DESK[clinic_id], moment.now)
+    overseer = people.actor(people.OVERSIGHT[clinic_id], moment.now)
     evening = clock.at(day, CLOSES, ZONE)
     session_id = tills.open_till(
         TILL[clinic_id], opening_float_cents=opening, actor=cashier, now=clock.at(day, OPENS, ZONE)
     )
-    bulk.record_movements([_row(payment, session_id, cashier.user_id, moment) for payment in taken])
+    bulk.record_movements([_row(payment, session_id, cashier.person_id, moment) for payment in taken])
     if number % 2:
         _spend(session_id, number, cashier, clock.at(day, 12 * 60 + 10, ZONE), moment)
     if number % 9 == 4:
@@ -153,11 +154,11 @@ def _past_day(clinic_id: int, day: date, number: int, opening: int, taken: list[
 
 def _today(opening: int, taken: list[Payment], moment: Moment) -> None:
     """Ana opened in the morning, or just now when it is not morning yet."""
-    ana = people.actor("ana")
+    ana = people.actor("ana", moment.now)
     midnight, _ = clock.day_bounds(moment.today, ZONE)
     opened_at = max(midnight, min(clock.at(moment.today, OPENS, ZONE), moment.now - timedelta(minutes=5)))
     session_id = tills.open_till(TILL[MIRAFLORES], opening_float_cents=opening, actor=ana, now=opened_at)
-    bulk.record_movements([_row(payment, session_id, ana.user_id, moment) for payment in taken])
+    bulk.record_movements([_row(payment, session_id, ana.person_id, moment) for payment in taken])
     _spend(session_id, 1, ana, moment.until_now(clock.at(moment.today, 10 * 60, ZONE)), moment)
 
 

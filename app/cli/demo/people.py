@@ -4,11 +4,16 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from sqlalchemy import select, update
+
 from app.cli.demo.context import Moment, numbered, put
 from app.cli.demo.places import AREQUIPA, BRUNO, HUGO, MIRAFLORES
+from app.clinics import models as clinics
 from app.identity import models as identity
-from app.identity.actions import hash_password
-from app.kernel.access import Actor, codes_of
+from app.identity.actions import hash_password, roles
+from app.identity.queries import actors
+from app.kernel.access import Actor
+from app.kernel.db import db
 from app.patients import models as patients
 from app.patients import rules
 
@@ -56,19 +61,27 @@ def write(moment: Moment, password: str, how_many: int = HOW_MANY) -> None:
         _known("Gloria", "Mamani", "Huamán", "41234567", "+51912345678", "gloria@example.com", date(1979, 9, 3)),
     )
     drawn = _drawn(moment, how_many - len(known))
-    put(patients.Patient, numbered([_row(details, since) for details in (*known, *drawn)]))
     hashed = hash_password(password)
-    put(identity.User, numbered([_account(a, b, c, d, hashed, since) for a, b, c, d, _ in ACCOUNTS]))
-    roles = [(USER[name], clinic, role) for name, *_, held in ACCOUNTS for clinic, role in held]
-    put(identity.Membership, numbered([{"user_id": u, "clinic_id": c, "role": r} for u, c, r in roles]))
+    put(identity.User, numbered([_account(name, full_name, hashed, since) for name, full_name, *_ in ACCOUNTS]))
+    rows = [_row(details, since) for details in (*known, *drawn)]
+    put(patients.Patient, [{**row, "user_id": OF_PATIENT.get(row["id"])} for row in numbered(rows)])
+    for therapist_id, user_id in OF_THERAPIST.items():
+        db.session.execute(
+            update(clinics.Therapist).where(clinics.Therapist.id == therapist_id).values(user_id=user_id)
+        )
+    _write_memberships()
 
 
-def actor(name: str) -> Actor:
+def _write_memberships() -> None:
+    roles.sync_builtin_roles()
+    ids = dict(db.session.execute(select(identity.Role.code, identity.Role.id)).tuples().all())
+    held = [(USER[name], clinic, ids[role]) for name, *_, roles_held in ACCOUNTS for clinic, role in roles_held]
+    put(identity.Membership, numbered([{"user_id": u, "clinic_id": c, "role_id": r} for u, c, r in held]))
+
+
+def actor(name: str, now: datetime) -> Actor:
     """One of the staff, with what their roles allow: who opened this till, who gave that money back."""
-    number = USER[name]
-    _, full_name, _, therapist, roles = ACCOUNTS[number - 1]
-    grants = {clinic: codes_of(role) for clinic, role in roles}
-    return Actor(number, 0, 1, full_name, f"{name}@example.com", roles=roles, grants=grants, therapist_id=therapist)
+    return actors.actor_of_user(USER[name], channel="desk", now=now)
 
 
 def _known(given: str, paternal: str, maternal: str, dni: str, phone: str, email: str, born: date) -> rules.Details:
@@ -126,16 +139,12 @@ def _row(details: rules.Details, since: datetime) -> dict[str, Any]:
     }
 
 
-def _account(
-    name: str, full_name: str, patient: int | None, therapist: int | None, hashed: str, since: datetime
-) -> dict[str, Any]:
+def _account(name: str, full_name: str, hashed: str, since: datetime) -> dict[str, Any]:
     return {
         "organization_id": 1,
         "email": f"{name}@example.com",
         "full_name": full_name,
         "password_hash": hashed,
-        "patient_id": patient,
-        "therapist_id": therapist,
         "is_active": True,
         "created_at": since,
     }

@@ -94,7 +94,8 @@ def is_open(day: date, moment: Moment) -> bool:
 
 def write(moment: Moment) -> None:
     put(tenancy.Organization, [{"id": 1, "name": "Manos que Curan"}])
-    put(tenancy.Clinic, [_miraflores(moment), _arequipa(moment)])
+    put(tenancy.Clinic, [_clinic(MIRAFLORES, "Centro Miraflores"), _clinic(AREQUIPA, "Centro Arequipa")])
+    put(clinics.Settings, [_miraflores(moment), _arequipa(moment)])
     put(clinics.Room, numbered([{"clinic_id": c, "name": n, "is_active": True} for c, n in ROOMS]))
     put(clinics.Specialty, numbered([{"organization_id": 1, "name": name} for name in SPECIALTIES]))
     put(clinics.Service, numbered([_service(n, *row) for n, row in enumerate(SERVICES)]))
@@ -111,7 +112,7 @@ def write(moment: Moment) -> None:
 
 def _miraflores(moment: Moment) -> dict[str, Any]:
     return {
-        **_clinic(1, "Centro Miraflores", moment),
+        **_settings(MIRAFLORES, moment),
         "tax_id": "20512345671",
         "address": "Av. José Larco 812, Miraflores",
         "ubigeo": "150122",
@@ -122,7 +123,7 @@ def _miraflores(moment: Moment) -> dict[str, Any]:
 
 def _arequipa(moment: Moment) -> dict[str, Any]:
     return {
-        **_clinic(2, "Centro Arequipa", moment),
+        **_settings(AREQUIPA, moment),
         "tax_id": "20512345680",
         "address": "Calle Mercaderes 230, Arequipa",
         "ubigeo": "040101",
@@ -131,13 +132,14 @@ def _arequipa(moment: Moment) -> dict[str, Any]:
     }
 
 
-def _clinic(clinic_id: int, name: str, moment: Moment) -> dict[str, Any]:
+def _clinic(clinic_id: int, name: str) -> dict[str, Any]:
+    return {"id": clinic_id, "organization_id": 1, "name": name, "timezone": ZONE}
+
+
+def _settings(clinic_id: int, moment: Moment) -> dict[str, Any]:
     return {
-        "id": clinic_id,
-        "organization_id": 1,
-        "name": name,
+        "clinic_id": clinic_id,
         "legal_name": "Manos que Curan S.A.C.",
-        "timezone": ZONE,
         "opens_minute": 8 * 60,
         "closes_minute": 21 * 60,
         "closed_weekdays": closed_weekdays(moment),

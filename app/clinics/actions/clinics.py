@@ -1,11 +1,13 @@
 """Writes: a clinic's settings, rooms and closed days."""
 
+from dataclasses import fields
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import delete, select
 
 from app.clinics import events, permissions, rules
-from app.clinics.models import Closure, Room
+from app.clinics.models import Closure, Room, Settings
 from app.identity.actions import staff
 from app.kernel import outbox
 from app.kernel.access import Actor, require, require_anywhere
@@ -16,18 +18,20 @@ from app.tenancy.models import Clinic
 
 
 def create_clinic(settings: rules.ClinicSettings, *, actor: Actor, now: datetime) -> int:
-    """Open a clinic of the actor's organization; the actor becomes its admin. Returns its id.
+    """Open a clinic of the actor's organization; a user becomes its admin. Returns its id.
 
     Payment methods, till and document series follow by billing's subscriber.
     """
     require_anywhere(actor, permissions.MANAGE)
     rules.check_settings(settings)
-    clinic = Clinic(organization_id=actor.organization_id)
-    for name, (_old, new) in rules.differences(clinic, settings).items():
-        setattr(clinic, name, new)
+    clinic, row = Clinic(organization_id=actor.organization_id), Settings()
+    _write(clinic, row, settings)
     db.session.add(clinic)
-    db.session.flush()  # the role and the fact name its id
-    staff.add_role(actor.user_id, clinic.id, "admin", actor=actor, now=now)
+    db.session.flush()  # for the primary key
+    row.clinic_id = clinic.id
+    db.session.add(row)
+    if actor.user_id is not None:
+        staff.add_role(actor.user_id, clinic.id, "admin", actor=actor, now=now)
     fact = events.ClinicCreated(clinic_id=clinic.id)
     outbox.record(fact, actor=actor, now=now, clinic_id=clinic.id, subject_id=clinic.id)
     return clinic.id
@@ -37,13 +41,25 @@ def update_clinic(clinic_id: int, settings: rules.ClinicSettings, *, actor: Acto
     """Give a clinic these settings. What is booked or ticketed already stays as it was."""
     clinic = _clinic(clinic_id, actor)
     rules.check_settings(settings)
-    changes = rules.differences(clinic, settings)
+    changes = _write(clinic, db.session.get_one(Settings, clinic.id), settings)
     if not changes:
         return
-    for name, (_old, new) in changes.items():
-        setattr(clinic, name, new)
     fact = events.ClinicChanged(clinic_id=clinic.id, fields=sorted(changes))
     outbox.record(fact, actor=actor, now=now, clinic_id=clinic.id, subject_id=clinic.id, changes=changes)
+
+
+def _write(clinic: Clinic, row: Settings, settings: rules.ClinicSettings) -> dict[str, list[Any]]:
+    """Set what is different in the clinic's identity and in its settings: ``{field: [old, new]}``."""
+    changes: dict[str, list[Any]] = {}
+    for field in fields(settings):
+        target = clinic if hasattr(Clinic, field.name) else row
+        new = getattr(settings, field.name)
+        new = sorted(new) if isinstance(new, tuple) else new
+        old = getattr(target, field.name)
+        if old != new:
+            setattr(target, field.name, new)
+            changes[field.name] = [old, new]
+    return changes
 
 
 def _clinic(clinic_id: int, actor: Actor) -> Clinic:

@@ -95,14 +95,11 @@ def open_account(therapist_id: int, email: str, *, actor: Actor, now: datetime) 
     if not clinics:
         raise Invalid({"email": N_("Elija primero los servicios que atiende; de ellos salen sus sedes.")})
     name = f"{therapist.given_names} {therapist.surnames}"
-    return staff.create_staff(
-        email=email,
-        full_name=name,
-        roles=[(clinic_id, "therapist") for clinic_id in clinics],
-        therapist_id=therapist.id,
-        actor=actor,
-        now=now,
-    )
+    user_id, password = staff.open_account(email=email, full_name=name, actor=actor, now=now)
+    therapist.user_id = user_id
+    db.session.flush()  # the role asks whose record the account is
+    staff.set_roles(user_id, [(clinic_id, "therapist") for clinic_id in clinics], actor=actor, now=now)
+    return user_id, password
 
 
 def _therapist(therapist_id: int, actor: Actor) -> Therapist:

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Row, select
 
-from app.clinics.models import Closure, Room, Service, Therapist, therapist_service
+from app.clinics.models import Closure, Room, Service, Settings, Therapist, therapist_service
 from app.clinics.queries import lists as lists
 from app.kernel.db import db
 from app.kernel.errors import NotFound
@@ -80,7 +80,9 @@ class RoomFacts:
     name: str
 
 
-_CLINIC = select(*(getattr(Clinic, name) for name in ClinicFacts.__dataclass_fields__))
+_CLINIC = select(
+    *(getattr(Clinic if hasattr(Clinic, name) else Settings, name) for name in ClinicFacts.__dataclass_fields__)
+).join(Settings, Settings.clinic_id == Clinic.id)
 _SERVICE = select(*(getattr(Service, name) for name in ServiceFacts.__dataclass_fields__))
 _THERAPIST = select(
     Therapist.id,

@@ -8,7 +8,16 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, not_, or_, select
 
 from app.clinics import permissions
-from app.clinics.models import Closure, Room, Service, Specialty, Therapist, therapist_service, therapist_specialty
+from app.clinics.models import (
+    Closure,
+    Room,
+    Service,
+    Settings,
+    Specialty,
+    Therapist,
+    therapist_service,
+    therapist_specialty,
+)
 from app.identity.models import User
 from app.kernel.access import Actor, Permission, can_anywhere
 from app.kernel.db import db
@@ -18,10 +27,13 @@ from app.tenancy.queries import visible_clinic
 
 # ------------------------------------------------------------------ clinics
 
+_SETTINGS = tuple(column for column in Settings.__table__.c if column.name != "clinic_id")
+_CLINICS = select(Clinic.__table__, *_SETTINGS).join(Settings, Settings.clinic_id == Clinic.id)
+
 
 def clinics(actor: Actor) -> Select[Any]:
-    """The clinics that the actor may see, every column."""
-    return select(Clinic.__table__).where(visible_clinic(actor))
+    """The clinics that the actor may see, with every setting."""
+    return _CLINICS.where(visible_clinic(actor))
 
 
 def clinic(clinic_id: int, actor: Actor) -> Row[Any]:
@@ -34,7 +46,7 @@ def managed_clinics(actor: Actor) -> list[dict[str, Any]]:
     rooms = select(func.count()).where(Room.clinic_id == Clinic.id, Room.is_active.is_(True)).scalar_subquery()
     services = select(func.count()).where(Service.clinic_id == Clinic.id, Service.is_active.is_(True)).scalar_subquery()
     rows = db.session.execute(
-        select(Clinic.__table__, rooms.label("rooms"), services.label("services"))
+        _CLINICS.add_columns(rooms.label("rooms"), services.label("services"))
         .where(Clinic.id.in_(actor.clinics_with(permissions.MANAGE)))
         .order_by(Clinic.name)
     )
@@ -43,9 +55,7 @@ def managed_clinics(actor: Actor) -> list[dict[str, Any]]:
 
 def managed_clinic(clinic_id: int, actor: Actor) -> Row[Any]:
     """A clinic with the right to change it. Raises NotFound."""
-    return _one(
-        select(Clinic.__table__).where(Clinic.id == clinic_id, Clinic.id.in_(actor.clinics_with(permissions.MANAGE)))
-    )
+    return _one(_CLINICS.where(Clinic.id == clinic_id, Clinic.id.in_(actor.clinics_with(permissions.MANAGE))))
 
 
 def rooms(clinic_id: int) -> list[dict[str, Any]]:
@@ -177,8 +187,8 @@ def managed_therapists(actor: Actor, *, with_retired: bool = False) -> list[dict
     found = therapists(actor, permissions.MANAGE_THERAPISTS)
     if not with_retired:
         found = found.where(Therapist.deleted_at.is_(None))
-    account = exists(select(1).where(User.therapist_id == Therapist.id))
-    rows = db.session.execute(found.add_columns(account.label("has_account")).order_by(Therapist.display_name)).all()
+    has_account = Therapist.user_id.is_not(None).label("has_account")
+    rows = db.session.execute(found.add_columns(has_account).order_by(Therapist.display_name)).all()
     return with_links([dict(row._mapping) for row in rows], actor)
 
 
@@ -258,7 +268,9 @@ def clinics_of_therapist(therapist_id: int) -> set[int]:
 def account_of_therapist(therapist_id: int) -> Row[Any] | None:
     """``(id, email, is_active)`` of the therapist's own account."""
     return db.session.execute(
-        select(User.id, User.email, User.is_active).where(User.therapist_id == therapist_id)
+        select(User.id, User.email, User.is_active)
+        .join(Therapist, Therapist.user_id == User.id)
+        .where(Therapist.id == therapist_id)
     ).first()
 
 

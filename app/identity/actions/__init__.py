@@ -27,6 +27,7 @@ class SignIn:
 
     token: str
     actor: Actor
+    session_id: int
 
 
 @lru_cache(maxsize=1)
@@ -121,13 +122,13 @@ def open_session(user_id: int, *, kind: str, device: str, now: datetime) -> Sign
     )
     db.session.add(row)
     db.session.flush()  # the actor is read through the row
-    found = queries.actor_of_session(row.id, now=now)
+    found = queries.actors.actor_of_session(row.id, now=now)
     if found is None:
         raise NotFound
     actor = found[0]
     fact = events.SignedIn(user_id=user_id, session_id=row.id, kind=kind)
     outbox.record(fact, actor=actor, now=now, clinic_id=None, subject_id=row.id)
-    return SignIn(token, actor)
+    return SignIn(token, actor, row.id)
 
 
 def touch_session(session_id: int, *, now: datetime) -> None:
@@ -137,14 +138,15 @@ def touch_session(session_id: int, *, now: datetime) -> None:
 
 def sign_out(*, actor: Actor, now: datetime) -> None:
     """End the actor's present session."""
-    _revoke(actor.user_id, [actor.session_id], actor=actor, now=now)
+    if actor.session_id is not None:
+        _revoke(actor.person_id, [actor.session_id], actor=actor, now=now)
 
 
 def revoke_own_session(session_id: int, *, actor: Actor, now: datetime) -> None:
     """End another of one's own sessions. Raises NotFound for somebody else's."""
     if session_id not in {row["id"] for row in queries.own_sessions(actor=actor, now=now)}:
         raise NotFound
-    _revoke(actor.user_id, [session_id], actor=actor, now=now)
+    _revoke(actor.person_id, [session_id], actor=actor, now=now)
 
 
 def revoke_all_sessions(user_id: int, *, actor: Actor | None, now: datetime, keep: int | None = None) -> None:
@@ -192,13 +194,13 @@ def refresh(token: str, *, now: datetime) -> SignIn | None:
         if row.rotated_at is not None and now - row.rotated_at > rules.REFRESH_GRACE:
             _revoke(row.user_id, [row.id], actor=None, now=now)
         return None
-    found = queries.actor_of_session(row.id, now=now)
+    found = queries.actors.actor_of_session(row.id, now=now)
     if found is None:
         return None
     fresh = ids.secret()
     row.previous_token_hash, row.token_hash = row.token_hash, ids.digest(fresh)
     row.rotated_at = row.last_seen_at = now
-    return SignIn(fresh, found[0])
+    return SignIn(fresh, found[0], row.id)
 
 
 def change_password(*, current: str, new: str, actor: Actor, now: datetime) -> None:
@@ -206,7 +208,7 @@ def change_password(*, current: str, new: str, actor: Actor, now: datetime) -> N
     user = db.session.get_one(User, actor.user_id)
     if not _verify(user.password_hash or _nobody(), current):
         raise Invalid({"current": N_("La contraseña actual no es correcta.")})
-    rules.check_password(new, staff=actor.role != rules.Role.PATIENT, words=(user.email, user.full_name))
+    rules.check_password(new, staff=bool(actor.grants), words=(user.email, user.full_name))
     user.password_hash = hash_password(new)
     outbox.record(events.PasswordChanged(user.id), actor=actor, now=now, clinic_id=None, subject_id=user.id)
     revoke_all_sessions(user.id, actor=actor, now=now, keep=actor.session_id)
@@ -232,25 +234,23 @@ def create_user(
     password: str | None,
     now: datetime,
     actor: Actor | None,
-    patient_id: int | None = None,
-    therapist_id: int | None = None,
+    is_staff: bool = True,
 ) -> int:
     """Create an account and return its id. Permission is the caller's: people register themselves too.
 
+    ``is_staff`` asks for the longer password of those who see other people's data.
     Raises EmailTaken, WeakPassword.
     """
     email = email.strip().casefold()
     if db.session.scalar(select(User.id).where(User.email == email)):
         raise EmailTaken
     if password is not None:
-        rules.check_password(password, staff=patient_id is None, words=(email, full_name))
+        rules.check_password(password, staff=is_staff, words=(email, full_name))
     user = User(
         organization_id=organization_id,
         email=email,
         full_name=full_name.strip(),
         password_hash=hash_password(password) if password else None,
-        patient_id=patient_id,
-        therapist_id=therapist_id,
         created_at=now,
     )
     db.session.add(user)

@@ -8,40 +8,42 @@ from app.identity import events, permissions, queries, rules
 from app.identity.actions import EmailTaken, create_user, hash_password, revoke_all_sessions
 from app.identity.models import Membership, User
 from app.kernel import outbox
-from app.kernel.access import Actor, require_anywhere
+from app.kernel.access import Actor, profiles, require_anywhere
 from app.kernel.db import db
 from app.kernel.errors import Invalid, NotFound, RuleBroken
 from app.kernel.i18n import N_
 
 
 def create_staff(
-    *,
-    email: str,
-    full_name: str,
-    roles: list[tuple[int, str]],
-    actor: Actor,
-    now: datetime,
-    therapist_id: int | None = None,
+    *, email: str, full_name: str, roles: list[tuple[int, str]], actor: Actor, now: datetime
 ) -> tuple[int, str]:
     """An account with roles in the actor's clinics: ``(user_id, temporary password)``.
 
-    Nobody chooses another person's password: it is drawn here, shown once and kept only hashed.
     Raises EmailTaken; NotFound for a foreign clinic; NoRole without roles.
     """
-    require_anywhere(actor, permissions.MANAGE_USERS)
     if not roles:
         raise NoRole
+    user_id, password = open_account(email=email, full_name=full_name, actor=actor, now=now)
+    set_roles(user_id, roles, actor=actor, now=now)
+    return user_id, password
+
+
+def open_account(*, email: str, full_name: str, actor: Actor, now: datetime) -> tuple[int, str]:
+    """An account of the actor's organization, still without roles: ``(user_id, temporary password)``.
+
+    Nobody chooses another person's password: it is drawn here, shown once and kept only hashed.
+    Raises EmailTaken.
+    """
+    require_anywhere(actor, permissions.MANAGE_USERS)
     password = rules.temporary_password()
     user_id = create_user(
         organization_id=actor.organization_id,
         email=email,
         full_name=full_name,
         password=password,
-        therapist_id=therapist_id,
         actor=actor,
         now=now,
     )
-    set_roles(user_id, roles, actor=actor, now=now)
     return user_id, password
 
 
@@ -59,47 +61,54 @@ class OwnRights(Invalid):
         super().__init__({"roles": N_("No puede quitarse a sí mismo el rol de administración.")})
 
 
-class NotATherapist(Invalid):
-    """The role needs to know whose agenda it is."""
+class NoProfile(Invalid):
+    """A role that is also a kind of profile (the therapist's) needs to know whose record it is."""
 
     def __init__(self) -> None:
         super().__init__({"roles": N_("La cuenta de un terapeuta se crea en su ficha.")})
 
 
-def set_roles(user_id: int, roles: list[tuple[int, str]], *, actor: Actor | None, now: datetime) -> None:
-    """Give a user exactly these ``(clinic_id, role)`` in the clinics that the actor manages.
+def set_roles(user_id: int, roles: list[tuple[int, str]], *, actor: Actor, now: datetime) -> None:
+    """Give a user exactly these ``(clinic_id, role code)`` in the clinics that the actor manages.
 
-    The user's sessions end: the next click runs with the new rights. ``actor=None`` is the command line.
-    Raises NotFound for a foreign clinic or person, OwnRights, NotATherapist.
+    Roles that stay keep their dates. The user's sessions end: the next click runs with the new rights.
+    Raises NotFound for a foreign clinic, person or role, OwnRights, NoProfile.
     """
-    if actor is not None:
-        _check_roles(user_id, roles, actor)
-        scope = actor.clinics_with(permissions.MANAGE_USERS)
-        db.session.execute(delete(Membership).where(Membership.user_id == user_id, Membership.clinic_id.in_(scope)))
-    for clinic_id, role in dict.fromkeys(roles):
-        db.session.add(Membership(user_id=user_id, clinic_id=clinic_id, role=rules.Role(role)))
-    outbox.record(
-        events.RolesChanged(user_id=user_id, roles=[[c, r] for c, r in roles]),
-        actor=actor,
-        now=now,
-        organization_id=queries.organization_of(user_id),
-        clinic_id=None,
-        subject_id=user_id,
-    )
-    if actor is not None:
-        revoke_all_sessions(user_id, actor=actor, now=now, keep=actor.session_id)
-
-
-def _check_roles(user_id: int, roles: list[tuple[int, str]], actor: Actor) -> None:
     require_anywhere(actor, permissions.MANAGE_USERS)
     scope = actor.clinics_with(permissions.MANAGE_USERS)
-    person = db.session.execute(select(User.organization_id, User.therapist_id).where(User.id == user_id)).first()
-    if person is None or person.organization_id != actor.organization_id or any(c not in scope for c, _ in roles):
+    _check_roles(user_id, roles, scope, actor)
+    wanted = _by_id(roles, actor.organization_id)
+    held = db.session.execute(
+        select(Membership.id, Membership.clinic_id, Membership.role_id).where(
+            Membership.user_id == user_id, Membership.clinic_id.in_(scope)
+        )
+    ).all()
+    gone = [row.id for row in held if (row.clinic_id, row.role_id) not in wanted]
+    db.session.execute(delete(Membership).where(Membership.id.in_(gone)))
+    for clinic_id, role_id in wanted.keys() - {(row.clinic_id, row.role_id) for row in held}:
+        db.session.add(Membership(user_id=user_id, clinic_id=clinic_id, role_id=role_id))
+    fact = events.RolesChanged(user_id=user_id, roles=[[c, r] for c, r in roles])
+    outbox.record(fact, actor=actor, now=now, clinic_id=None, subject_id=user_id)
+    revoke_all_sessions(user_id, actor=actor, now=now, keep=actor.session_id)
+
+
+def _by_id(roles: list[tuple[int, str]], organization_id: int) -> dict[tuple[int, int], str]:
+    """``{(clinic_id, role_id): code}``. Raises NotFound for a role that cannot be given in the organization."""
+    ids = {role.code: role.id for role in queries.roles.roles_of_organization(organization_id)}
+    if any(code not in ids for _clinic_id, code in roles):
         raise NotFound
-    if user_id == actor.user_id and {(c, "admin") for c in scope} - set(roles):
+    return {(clinic_id, ids[code]): code for clinic_id, code in dict.fromkeys(roles)}
+
+
+def _check_roles(user_id: int, roles: list[tuple[int, str]], scope: frozenset[int], actor: Actor) -> None:
+    organization_id = db.session.scalar(select(User.organization_id).where(User.id == user_id))
+    if organization_id != actor.organization_id or any(clinic_id not in scope for clinic_id, _ in roles):
+        raise NotFound
+    if user_id == actor.user_id and {(clinic_id, str(rules.Role.ADMIN)) for clinic_id in scope} - set(roles):
         raise OwnRights
-    if person.therapist_id is None and any(role == rules.Role.THERAPIST for _, role in roles):
-        raise NotATherapist
+    needed = {profile.kind for profile in profiles()} & {code for _clinic_id, code in roles}
+    if not needed <= queries.roles.profiles_of(user_id).keys():
+        raise NoProfile
 
 
 def change_roles(user_id: int, roles: list[tuple[int, str]], *, actor: Actor, now: datetime) -> None:
@@ -113,7 +122,8 @@ def change_roles(user_id: int, roles: list[tuple[int, str]], *, actor: Actor, no
 
 def add_role(user_id: int, clinic_id: int, role: str, *, actor: Actor, now: datetime) -> None:
     """One more role for a user, in a clinic made in this transaction. Permission is the caller's."""
-    db.session.add(Membership(user_id=user_id, clinic_id=clinic_id, role=rules.Role(role)))
+    ((_clinic_id, role_id),) = _by_id([(clinic_id, role)], actor.organization_id)
+    db.session.add(Membership(user_id=user_id, clinic_id=clinic_id, role_id=role_id))
     fact = events.RolesChanged(user_id=user_id, roles=[[clinic_id, role]])
     outbox.record(fact, actor=actor, now=now, clinic_id=clinic_id, subject_id=user_id)
 

@@ -4,12 +4,14 @@ from typing import Any
 
 from flask import Response, request, session
 from flask_babel import gettext as _
+from sqlalchemy import Row
 
 from app.http import cycle, fragments
 from app.http.html import PageBlueprint
-from app.identity import forms, permissions, queries, rules
+from app.identity import forms, permissions, queries
 from app.identity.actions import staff
-from app.kernel.access import Actor
+from app.identity.queries.roles import RoleView
+from app.kernel.access import Actor, profiles
 from app.kernel.errors import DomainError
 from app.kernel.i18n import fold
 from app.tenancy import queries as tenancy
@@ -26,7 +28,7 @@ def users() -> Response:
     everybody = "closed" in request.args
     names = _clinic_names(actor)
     people = [
-        {**person, "places": _places(person["roles"], names)}
+        {**person, "places": _places(person["memberships"], names)}
         for person in queries.staff(actor=actor)
         if (everybody or person["is_active"]) and wanted in fold(f"{person['full_name']} {person['email']}")
     ]
@@ -39,12 +41,12 @@ def users() -> Response:
     )
 
 
-def _places(roles: list[tuple[int, str]], names: dict[int, str]) -> list[str]:
+def _places(memberships: list[Row[Any]], names: dict[int, str]) -> list[str]:
     """``Centro Miraflores: Recepción, Supervisión`` for each clinic of a person."""
     return [
-        f"{name}: {', '.join(_(rules.ROLE_LABELS[rules.Role(role)]) for place, role in roles if place == clinic_id)}"
+        f"{name}: {', '.join(_(held.label) for held in memberships if held.clinic_id == clinic_id)}"
         for clinic_id, name in names.items()
-        if any(place == clinic_id for place, _role in roles)
+        if any(held.clinic_id == clinic_id for held in memberships)
     ]
 
 
@@ -61,10 +63,18 @@ def new_user() -> Response:
 
 def _make_form(user_id: int | None = None) -> forms.UserForm:
     """The submitted form with the roles that may be given to this person."""
-    person = _person(user_id)
+    _person(user_id)
     form = forms.UserForm()
-    form.offer(_clinic_names(cycle.actor()), therapist=bool(person and person["therapist_id"]))
+    form.offer(_clinic_names(cycle.actor()), _offered_roles(user_id))
     return form
+
+
+def _offered_roles(user_id: int | None) -> list[RoleView]:
+    """The roles of the organization; one that needs a profile only to who has it (the therapist's)."""
+    kinds = {profile.kind for profile in profiles()}
+    missing = kinds - (queries.roles.profiles_of(user_id).keys() if user_id else set())
+    offered = queries.roles.roles_of_organization(cycle.actor().organization_id)
+    return [role for role in offered if role.code not in missing]
 
 
 def _person(user_id: int | None) -> dict[str, Any] | None:
@@ -108,7 +118,7 @@ def change_user(user_id: int, form: forms.UserForm) -> Response:
 
 def _form(form: forms.UserForm, person: dict[str, Any] | None = None) -> Response:
     actor = cycle.actor()
-    form.offer(_clinic_names(actor), therapist=bool(person and person["therapist_id"]))
+    form.offer(_clinic_names(actor), _offered_roles(person["id"] if person else None))
     kept = session.get(SHOWN_ONCE)
     password = session.pop(SHOWN_ONCE)[1] if kept and person and kept[0] == person["id"] else None
     return fragments.page(

@@ -122,19 +122,18 @@ def register_self(details: rules.Details, *, password: str, address: str, now: d
 
 def _open_account(clean: rules.Details, password: str, now: datetime) -> None:
     organization_id = tenancy.home_organization()
-    statement = insert(Patient).values(
-        organization_id=organization_id, **{**_values(clean), "document_number": None}, version=1, created_at=now
-    )
-    patient_id = db.session.scalar(statement.returning(Patient.id))
-    identity.create_user(
+    user_id = identity.create_user(
         organization_id=organization_id,
         email=clean.email,
         full_name=f"{clean.given_names} {clean.paternal_surname}",
         password=password,
-        patient_id=patient_id,
+        is_staff=False,
         actor=None,
         now=now,
     )
+    values = {**_values(clean), "document_number": None, "user_id": user_id}
+    statement = insert(Patient).values(organization_id=organization_id, **values, version=1, created_at=now)
+    patient_id = int(db.session.execute(statement.returning(Patient.id)).scalar_one())
     _record(
         events.PatientRegistered(patient_id, origin="self"),
         patient_id,

@@ -6,6 +6,7 @@ from app.kernel.access import Actor, can
 from app.kernel.errors import Forbidden
 from app.kernel.i18n import N_
 from app.patients.actions import care
+from app.patients.profiles import patient_id_of
 from app.scheduling import permissions
 from app.scheduling.models import Appointment
 from app.scheduling.queries import appointments
@@ -27,7 +28,7 @@ def require_booking(clinic_id: int, therapist_id: int, patient_id: int, actor: A
     """Staff book and change for everybody of their clinic, patients for themselves. Raises Forbidden."""
     if can(actor, permissions.BOOK, clinic_id):
         require_own_or_any_therapist(clinic_id, therapist_id, actor)
-    elif permissions.BOOK_OWN.code not in actor.own or patient_id != actor.patient_id:
+    elif permissions.BOOK_OWN.code not in actor.own or patient_id != patient_id_of(actor):
         raise Forbidden
 
 

@@ -20,6 +20,7 @@ from app.kernel.access import Actor, Permission, can, require
 from app.kernel.db import lock
 from app.kernel.errors import Forbidden
 from app.kernel.i18n import N_
+from app.patients.profiles import patient_id_of
 from app.scheduling import events, permissions, rules
 from app.scheduling.actions import appointments, history, reach
 from app.scheduling.actions.booking import flush_or_refuse
@@ -37,7 +38,7 @@ def confirm_appointment(appointment_id: int, *, actor: Actor, now: datetime) -> 
     """
     visit = appointment_queries.get_for_update(appointment_id, actor=actor)
     is_staff = can(actor, permissions.BOOK, visit.clinic_id)
-    is_own = visit.patient_id == actor.patient_id
+    is_own = visit.patient_id == patient_id_of(actor)
     if not is_staff and not is_own:
         raise Forbidden
     if not is_own:

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from flask import Response, request
 
 from app.clinics import queries as clinics
+from app.clinics.profiles import therapist_id_of
 from app.clinics.queries import ClinicFacts, TherapistFacts
 from app.http import cycle, fragments
 from app.http.html import PageBlueprint
@@ -69,7 +70,7 @@ def _chosen(people: list[TherapistFacts], clinic: ClinicFacts) -> TherapistFacts
     asked = request.args.get("therapist_id")
     if asked is None:
         actor = cycle.actor()
-        own = None if can(actor, permissions.RECEIVE, clinic.id) else actor.therapist_id
+        own = None if can(actor, permissions.RECEIVE, clinic.id) else therapist_id_of(actor)
         return next((person for person in people if person.id == own), None)
     if not asked:
         return None

@@ -7,11 +7,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, and_, bindparam, or_, select
 
 from app.billing.queries import tickets
+from app.clinics.profiles import therapist_id_of
 from app.identity.models import User
 from app.kernel import clock, money
 from app.kernel.access import Actor, can, can_anywhere
 from app.kernel.db import db
 from app.kernel.errors import NotFound
+from app.patients.profiles import patient_id_of
 from app.scheduling import permissions, rules
 from app.scheduling.models import Appointment, AppointmentEvent
 from app.scheduling.queries import visit_rows
@@ -30,12 +32,12 @@ _FOR_UPDATE = select(Appointment).where(Appointment.id == bindparam("id"), _SEEN
 
 def seen_by(actor: Actor) -> dict[str, Any]:
     """The parameters of what an actor may see: their clinics, their own agenda, their own visits."""
-    assigned = actor.therapist_id and can_anywhere(actor, permissions.READ_ASSIGNED)
-    own = actor.patient_id and permissions.READ_OWN.code in actor.own
+    assigned = therapist_id_of(actor) and can_anywhere(actor, permissions.READ_ASSIGNED)
+    own = patient_id_of(actor) and permissions.READ_OWN.code in actor.own
     return {
         "seen_clinics": list(actor.clinics_with(permissions.READ)),
-        "seen_therapist": actor.therapist_id if assigned else NO_ID,
-        "seen_patient": actor.patient_id if own else NO_ID,
+        "seen_therapist": therapist_id_of(actor) if assigned else NO_ID,
+        "seen_patient": patient_id_of(actor) if own else NO_ID,
     }
 
 
@@ -44,7 +46,7 @@ PAST_VISITS = 20
 
 def may_change(clinic_id: int, therapist_id: int, actor: Actor) -> bool:
     """A therapist changes their own visits, the desk everybody's."""
-    return actor.therapist_id == therapist_id or can(actor, permissions.ANY_THERAPIST, clinic_id)
+    return therapist_id_of(actor) == therapist_id or can(actor, permissions.ANY_THERAPIST, clinic_id)
 
 
 def visible(actor: Actor) -> ColumnElement[bool]:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import aliased
 
-from app.clinics.models import Therapist
+from app.clinics.models import Settings, Therapist
 from app.identity.models import User
 from app.kernel import clock
 from app.kernel.db import db
@@ -84,9 +84,9 @@ def get(appointment_id: int) -> Notice:
             Appointment.cancel_reason,
             *visit_rows.KEYS,
             *visit_rows.NAMES,
-            Clinic.address.label("clinic_address"),
-            Clinic.phone.label("clinic_phone"),
-            Clinic.change_notice_hours,
+            Settings.address.label("clinic_address"),
+            Settings.phone.label("clinic_phone"),
+            Settings.change_notice_hours,
             Patient.given_names,
             func.coalesce(Patient.locale, patient_user.locale).label("locale"),
             func.coalesce(func.nullif(Patient.email, ""), patient_user.email, "").label("email"),
@@ -94,8 +94,9 @@ def get(appointment_id: int) -> Notice:
             therapist_user.id.label("therapist_user"),
             therapist_user.locale.label("therapist_locale"),
         )
-        .outerjoin(patient_user, (patient_user.patient_id == Patient.id) & patient_user.is_active)
-        .outerjoin(therapist_user, (therapist_user.therapist_id == Therapist.id) & therapist_user.is_active)
+        .join(Settings, Settings.clinic_id == Appointment.clinic_id)
+        .outerjoin(patient_user, (patient_user.id == Patient.user_id) & patient_user.is_active)
+        .outerjoin(therapist_user, (therapist_user.id == Therapist.user_id) & therapist_user.is_active)
         .where(Appointment.id == appointment_id)
     ).one()
     facts = dict(row._mapping)
@@ -107,7 +108,9 @@ def get(appointment_id: int) -> Notice:
 
 def account_of_therapist(therapist_id: int) -> Account | None:
     row = db.session.execute(
-        select(User.id, User.locale).where(User.therapist_id == therapist_id, User.is_active.is_(True))
+        select(User.id, User.locale)
+        .join(Therapist, Therapist.user_id == User.id)
+        .where(Therapist.id == therapist_id, User.is_active.is_(True))
     ).first()
     return Account(row.id, row.locale) if row else None
 
@@ -135,7 +138,7 @@ def reminders_due(*, now: datetime, only: int | None = None) -> dict[int, str]:
         )
         .join(Clinic, Clinic.id == Appointment.clinic_id)
         .join(Patient, Patient.id == Appointment.patient_id)
-        .outerjoin(account, (account.patient_id == Patient.id) & account.is_active)
+        .outerjoin(account, (account.id == Patient.user_id) & account.is_active)
         .where(
             Appointment.status.in_(rules.EXPECTED),
             Appointment.starts_at >= now + rules.REMIND_AT_LEAST,

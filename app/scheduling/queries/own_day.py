@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from app.billing.queries import tickets
+from app.clinics.profiles import therapist_id_of
 from app.kernel import clock
 from app.kernel.access import Actor, require_anywhere
 from app.kernel.db import db
@@ -31,7 +32,7 @@ def of_therapist(day: date, *, zone: str, actor: Actor) -> OwnDay:
     rows = db.session.execute(
         select_visits(*visit_rows.FULL)
         .where(
-            Appointment.therapist_id == actor.therapist_id,
+            Appointment.therapist_id == therapist_id_of(actor),
             Appointment.starts_at >= start,
             Appointment.starts_at < end,
             Appointment.status.not_in(("cancelled", "entered-in-error")),

@@ -11,6 +11,7 @@ from app.clinics.queries import ClinicFacts
 from app.kernel import clock
 from app.kernel.access import Actor, can
 from app.kernel.db import db
+from app.patients.profiles import patient_id_of
 from app.scheduling import permissions, rules
 from app.scheduling.models import Appointment, TimeOff, WorkingHours
 from app.scheduling.rules.calendar import Calendar, HoursException, OccupyingVisit, Slot, WeeklyHours, free_slots
@@ -95,7 +96,7 @@ def _by_therapist(rows: Iterable[T]) -> dict[int, list[T]]:
 
 def books_for_self(clinic_id: int, actor: Actor) -> bool:
     """Whether the actor books in this clinic as a patient: within the notice and the horizon."""
-    return actor.patient_id is not None and not can(actor, permissions.BOOK, clinic_id)
+    return patient_id_of(actor) is not None and not can(actor, permissions.BOOK, clinic_id)
 
 
 def free(
