@@ -262,7 +262,7 @@ def _start_minute(turn: int, minutes: int) -> int:
 def _patients(count: int) -> list[int]:
     model = db.session.scalars(select(Patient).order_by(Patient.id)).first()
     assert model is not None
-    columns = {c.name: getattr(model, c.name) for c in Patient.__table__.columns if c.name != "id"}
+    columns = {c.name: getattr(model, c.name) for c in Patient.__table__.columns if c.name not in ("id", "user_id")}
     rows = [
         {**columns, "document_number": f"7000{index:04d}", "full_name": PATIENTS[index % len(PATIENTS)]}
         for index in range(count)
