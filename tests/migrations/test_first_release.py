@@ -33,6 +33,9 @@ UNCHANGED = {
     "payments": """SELECT id, kind, session_id, method_id, ticket_id, tendered_cents, change_cents, reference,
         reverses_id FROM movement WHERE kind NOT IN ('charge', 'reversal')""",
 }
+SETTINGS = """legal_name, tax_id, address, ubigeo, phone, email, tax_rate_bp, opens_minute, closes_minute,
+    CAST(closed_weekdays AS TEXT), slot_minutes, notice_minutes, change_notice_hours, horizon_days, auto_confirm,
+    noshow_grace_minutes, blind_close, difference_limit_cents"""
 BEFORE = {
     "balances": """SELECT t.id, t.amount_cents, coalesce(sum(m.amount_cents), 0),
         coalesce(sum(CASE WHEN m.kind = 'refund' THEN -m.amount_cents ELSE 0 END), 0),
@@ -41,11 +44,19 @@ BEFORE = {
     "totals": """SELECT session_id, method_id, kind, count(*), sum(amount_cents), sum(change_cents) FROM movement
         GROUP BY session_id, method_id, kind""",
     "tax": "SELECT id, tax_rate_bp FROM ticket",
+    "roles": "SELECT user_id, clinic_id, role FROM membership",
+    "accounts": "SELECT id, patient_id, therapist_id FROM user_account",
+    "clinics": f"SELECT name, timezone, currency, is_active, {SETTINGS} FROM clinic",
 }
 AFTER = {
     "balances": "SELECT ticket_id, amount_cents, paid_cents, refunded_cents, owed_cents FROM ticket_balance",
     "totals": "SELECT session_id, method_id, kind, movement_count, cents, change_cents FROM till_session_totals",
     "tax": "SELECT ticket_id, tax_bp FROM ticket_line",
+    "roles": "SELECT user_id, clinic_id, code FROM membership JOIN role ON role.id = role_id",
+    "accounts": """SELECT u.id, p.id, t.id FROM user_account u LEFT JOIN patient p ON p.user_id = u.id
+        LEFT JOIN therapist t ON t.user_id = u.id""",
+    "clinics": f"""SELECT name, timezone, currency, is_active, {SETTINGS}
+        FROM clinic JOIN clinic_settings ON clinic_id = clinic.id""",
 }
 
 
