@@ -110,6 +110,10 @@ def session_of_closed_account() -> None:
     db.session.execute(insert(UserSession), {**values, "expires_at": NOW})
 
 
+def drifted_role() -> None:
+    db.session.execute(text("DELETE FROM role_permission WHERE role_id = (SELECT id FROM role WHERE code = 'admin')"))
+
+
 def _without_guards(table: str) -> None:
     """As a broken migration would leave it."""
     if db.engine.dialect.name == "postgresql":
@@ -134,6 +138,7 @@ def test_sound_data_has_no_breach(app: Flask, files: Path) -> None:
         (unpublished_event, "events are published"),
         (stuck_mail, "messages leave"),
         (session_of_closed_account, "closed accounts have no session"),
+        (drifted_role, "built-in roles equal the code"),
     ],
 )
 def test_it_names_the_damage(app: Flask, files: Path, damage: Callable[[], None], name: str) -> None:
