@@ -14,7 +14,7 @@ from wtforms.fields.choices import SelectChoice
 
 from app.billing import permissions as billing
 from app.clinics import queries as clinics
-from app.clinics.queries import ClinicFacts
+from app.clinics.queries import ClinicView
 from app.frontdesk import forms
 from app.frontdesk import queries as desk
 from app.http import cycle, fragments
@@ -87,11 +87,11 @@ def _labels() -> dict[str, str]:
     return {code: _(label) for code, label in rules.LABELS.items()}
 
 
-def _clinic() -> ClinicFacts:
+def _clinic() -> ClinicView:
     return clinics.clinic(cycle.clinic_id(permissions.RECEIVE))
 
 
-def _asked() -> tuple[ClinicFacts, forms.Filters, date]:
+def _asked() -> tuple[ClinicView, forms.Filters, date]:
     clinic = _clinic()
     today = clock.local_day(cycle.now(), clinic.timezone)
     return clinic, forms.Filters.read(request.args, clinic_id=clinic.id, today=today), today
@@ -146,7 +146,7 @@ def _done(words: str, clinic_id: int, close: str) -> Response:
     return response
 
 
-def _book_walk_in(form: forms.WalkInForm, clinic: ClinicFacts) -> booking.Booked:
+def _book_walk_in(form: forms.WalkInForm, clinic: ClinicView) -> booking.Booked:
     now = cycle.now()
     therapist_id, starts_at = form.chosen() or _first_place(form.service_id.data, clinic, now)
     asked = BookingRequest(
@@ -161,7 +161,7 @@ def _book_walk_in(form: forms.WalkInForm, clinic: ClinicFacts) -> booking.Booked
     return booking.book_appointment(asked, actor=cycle.actor(), now=now)
 
 
-def _first_place(service_id: int, clinic: ClinicFacts, now: datetime) -> tuple[int, datetime]:
+def _first_place(service_id: int, clinic: ClinicView, now: datetime) -> tuple[int, datetime]:
     """Whoever is free first in their hours. Raises NoTherapistAvailable."""
     for place in desk.places(clinic, clinics.service(service_id), now=now):
         if place.starts_at and not place.is_outside_hours:
@@ -169,14 +169,14 @@ def _first_place(service_id: int, clinic: ClinicFacts, now: datetime) -> tuple[i
     raise NoTherapistAvailable
 
 
-def _services(clinic: ClinicFacts) -> list[SelectChoice]:
+def _services(clinic: ClinicView) -> list[SelectChoice]:
     return [
         SelectChoice(s.id, _("%(name)s, %(minutes)s min", name=s.name, minutes=s.duration_minutes))
         for s in clinics.services_of(clinic.id)
     ]
 
 
-def _walk_in(form: forms.WalkInForm, clinic: ClinicFacts) -> Response:
+def _walk_in(form: forms.WalkInForm, clinic: ClinicView) -> Response:
     form.service_id.choices = _services(clinic)
     offered = [choice.value for choice in form.service_id.choices]
     if form.service_id.data not in offered:

@@ -11,7 +11,7 @@ from app.billing import rules as till_rules
 from app.billing.models import Till, TillSession
 from app.billing.queries import tickets
 from app.clinics import queries as clinics
-from app.clinics.queries import ClinicFacts, ServiceFacts
+from app.clinics.queries import ClinicView, ServiceView
 from app.frontdesk import rules as desk_rules
 from app.kernel import clock, money
 from app.kernel.access import Actor, can
@@ -92,7 +92,7 @@ class Board:
 
 
 def board(
-    clinic: ClinicFacts, day: date, *, therapist_id: int | None, search: str, actor: Actor, now: datetime
+    clinic: ClinicView, day: date, *, therapist_id: int | None, search: str, actor: Actor, now: datetime
 ) -> Board:
     """A clinic's day for the desk. Three queries; Forbidden without ``READ``."""
     visits = _visits(clinic, day, therapist_id=therapist_id, actor=actor)
@@ -111,7 +111,7 @@ def board(
     )
 
 
-def _visits(clinic: ClinicFacts, day: date, *, therapist_id: int | None, actor: Actor) -> list[day_queries.Visit]:
+def _visits(clinic: ClinicView, day: date, *, therapist_id: int | None, actor: Actor) -> list[day_queries.Visit]:
     return [
         v for v in day_queries.visits_of_day(clinic, day, actor=actor, therapist_id=therapist_id) if v.state in SHOWN
     ]
@@ -125,7 +125,7 @@ def _matches(visit: day_queries.Visit, wanted: str) -> bool:
 
 
 def _cards(
-    visits: Sequence[day_queries.Visit], clinic: ClinicFacts, day: date, *, actor: Actor, now: datetime
+    visits: Sequence[day_queries.Visit], clinic: ClinicView, day: date, *, actor: Actor, now: datetime
 ) -> list[Card]:
     debts = tickets.debts_of_patients({v.row.patient_id for v in visits}, before_day=day)
     offset = (day - clock.local_day(now, clinic.timezone)).days
@@ -140,7 +140,7 @@ def _cards(
 def _card(
     visit: day_queries.Visit,
     old_debt_cents: int,
-    clinic: ClinicFacts,
+    clinic: ClinicView,
     day: date,
     offset: int,
     grace: timedelta,
@@ -227,7 +227,7 @@ class Closing:
     unpaid: list[Card]
 
 
-def closing(clinic: ClinicFacts, day: date, *, actor: Actor, now: datetime) -> Closing:
+def closing(clinic: ClinicView, day: date, *, actor: Actor, now: datetime) -> Closing:
     """The end of a day, of all therapists. Three queries."""
     cards = _cards(_visits(clinic, day, therapist_id=None, actor=actor), clinic, day, actor=actor, now=now)
     return Closing(
@@ -266,7 +266,7 @@ class Place:
     is_outside_hours: bool = False
 
 
-def places(clinic: ClinicFacts, service: ServiceFacts, *, now: datetime) -> list[Place]:
+def places(clinic: ClinicView, service: ServiceView, *, now: datetime) -> list[Place]:
     """Who could take a walk-in today, the earliest first; those outside their hours after all others.
 
     Five queries.
@@ -285,7 +285,7 @@ def _five_minutes(now: datetime) -> datetime:
     return now.replace(minute=now.minute - now.minute % 5, second=0, microsecond=0)
 
 
-def _place(person: clinics.TherapistFacts, calendar: Calendar, day: date, *, length: timedelta, now: datetime) -> Place:
+def _place(person: clinics.TherapistView, calendar: Calendar, day: date, *, length: timedelta, now: datetime) -> Place:
     starts_at = _five_minutes(now)
     shift = covers(open_periods(calendar, person.id, day), starts_at, starts_at + length)
     occupying = occupied(calendar, person.id, shift.room_id if shift else None)
@@ -312,7 +312,7 @@ class Proposals:
     first: list[Slot]
 
 
-def proposals(visit: VisitDetails, clinic: ClinicFacts, *, minutes: int, now: datetime) -> Proposals:
+def proposals(visit: VisitDetails, clinic: ClinicView, *, minutes: int, now: datetime) -> Proposals:
     """Times for the next visit with the same therapist. Four queries."""
     today = clock.local_day(now, clinic.timezone)
     wanted = _weeks_later(visit.starts_at, now, clinic.timezone)

@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 from werkzeug.exceptions import NotFound as NoPage
 
 from app.clinics import queries as clinics
-from app.clinics.queries import ClinicFacts, ServiceFacts
+from app.clinics.queries import ClinicView, ServiceView
 from app.http import cycle, fragments
 from app.http.html import PageBlueprint
 from app.kernel import clock
@@ -65,7 +65,7 @@ def _choose_service() -> Response:
     return fragments.page("portal/booking_service.html", offers=[o for o in offers if o[1]])
 
 
-def _choose_time(service: ServiceFacts, clinic: ClinicFacts) -> Response:
+def _choose_time(service: ServiceView, clinic: ClinicView) -> Response:
     people = clinics.therapists_of(clinic.id, service_id=service.id)
     therapist_id = request.args.get("therapist_id", type=int)
     chosen = [p for p in people if p.id == therapist_id] if therapist_id else people
@@ -83,7 +83,7 @@ def _choose_time(service: ServiceFacts, clinic: ClinicFacts) -> Response:
     )
 
 
-def _times(clinic: ClinicFacts, therapist_ids: list[int], minutes: int) -> portal.Times:
+def _times(clinic: ClinicView, therapist_ids: list[int], minutes: int) -> portal.Times:
     return portal.times_to_choose(
         clinic,
         therapist_ids,
@@ -96,8 +96,8 @@ def _times(clinic: ClinicFacts, therapist_ids: list[int], minutes: int) -> porta
 
 
 def _confirm_page(
-    service: ServiceFacts,
-    clinic: ClinicFacts,
+    service: ServiceView,
+    clinic: ClinicView,
     form: forms.ConfirmForm,
     near: Sequence[Slot] = (),
 ) -> Response:
@@ -137,11 +137,11 @@ def book(form: forms.ConfirmForm) -> Response:
     return fragments.answer(go=HOME, toast=words)
 
 
-def _chosen_service(form: forms.ConfirmForm) -> tuple[ServiceFacts, ClinicFacts]:
+def _chosen_service(form: forms.ConfirmForm) -> tuple[ServiceView, ClinicView]:
     return _service(int(form.service_id.data) if str(form.service_id.data).isdecimal() else 0)
 
 
-def _near(error: DomainError | None, clinic: ClinicFacts) -> list[Slot]:
+def _near(error: DomainError | None, clinic: ClinicView) -> list[Slot]:
     """The free times that a conflict offers instead."""
     offered = error.details.get("alternatives", []) if isinstance(error, Conflict) else []
     return [
@@ -222,7 +222,7 @@ def cancel(appointment_id: int, form: forms.CancelForm) -> Response:
     return fragments.answer(go=HOME, toast=_("Su cita quedó cancelada."))
 
 
-def _service(service_id: int) -> tuple[ServiceFacts, ClinicFacts]:
+def _service(service_id: int) -> tuple[ServiceView, ClinicView]:
     """A service patients may book, with its clinic. Raises NotFound."""
     service = clinics.service(service_id)
     if not service.is_online or service.clinic_id not in {c["id"] for c in tenancy.clinic_names(cycle.actor())}:
@@ -230,7 +230,7 @@ def _service(service_id: int) -> tuple[ServiceFacts, ClinicFacts]:
     return service, clinics.clinic(service.clinic_id)
 
 
-def _instant(text: str | None, clinic: ClinicFacts) -> datetime:
+def _instant(text: str | None, clinic: ClinicView) -> datetime:
     try:
         return clock.parse_instant(text or "", clinic.timezone)
     except ValueError as error:

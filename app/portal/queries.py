@@ -8,7 +8,7 @@ from sqlalchemy import Select, select
 
 from app.billing.queries import tickets
 from app.clinics.models import Settings
-from app.clinics.queries import ClinicFacts
+from app.clinics.queries import ClinicView
 from app.kernel import clock
 from app.kernel.access import Actor, require_anywhere
 from app.kernel.db import db
@@ -111,7 +111,7 @@ class Times:
 
 
 def times_to_choose(
-    clinic: ClinicFacts,
+    clinic: ClinicView,
     therapist_ids: list[int],
     *,
     duration_minutes: int,

@@ -94,7 +94,7 @@ class Control:
 class DailyCash:
     """One clinic, one local day. ``payments`` are payments and refunds, ``movements`` the other lines."""
 
-    clinic: clinics.ClinicFacts
+    clinic: clinics.ClinicView
     day: date
     methods: tuple[str, ...]
     payments: Sequence[Row[Any]]
@@ -171,7 +171,7 @@ def columns(rows: Sequence[Row[Any]], *names: str) -> Iterator[Any]:
     return map(itemgetter(*(fields.index(name) for name in names)), rows)
 
 
-def readable_clinic(clinic_id: int, actor: Actor) -> clinics.ClinicFacts:
+def readable_clinic(clinic_id: int, actor: Actor) -> clinics.ClinicView:
     """The clinic, when the actor may read its reports: a stranger learns nothing, a colleague is refused."""
     if clinic_id not in actor.grants:
         access.require_anywhere(actor, permissions.READ)
@@ -288,7 +288,7 @@ def _control(of_day: dict[str, Any], payments: Sequence[Row[Any]]) -> Control:
 
 @dataclass(frozen=True, slots=True)
 class PaidTickets:
-    clinic: clinics.ClinicFacts
+    clinic: clinics.ClinicView
     day: date
     rows: Sequence[Row[Any]]
 

@@ -78,7 +78,7 @@ def paid_tickets(data: ledger.PaidTickets) -> Document:
     return Document(heading=heading(data.clinic, _("Tickets pagados"), (data.day, data.day)), blocks=(table,))
 
 
-def heading(clinic: clinics.ClinicFacts, title: str, period: tuple[date, date], **more: Any) -> Heading:
+def heading(clinic: clinics.ClinicView, title: str, period: tuple[date, date], **more: Any) -> Heading:
     """The head of a clinic's paper."""
     return Heading(
         clinic=clinic.name,

@@ -18,7 +18,7 @@ from app.tenancy.models import Clinic
 
 
 @dataclass(frozen=True, slots=True)
-class ClinicFacts:
+class ClinicView:
     """The settings of a clinic. Minutes count from local midnight, weekdays from Monday = 0."""
 
     id: int
@@ -47,7 +47,7 @@ class ClinicFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class ServiceFacts:
+class ServiceView:
     """What is offered, with its present price; ``colour`` is 1 to 8."""
 
     id: int
@@ -61,7 +61,7 @@ class ServiceFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class TherapistFacts:
+class TherapistView:
     """Who treats; ``name`` is what agendas and slips show, ``is_active`` false for those who left."""
 
     id: int
@@ -74,16 +74,16 @@ class TherapistFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class RoomFacts:
+class RoomView:
     id: int
     clinic_id: int
     name: str
 
 
 _CLINIC = select(
-    *(getattr(Clinic if hasattr(Clinic, name) else Settings, name) for name in ClinicFacts.__dataclass_fields__)
+    *(getattr(Clinic if hasattr(Clinic, name) else Settings, name) for name in ClinicView.__dataclass_fields__)
 ).join(Settings, Settings.clinic_id == Clinic.id)
-_SERVICE = select(*(getattr(Service, name) for name in ServiceFacts.__dataclass_fields__))
+_SERVICE = select(*(getattr(Service, name) for name in ServiceView.__dataclass_fields__))
 _THERAPIST = select(
     Therapist.id,
     Therapist.organization_id,
@@ -95,52 +95,52 @@ _THERAPIST = select(
 )
 
 
-# ------------------------------------------------------------------ facts for other domains
+# ------------------------------------------------------------------ views for other domains
 
 
-def clinic(clinic_id: int) -> ClinicFacts:
+def clinic(clinic_id: int) -> ClinicView:
     """The settings of a clinic. Raises NotFound."""
     row = db.session.execute(_CLINIC.where(Clinic.id == clinic_id)).first()
     if row is None:
         raise NotFound
-    return _clinic_facts(row)
+    return _clinic_view(row)
 
 
-def _clinic_facts(row: Row[Any]) -> ClinicFacts:
-    return ClinicFacts(**{**row._mapping, "closed_weekdays": frozenset(row.closed_weekdays)})
+def _clinic_view(row: Row[Any]) -> ClinicView:
+    return ClinicView(**{**row._mapping, "closed_weekdays": frozenset(row.closed_weekdays)})
 
 
-def clinics_of_organization(organization_id: int) -> list[ClinicFacts]:
+def clinics_of_organization(organization_id: int) -> list[ClinicView]:
     """The active clinics of an organization by name: where a patient may book."""
     mine = (Clinic.organization_id == organization_id, Clinic.is_active.is_(True))
-    return [_clinic_facts(row) for row in db.session.execute(_CLINIC.where(*mine).order_by(Clinic.name))]
+    return [_clinic_view(row) for row in db.session.execute(_CLINIC.where(*mine).order_by(Clinic.name))]
 
 
-def service(service_id: int) -> ServiceFacts:
+def service(service_id: int) -> ServiceView:
     """A service, also a retired one. Raises NotFound."""
     row = db.session.execute(_SERVICE.where(Service.id == service_id)).first()
     if row is None:
         raise NotFound
-    return ServiceFacts(**row._mapping)
+    return ServiceView(**row._mapping)
 
 
-def services_of(clinic_id: int, online_only: bool = False) -> list[ServiceFacts]:
+def services_of(clinic_id: int, online_only: bool = False) -> list[ServiceView]:
     """The active services of a clinic by name; ``online_only`` leaves those that patients may book."""
     wanted = _SERVICE.where(Service.clinic_id == clinic_id, Service.is_active.is_(True))
     if online_only:
         wanted = wanted.where(Service.is_online.is_(True))
-    return [ServiceFacts(**row._mapping) for row in db.session.execute(wanted.order_by(Service.name))]
+    return [ServiceView(**row._mapping) for row in db.session.execute(wanted.order_by(Service.name))]
 
 
-def therapist(therapist_id: int) -> TherapistFacts:
+def therapist(therapist_id: int) -> TherapistView:
     """A therapist, also one who left. Raises NotFound."""
     row = db.session.execute(_THERAPIST.where(Therapist.id == therapist_id)).first()
     if row is None:
         raise NotFound
-    return TherapistFacts(**row._mapping)
+    return TherapistView(**row._mapping)
 
 
-def therapists_of(clinic_id: int, service_id: int | None = None, online_only: bool = False) -> list[TherapistFacts]:
+def therapists_of(clinic_id: int, service_id: int | None = None, online_only: bool = False) -> list[TherapistView]:
     """Who treats in a clinic by name: the active ones with an active service there, or with that service.
 
     ``online_only`` asks for a service that patients may book themselves. Those with weekly hours but
@@ -157,7 +157,7 @@ def therapists_of(clinic_id: int, service_id: int | None = None, online_only: bo
         offered = offered.where(Service.is_online.is_(True))
     wanted = _THERAPIST.where(Therapist.id.in_(offered), Therapist.deleted_at.is_(None))
     rows = db.session.execute(wanted.order_by(Therapist.display_name, Therapist.id))
-    return [TherapistFacts(**row._mapping) for row in rows]
+    return [TherapistView(**row._mapping) for row in rows]
 
 
 def offers(therapist_id: int, service_id: int) -> bool:
@@ -177,14 +177,14 @@ def offers(therapist_id: int, service_id: int) -> bool:
     return db.session.scalar(link) is not None
 
 
-def rooms_of(clinic_id: int) -> list[RoomFacts]:
+def rooms_of(clinic_id: int) -> list[RoomView]:
     """The open rooms of a clinic by name."""
     rows = db.session.execute(
         select(Room.id, Room.clinic_id, Room.name)
         .where(Room.clinic_id == clinic_id, Room.is_active.is_(True))
         .order_by(Room.name)
     )
-    return [RoomFacts(**row._mapping) for row in rows]
+    return [RoomView(**row._mapping) for row in rows]
 
 
 def closures(clinic_id: int, from_day: date, to_day: date) -> dict[date, str]:

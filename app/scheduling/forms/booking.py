@@ -11,7 +11,7 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length
 from wtforms.widgets import HiddenInput
 
-from app.clinics.queries import ServiceFacts, TherapistFacts
+from app.clinics.queries import ServiceView, TherapistView
 from app.http.fields import Form, LocalDateTimeField
 from app.kernel import money
 from app.scheduling import rules
@@ -30,7 +30,7 @@ class BookingForm(Form):
     reason = StringField(_l("Motivo de la visita"), [_REASON])
     override_reason = StringField(_l("Motivo para reservar fuera del horario"), [_REASON])
 
-    def offer(self, people: list[TherapistFacts], services: list[ServiceFacts], currency: str) -> None:
+    def offer(self, people: list[TherapistView], services: list[ServiceView], currency: str) -> None:
         """What may be chosen; a service says its length and price."""
         self.therapist_id.choices = [SelectChoice(person.id, person.name) for person in people]
         self.service_id.choices = [SelectChoice(s.id, _described(s, currency)) for s in services]
@@ -64,7 +64,7 @@ class MoveForm(Form):
             values["therapist_id"], _, values["starts_at"] = values["slot"].partition("@")
         return cls(values)
 
-    def offer(self, people: list[TherapistFacts]) -> None:
+    def offer(self, people: list[TherapistView]) -> None:
         self.therapist_id.choices = [SelectChoice(person.id, person.name) for person in people]
 
     def to_request(self, starts_at: datetime) -> MoveRequest:
@@ -91,7 +91,7 @@ class ErrorForm(Form):
     reason = StringField(_l("Motivo"), [InputRequired(_l("Indique el motivo.")), _REASON])
 
 
-def _described(service: ServiceFacts, currency: str) -> Any:
+def _described(service: ServiceView, currency: str) -> Any:
     return gettext(
         "%(name)s · %(minutes)s min · %(price)s",
         name=service.name,

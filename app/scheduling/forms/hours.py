@@ -10,7 +10,7 @@ from wtforms import FieldList, FormField, RadioField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Length, Optional
 
-from app.clinics.queries import RoomFacts
+from app.clinics.queries import RoomView
 from app.clinics.rules import WEEKDAYS
 from app.http.fields import Form, LocalDateTimeField, MinuteField
 from app.kernel.errors import DomainError, Invalid
@@ -47,7 +47,7 @@ class HoursForm(Form):
             days[shift.weekday]["room_id"] = str(shift.room_id or "")
         return cls(formdata=None, data={"days": days})
 
-    def offer(self, rooms: Sequence[RoomFacts]) -> "HoursForm":
+    def offer(self, rooms: Sequence[RoomView]) -> "HoursForm":
         choices = [SelectChoice("", gettext("Cualquiera")), *(SelectChoice(str(r.id), r.name) for r in rooms)]
         for day in self.days:
             day.form.room_id.choices = choices

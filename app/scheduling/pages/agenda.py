@@ -8,7 +8,7 @@ from flask import Response, request
 
 from app.clinics import queries as clinics
 from app.clinics.profiles import therapist_id_of
-from app.clinics.queries import ClinicFacts, TherapistFacts
+from app.clinics.queries import ClinicView, TherapistView
 from app.http import cycle, fragments
 from app.http.html import PageBlueprint
 from app.kernel import clock
@@ -57,12 +57,12 @@ def week() -> Response:
     )
 
 
-def _clinic_and_people() -> tuple[ClinicFacts, list[TherapistFacts]]:
+def _clinic_and_people() -> tuple[ClinicView, list[TherapistView]]:
     clinic = clinics.clinic(cycle.clinic_id(permissions.READ))
     return clinic, clinics.therapists_of(clinic.id)
 
 
-def _chosen(people: list[TherapistFacts], clinic: ClinicFacts) -> TherapistFacts | None:
+def _chosen(people: list[TherapistView], clinic: ClinicView) -> TherapistView | None:
     """The therapist asked for; who only treats sees their own column first. None for all of them.
 
     Raises NotFound for a therapist who does not treat in this clinic.
@@ -80,7 +80,7 @@ def _chosen(people: list[TherapistFacts], clinic: ClinicFacts) -> TherapistFacts
     return found
 
 
-def _day_asked(clinic: ClinicFacts) -> date:
+def _day_asked(clinic: ClinicView) -> date:
     """The day of the address, else today by the clinic's clock."""
     try:
         return date.fromisoformat(request.args.get("day", ""))
@@ -88,14 +88,14 @@ def _day_asked(clinic: ClinicFacts) -> date:
         return clock.local_day(cycle.now(), clinic.timezone)
 
 
-def _href(path: str, clinic: ClinicFacts, shown: date | None, chosen: TherapistFacts | None) -> str:
+def _href(path: str, clinic: ClinicView, shown: date | None, chosen: TherapistView | None) -> str:
     """An address of the agenda that says everything: the same page for whoever is given the link."""
     told = {"clinic_id": clinic.id, "therapist_id": chosen.id if chosen else ""}
     return f"{path}?{urlencode({'day': shown, **told} if shown else told)}"
 
 
 def _frame(
-    clinic: ClinicFacts, people: list[TherapistFacts], chosen: TherapistFacts | None, shown: date
+    clinic: ClinicView, people: list[TherapistView], chosen: TherapistView | None, shown: date
 ) -> dict[str, Any]:
     """What both views show around the grid."""
     path = request.path

@@ -6,7 +6,7 @@ from flask import Response, request
 from flask_babel import gettext as _
 
 from app.clinics import queries as clinics
-from app.clinics.queries import ClinicFacts
+from app.clinics.queries import ClinicView
 from app.http import cycle, fragments
 from app.http.html import PageBlueprint
 from app.kernel import clock
@@ -70,11 +70,11 @@ def create(form: forms.BookingForm) -> Response:
     return changed(booked.id, N_("Reservada: %(when)s · %(name)s"))
 
 
-def _clinic() -> ClinicFacts:
+def _clinic() -> ClinicView:
     return clinics.clinic(cycle.clinic_id(permissions.BOOK))
 
 
-def _wanted(clinic: ClinicFacts) -> datetime | None:
+def _wanted(clinic: ClinicView) -> datetime | None:
     """The time of the address: an instant, a wall clock, or a day (its opening); None for none of them."""
     asked = request.args
     try:
@@ -85,7 +85,7 @@ def _wanted(clinic: ClinicFacts) -> datetime | None:
         return None
 
 
-def _typed(form: forms.BookingForm, clinic: ClinicFacts) -> datetime | None:
+def _typed(form: forms.BookingForm, clinic: ClinicView) -> datetime | None:
     """The time typed; None while it is none."""
     try:
         return form.starts_at.instant(clinic.timezone)
@@ -93,20 +93,20 @@ def _typed(form: forms.BookingForm, clinic: ClinicFacts) -> datetime | None:
         return None
 
 
-def _offer(clinic: ClinicFacts, form: forms.BookingForm) -> queries.Choices:
+def _offer(clinic: ClinicView, form: forms.BookingForm) -> queries.Choices:
     """What may be chosen beside what is chosen already. Raises NotFound for what is of somewhere else."""
     offer = queries.choices(clinic, therapist_id=form.therapist_id.data, service_id=form.service_id.data)
     form.offer(offer.people, offer.services, clinic.currency)
     return offer
 
 
-def _near_times(clinic: ClinicFacts, offer: queries.Choices, wanted: datetime | None) -> list[Slot]:
+def _near_times(clinic: ClinicView, offer: queries.Choices, wanted: datetime | None) -> list[Slot]:
     minutes, now = offer.service.duration_minutes, cycle.now()
     return queries.near_times(clinic, offer.therapist.id, wanted or now, duration_minutes=minutes, now=now)
 
 
 def _booking(
-    clinic: ClinicFacts,
+    clinic: ClinicView,
     form: forms.BookingForm,
     offer: queries.Choices,
     times: list[Slot],
@@ -129,7 +129,7 @@ def _booking(
     )
 
 
-def _fill(form: forms.BookingForm, offer: queries.Choices, times: list[Slot], clinic: ClinicFacts) -> None:
+def _fill(form: forms.BookingForm, offer: queries.Choices, times: list[Slot], clinic: ClinicView) -> None:
     """Show the choices that stand in for what was not said: the first service, the next free time."""
     form.therapist_id.data, form.service_id.data = offer.therapist.id, offer.service.id
     if times and ("starts_at" not in request.args):

@@ -15,7 +15,7 @@ from sqlalchemy import Row, bindparam, func, select
 from app.billing.queries import tickets
 from app.clinics import queries as clinics
 from app.clinics.models import Service
-from app.clinics.queries import ClinicFacts, TherapistFacts
+from app.clinics.queries import ClinicView, TherapistView
 from app.kernel import clock
 from app.kernel.access import Actor, require
 from app.kernel.db import db
@@ -93,20 +93,20 @@ _VISITS = (
 )
 
 
-def of_day(clinic: ClinicFacts, day: date, people: Sequence[TherapistFacts], *, actor: Actor, now: datetime) -> Agenda:
+def of_day(clinic: ClinicView, day: date, people: Sequence[TherapistView], *, actor: Actor, now: datetime) -> Agenda:
     """A local day: a column for everybody who works or has a visit. Eight queries. Raises Forbidden."""
     return _agenda(clinic, people, [day], actor=actor, now=now, only_busy=len(people) > 1)
 
 
-def of_week(clinic: ClinicFacts, monday: date, person: TherapistFacts, *, actor: Actor, now: datetime) -> Agenda:
+def of_week(clinic: ClinicView, monday: date, person: TherapistView, *, actor: Actor, now: datetime) -> Agenda:
     """Seven days of one therapist. Eight queries, as a day. Raises Forbidden."""
     days = [monday + timedelta(days=offset) for offset in range(7)]
     return _agenda(clinic, [person], days, actor=actor, now=now, only_busy=False)
 
 
 def _agenda(
-    clinic: ClinicFacts,
-    people: Sequence[TherapistFacts],
+    clinic: ClinicView,
+    people: Sequence[TherapistView],
     days: list[date],
     *,
     actor: Actor,
@@ -154,7 +154,7 @@ def _clock(minute: int) -> str:
     return f"{minute // 60:02d}:{minute % 60:02d}"
 
 
-def _visits(clinic: ClinicFacts, therapist_ids: list[int], days: list[date]) -> dict[Column, list[Timed]]:
+def _visits(clinic: ClinicView, therapist_ids: list[int], days: list[date]) -> dict[Column, list[Timed]]:
     """The visits of each column with their minute of the day, by time."""
     start, _ = clock.day_bounds(days[0], clinic.timezone)
     _, end = clock.day_bounds(days[-1], clinic.timezone)
@@ -179,7 +179,7 @@ def _shifts(calendar: Calendar, therapist_ids: list[int], days: list[date]) -> d
 
 
 def _free_starts(
-    calendar: Calendar, clinic: ClinicFacts, therapist_ids: list[int], days: list[date], *, now: datetime
+    calendar: Calendar, clinic: ClinicView, therapist_ids: list[int], days: list[date], *, now: datetime
 ) -> dict[Column, list[int]]:
     """The minutes of the day at which the clinic's shortest service could begin."""
     shortest = db.session.scalar(
@@ -195,7 +195,7 @@ def _free_starts(
 
 
 def _hours_shown(
-    clinic: ClinicFacts, shifts: dict[Column, list[Shift]], visits: dict[Column, list[Timed]]
+    clinic: ClinicView, shifts: dict[Column, list[Shift]], visits: dict[Column, list[Timed]]
 ) -> tuple[int, int]:
     """The clinic's hours, wider where somebody works or a visit lies outside, in whole hours."""
     periods = [(_minute(s.starts_at, clinic.timezone), s) for s in itertools.chain(*shifts.values())]

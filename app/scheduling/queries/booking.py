@@ -10,7 +10,7 @@ from sqlalchemy.orm import aliased
 
 from app.clinics import queries as clinics
 from app.clinics.models import Service, Therapist, therapist_service
-from app.clinics.queries import ClinicFacts, ServiceFacts, TherapistFacts
+from app.clinics.queries import ClinicView, ServiceView, TherapistView
 from app.kernel import clock
 from app.kernel.access import Actor, can
 from app.kernel.db import db
@@ -96,7 +96,7 @@ def _offer(request: BookingRequest, actor: Actor) -> Row[Any]:
 
 
 def _calendar_around(
-    clinic: ClinicFacts,
+    clinic: ClinicView,
     therapist_id: int,
     patient_id: int,
     starts_at: datetime,
@@ -129,7 +129,7 @@ def move_context(visit: Appointment, request: MoveRequest, *, actor: Actor, now:
     )
 
 
-def calendar_of_visit(visit: Appointment, clinic: ClinicFacts, *, now: datetime) -> Calendar:
+def calendar_of_visit(visit: Appointment, clinic: ClinicView, *, now: datetime) -> Calendar:
     """The calendar in which a visit that freed its time would take it again; without the visit itself."""
     around = _calendar_around(clinic, visit.therapist_id, visit.patient_id, visit.starts_at, now, room_id=visit.room_id)
     return around.without(visit.id)
@@ -142,13 +142,13 @@ def calendar_of_visit(visit: Appointment, clinic: ClinicFacts, *, now: datetime)
 class Choices:
     """``therapist`` and ``service`` are the chosen ones."""
 
-    people: list[TherapistFacts]
-    therapist: TherapistFacts
-    services: list[ServiceFacts]
-    service: ServiceFacts
+    people: list[TherapistView]
+    therapist: TherapistView
+    services: list[ServiceView]
+    service: ServiceView
 
 
-def choices(clinic: ClinicFacts, *, therapist_id: int | None, service_id: int | None) -> Choices:
+def choices(clinic: ClinicView, *, therapist_id: int | None, service_id: int | None) -> Choices:
     """For a new visit; without a therapist the first, without a service of theirs their first.
 
     Raises NotFound for a therapist or a service of somewhere else, NoTherapists.
@@ -167,7 +167,7 @@ def choices(clinic: ClinicFacts, *, therapist_id: int | None, service_id: int | 
 
 
 def near_times(
-    clinic: ClinicFacts, therapist_id: int, wanted: datetime, *, duration_minutes: int, now: datetime
+    clinic: ClinicView, therapist_id: int, wanted: datetime, *, duration_minutes: int, now: datetime
 ) -> list[Slot]:
     """The free times nearest to a wanted one, in order. Four queries."""
     length = timedelta(minutes=duration_minutes)
@@ -193,13 +193,13 @@ def _services_given_by(therapist_id: int) -> set[int]:
 class FreeTimes:
     """The free times of somebody on a day."""
 
-    therapist: TherapistFacts
+    therapist: TherapistView
     day: date
     times: list[Slot]
 
 
 def times_to_move(
-    clinic: ClinicFacts, visit: VisitDetails, people: Sequence[TherapistFacts], *, now: datetime
+    clinic: ClinicView, visit: VisitDetails, people: Sequence[TherapistView], *, now: datetime
 ) -> list[FreeTimes]:
     """Where a visit could go: the next days of its therapist, then the others on its day.
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import bindparam
 
 from app.billing.queries import tickets
-from app.clinics.queries import ClinicFacts
+from app.clinics.queries import ClinicView
 from app.kernel import clock
 from app.kernel.access import Actor, require
 from app.kernel.db import db
@@ -51,7 +51,7 @@ _DAY = _WHOLE_DAY.where(Appointment.status.not_in(rules.EXCLUDED))
 
 
 def visits_of_day(
-    clinic: ClinicFacts, day: date, *, actor: Actor, therapist_id: int | None = None, with_hidden: bool = False
+    clinic: ClinicView, day: date, *, actor: Actor, therapist_id: int | None = None, with_hidden: bool = False
 ) -> list[Visit]:
     """The visits that start on a local day of the clinic, by time. Raises Forbidden."""
     require(actor, permissions.READ, clinic.id)

@@ -7,7 +7,7 @@ from typing import TypeVar
 from sqlalchemy import bindparam, or_, select
 
 from app.clinics import queries as clinics
-from app.clinics.queries import ClinicFacts
+from app.clinics.queries import ClinicView
 from app.kernel import clock
 from app.kernel.access import Actor, can
 from app.kernel.db import db
@@ -48,7 +48,7 @@ _VISITS = select(*(getattr(Appointment, name) for name in OccupyingVisit._fields
 
 
 def calendar(
-    clinic: ClinicFacts,
+    clinic: ClinicView,
     therapist_ids: Collection[int],
     from_day: date,
     to_day: date,
@@ -100,7 +100,7 @@ def books_for_self(clinic_id: int, actor: Actor) -> bool:
 
 
 def free(
-    clinic: ClinicFacts,
+    clinic: ClinicView,
     therapist_ids: Collection[int],
     from_day: date,
     to_day: date,

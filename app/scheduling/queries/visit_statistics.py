@@ -30,7 +30,7 @@ from app.scheduling.rules import Status
 class Visits:
     """The visits of a clinic in a period of local days, both included."""
 
-    clinic: clinics.ClinicFacts
+    clinic: clinics.ClinicView
     start: date
     end: date
     rows: Sequence[Row[Any]]
@@ -154,7 +154,7 @@ def statistics(data: Visits) -> Statistics:
     )
 
 
-def _weekday(row: Row[Any], clinic: clinics.ClinicFacts) -> int:
+def _weekday(row: Row[Any], clinic: clinics.ClinicView) -> int:
     return clock.local_day(row.starts_at, clinic.timezone).weekday()
 
 

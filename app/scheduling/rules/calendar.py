@@ -39,7 +39,7 @@ class TooFar(RuleBroken):
 
 
 class BookingPolicy(Protocol):
-    """The settings of a clinic that booking depends on; ``clinics.queries.ClinicFacts`` has them."""
+    """The settings of a clinic that booking depends on; ``clinics.queries.ClinicView`` has them."""
 
     @property
     def id(self) -> int: ...
