@@ -108,8 +108,8 @@ def test_the_clock_is_read_by_the_shells_alone() -> None:
     """``now`` comes in as an argument; who reads the clock stands here."""
     allowed = {
         "app/kernel/clock.py", "app/kernel/task_runner.py", "app/kernel/scheduler.py", "app/http/cycle.py",
-        "app/identity/login.py", "app/identity/queries/__init__.py", "app/realtime/handshake.py", "app/realtime/relay.py",
-        "app/notifications/jobs.py", "app/reports/jobs.py",
+        "app/identity/login.py", "app/identity/queries/__init__.py", "app/realtime/handshake.py",
+        "app/realtime/relay.py", "app/notifications/jobs.py", "app/reports/jobs.py",
     }  # fmt: skip
     readers = {
         name_of(path)

@@ -13,11 +13,9 @@ from app.wiring import PACKAGES
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted((ROOT / "app").rglob("*.py"))
-EVENT_TYPE = re.compile(r"^([a-z_]+)\.[a-z_]+\.[a-z_]+\.v\d+$")
 LAYERS = (*PACKAGES, "realtime", "http", "kernel")  # from above to below
 # still to be turned around; nothing may join them
 RAW_TABLES = {"app/patients/queries.py"}
-EVENT_NAMES = {"app/realtime/relay.py"}
 
 
 def package_of(path: Path) -> str:
@@ -89,16 +87,6 @@ def test_no_table_is_read_by_its_name() -> None:
         and owners.get(str(call.args[0].value), package_of(path)) != package_of(path)
     }
     assert raw <= RAW_TABLES
-
-
-def test_the_events_of_another_package_are_named_by_their_class() -> None:
-    named = {
-        f"{path.relative_to(ROOT)}"
-        for path in SOURCES
-        for text in strings(path)
-        if (match := EVENT_TYPE.match(str(text.value))) and match.group(1) != package_of(path)
-    }
-    assert named <= EVENT_NAMES
 
 
 def test_the_jobs_of_another_package_are_no_text() -> None:
