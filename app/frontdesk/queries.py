@@ -23,7 +23,7 @@ from app.scheduling.queries import day as day_queries
 from app.scheduling.queries import slots
 from app.scheduling.queries.appointments import VisitDetails
 from app.scheduling.rules.calendar import Calendar, Slot, free_slots, occupied, open_periods
-from app.scheduling.rules.periods import covers, first_clash
+from app.scheduling.rules.periods import covering, first_clash
 
 COLUMNS = (
     ("booked", N_("Reservadas"), ("pending", "booked", "confirmed")),
@@ -287,7 +287,7 @@ def _five_minutes(now: datetime) -> datetime:
 
 def _place(person: clinics.TherapistView, calendar: Calendar, day: date, *, length: timedelta, now: datetime) -> Place:
     starts_at = _five_minutes(now)
-    shift = covers(open_periods(calendar, person.id, day), starts_at, starts_at + length)
+    shift = next(iter(covering(open_periods(calendar, person.id, day), starts_at, starts_at + length)), None)
     occupying = occupied(calendar, person.id, shift.room_id if shift else None)
     is_free = first_clash(occupying, starts_at, starts_at + length) is None
     if shift and is_free:

@@ -8,7 +8,7 @@ from app.kernel.errors import Conflict, Forbidden, RuleBroken
 from app.kernel.i18n import N_
 from app.scheduling.rules import NoticeTooShort, Status, may_patient_change
 from app.scheduling.rules.calendar import BookingPolicy, Calendar, nearest, occupied, open_periods, start_window
-from app.scheduling.rules.periods import covers, first_clash
+from app.scheduling.rules.periods import covering, first_clash
 
 MAX_LENGTH = timedelta(hours=8)
 
@@ -214,12 +214,16 @@ def choose_room(calendar: Calendar, attempt: Attempt, now: datetime, *, override
     problem = start_window(calendar.clinic, now, is_self=attempt.is_self).problem_with(attempt.starts_at)
     if problem is not None:
         raise problem
-    day = clock.local_day(attempt.starts_at, calendar.clinic.timezone)
-    periods = open_periods(calendar, attempt.therapist_id, day)
-    shift = covers(periods, attempt.starts_at, attempt.starts_at + attempt.length)
-    if shift is None and not override:
+    starts_at, ends_at = attempt.starts_at, attempt.starts_at + attempt.length
+    day = clock.local_day(starts_at, calendar.clinic.timezone)
+    shifts = covering(open_periods(calendar, attempt.therapist_id, day), starts_at, ends_at)
+    if not shifts and not override:
         raise OutsideSchedule
-    room_id = shift.room_id if shift else None
+    rooms = [shift.room_id for shift in shifts] or [None]  # overlapping shifts may be in different rooms
+    room_id = next(
+        (room for room in rooms if not first_clash(occupied(calendar, attempt.therapist_id, room), starts_at, ends_at)),
+        rooms[0],
+    )
     check_free(calendar, attempt, now, room_id=room_id)
     return room_id
 

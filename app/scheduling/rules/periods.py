@@ -40,9 +40,9 @@ def subtract(shifts: Iterable[Shift], taken: Iterable[tuple[datetime, datetime]]
     return pieces
 
 
-def covers(shifts: Iterable[Shift], starts_at: datetime, ends_at: datetime) -> Shift | None:
-    """The shift that holds the whole period, if one does."""
-    return next((shift for shift in shifts if shift.starts_at <= starts_at and ends_at <= shift.ends_at), None)
+def covering(shifts: Iterable[Shift], starts_at: datetime, ends_at: datetime) -> list[Shift]:
+    """The shifts that hold the whole period."""
+    return [shift for shift in shifts if shift.starts_at <= starts_at and ends_at <= shift.ends_at]
 
 
 def first_clash(periods: Iterable[P], starts_at: datetime, ends_at: datetime) -> P | None:
