@@ -39,6 +39,7 @@ class AccessLogEntry(Base):
     at: Mapped[datetime]
     organization_id: Mapped[int]
     clinic_id: Mapped[int | None]
+    actor_kind: Mapped[str] = mapped_column(String(10))
     actor_id: Mapped[int | None]
     session_id: Mapped[int | None]
     channel: Mapped[str] = mapped_column(String(10))
@@ -120,6 +121,7 @@ def note(
             "at": now,
             "organization_id": actor.organization_id,
             "clinic_id": clinic_id,
+            "actor_kind": actor.kind,
             "actor_id": actor.user_id,
             "session_id": actor.session_id or None,
             "channel": actor.channel,

@@ -18,6 +18,7 @@ def upgrade() -> None:
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("organization_id", sa.Integer(), nullable=False),
         sa.Column("clinic_id", sa.Integer()),
+        sa.Column("actor_kind", sa.String(10), nullable=False),
         sa.Column("actor_id", sa.Integer()),
         sa.Column("session_id", sa.Integer()),
         sa.Column("channel", sa.String(10), nullable=False),
