@@ -20,6 +20,7 @@ from app.cli.demo.places import MIRAFLORES, Worker
 from app.clinics import models as clinics
 from app.encounters import models as encounters
 from app.kernel import clock
+from app.kernel.access import Actor
 from app.kernel.db import db
 from app.kernel.outbox import EventRow
 from app.patients import models as patients
@@ -226,20 +227,25 @@ def _till(visits: list[dict[str, Any]], past: list[date], moment: Moment) -> Non
     """Past visits were paid on their days, except the last thousand: those came in today."""
     done = [visit for visit in visits if visit["day"] < moment.today]
     late = {visit["id"] for visit in done[-PAID_TODAY:]}
-    ana = people.actor("ana")
+    ana = people.actor("ana", moment.now)
     for day in past:
         paid = [visit for visit in done if visit["day"] == day and visit["id"] not in late]
         if paid:
-            session_id = _take(paid, clock.at(day, 450, ZONE), clock.at(day, 1200, ZONE))
+            session_id = _take(paid, ana, clock.at(day, 450, ZONE), clock.at(day, 1200, ZONE))
             expected = reads.figures(session_id, clinic_id=MIRAFLORES, opening_float_cents=20000)
             counted = {figure.code: figure.expected_cents for figure in expected}
             tills.close_till(session_id, counted=counted, actor=ana, now=clock.at(day, 1290, ZONE))
     midnight, _ = clock.day_bounds(moment.today, ZONE)
-    _take([visit for visit in done if visit["id"] in late], max(midnight, moment.now - timedelta(hours=6)), moment.now)
+    _take(
+        [visit for visit in done if visit["id"] in late],
+        ana,
+        max(midnight, moment.now - timedelta(hours=6)),
+        moment.now,
+    )
 
 
-def _take(visits: list[dict[str, Any]], opened_at: datetime, until: datetime) -> int:
-    session_id = tills.open_till(1, opening_float_cents=20000, actor=people.actor("ana"), now=opened_at)
+def _take(visits: list[dict[str, Any]], ana: Actor, opened_at: datetime, until: datetime) -> int:
+    session_id = tills.open_till(1, opening_float_cents=20000, actor=ana, now=opened_at)
     step = (until - opened_at) / (len(visits) + 1)
     bulk.record_movements([_payment(v, n, session_id, opened_at + n * step) for n, v in enumerate(visits, start=1)])
     return session_id
