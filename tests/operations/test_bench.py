@@ -1,5 +1,6 @@
 """The clinic that the benchmarks measure is built by the product's own actions."""
 
+import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
@@ -10,7 +11,8 @@ from app.scheduling.models import Appointment
 from bench import clinic
 
 
-def test_a_clinic_is_built_whole(empty_app: Flask) -> None:
+def test_a_clinic_is_built_whole(empty_app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clinic, "PAID_TODAY", 20)
     size = clinic.Size(patients=250, past_days=2, coming_days=2)
     with empty_app.app_context(), unit_of_work(write=True):
         built = clinic.build(size, clock.now())
