@@ -1,4 +1,4 @@
-"""Writes: a run from its request to its end. Its task says which worker is at it and when it is tried again."""
+"""Writes of report runs: request, progress, end. The task of a run holds its worker, attempts and due time."""
 
 from datetime import datetime
 from typing import Any
@@ -19,13 +19,13 @@ from app.reports.task_kinds import BUILD_REPORT
 from app.tenancy import queries as tenancy
 
 WAITING = N_("En cola")
-GIVEN_UP = N_("No se pudo generar después de tres intentos. Vuelva a pedirlo; si se repite, avise a soporte.")
+ATTEMPTS_EXHAUSTED = N_("No se pudo generar después de tres intentos. Vuelva a pedirlo; si se repite, avise a soporte.")
 
 
 def request_report(
     report: Report, format_: rules.Format, params: Params, *, clinic_id: int, actor: Actor, now: datetime
 ) -> int:
-    """Queue a run and return its id; a worker is called after the commit. Raises Forbidden."""
+    """Queue a run and return its id; its task is enqueued after the commit. Raises Forbidden."""
     require(actor, report.requires, clinic_id)
     run = ReportRun(
         clinic_id=clinic_id,
@@ -39,7 +39,7 @@ def request_report(
         created_at=now,
     )
     db.session.add(run)
-    db.session.flush()  # its id goes into the event and to the worker
+    db.session.flush()  # for the primary key
     run_id = run.id
     event = ReportRequested(run_id, actor.person_id, report.code, str(format_), run.params)
     record(event, actor=actor, now=now, clinic_id=clinic_id, subject_id=run_id)
@@ -48,19 +48,21 @@ def request_report(
 
 
 def start(run_id: int, *, now: datetime) -> ReportRun | None:
-    """A worker begins with a run, perhaps again; None when it is done already or forgotten."""
-    unfinished = (ReportRun.id == run_id, ReportRun.status != "done")
-    begun = update(ReportRun).where(*unfinished).values(status="running", progress=1, step="", finished_at=None)
-    return db.session.get(ReportRun, run_id, populate_existing=True) if changed(db.session.execute(begun)) else None
+    """Mark a run as running, also at a later attempt; None when it is done or was deleted."""
+    not_done = (ReportRun.id == run_id, ReportRun.status != "done")
+    statement = update(ReportRun).where(*not_done).values(status="running", progress=1, step="", finished_at=None)
+    return db.session.get(ReportRun, run_id, populate_existing=True) if changed(db.session.execute(statement)) else None
 
 
 def progress(run_id: int, percent: int, step: str) -> None:
-    """Say how far the work is, in words for the person who waits."""
+    """Store the progress of a run: percent, and a text for the user who waits."""
     _write(run_id, progress=max(1, min(percent, 99)), step=step[:120])
 
 
-def finish(run: ReportRun, *, file_key: str, file_name: str, size: int, sha256: str, rows: int, now: datetime) -> None:
-    """The file is stored: the run is done."""
+def finish(
+    run: ReportRun, *, file_key: str, file_name: str, file_size: int, sha256: str, rows: int, now: datetime
+) -> None:
+    """Mark a run as done; its file is stored already."""
     _write(
         run.id,
         status="done",
@@ -68,29 +70,29 @@ def finish(run: ReportRun, *, file_key: str, file_name: str, size: int, sha256: 
         step="",
         file_key=file_key,
         file_name=file_name,
-        file_size=size,
+        file_size=file_size,
         file_sha256=sha256,
         finished_at=now,
     )
     _record_end(run, ok=True, rows=rows, now=now)
 
 
-def fail(run: ReportRun, sentence: str, *, now: datetime) -> None:
-    """The run failed for good; ``sentence`` tells the person why."""
-    _write(run.id, status="failed", step=sentence[:120], finished_at=now)
+def fail(run: ReportRun, reason: str, *, now: datetime) -> None:
+    """Mark a run as failed for good; ``reason`` is shown to the user."""
+    _write(run.id, status="failed", step=reason[:120], finished_at=now)
     _record_end(run, ok=False, rows=0, now=now)
 
 
-def wait_again(run_id: int) -> None:
-    """Something unexpected: the run waits for its next attempt."""
+def requeue(run_id: int) -> None:
+    """Put a run back into the queue after an unexpected error."""
     _write(run_id, status="queued", step="")
 
 
 def give_up(*, run_id: int, now: datetime) -> None:
-    """The last attempt failed."""
+    """Mark a run as failed after its last attempt."""
     run = db.session.get(ReportRun, run_id)
     if run is not None and run.status != "done":
-        fail(run, gettext(GIVEN_UP), now=now)
+        fail(run, gettext(ATTEMPTS_EXHAUSTED), now=now)
 
 
 def _write(run_id: int, **values: Any) -> None:
@@ -109,9 +111,9 @@ def _record_end(run: ReportRun, *, ok: bool, rows: int, now: datetime) -> None:
     )
 
 
-def forget_old_runs(*, now: datetime) -> list[str]:
-    """Delete runs past their keeping time; returns the keys of their files, to delete after the commit."""
-    old = (ReportRun.created_at < now - rules.KEEP_FILES, ReportRun.status.in_(("done", "failed")))
+def delete_old_runs(*, now: datetime) -> list[str]:
+    """Delete runs older than ``FILE_RETENTION`` and, after the commit, their files; returns the keys of the files."""
+    old = (ReportRun.created_at < now - rules.FILE_RETENTION, ReportRun.status.in_(("done", "failed")))
     keys = db.session.scalars(select(ReportRun.file_key).where(*old, ReportRun.file_key.is_not(None))).all()
     db.session.execute(delete(ReportRun).where(*old))
     for key in keys:

@@ -19,7 +19,7 @@ api = ApiBlueprint("reports_api", __name__)
 
 
 class ReportQuery(Query):
-    """Each report takes the filters that it has: a day, or a period."""
+    """Filters of all reports; each report accepts its own: a day, or a period."""
 
     date_: date | None = Field(None, alias="date")
     start: date | None = None
@@ -33,7 +33,7 @@ class ReportQuery(Query):
 
 
 class ReportBody(Body):
-    """The same as the query string; what the body says wins."""
+    """The same as the query string; values of the body win."""
 
     date_: date | None = Field(None, alias="date")
     start: date | None = None
@@ -47,7 +47,7 @@ class ReportBody(Body):
 
 
 class RunParameters(BaseModel):
-    """What the run itself understands; the rest are the report's own filters."""
+    """Parameters of the run; the remaining fields are the report's own filters."""
 
     model_config = ConfigDict(extra="allow")
     clinic_id: int | None = None
@@ -65,7 +65,7 @@ class NewRun(Body):
 
 @api.get("/api/reports/", requires=permissions.READ)
 def list_reports() -> dict[str, Any]:
-    """The reports there are and their filters."""
+    """The available reports and their filters."""
     return {
         "results": [
             {
@@ -94,44 +94,46 @@ def post_report(name: str, query: ReportQuery, body: ReportBody) -> dict[str, An
 
 def _report(name: str, values: dict[str, Any]) -> dict[str, Any]:
     report = registry.find(name)
-    rules.check_no_contradiction(rules.Format.JSON, values.pop("format", None))
+    rules.check_format_parameter(rules.Format.JSON, values.pop("format", None))
     clinic = _clinic(values.pop("clinic_id", None))
     params = forms.parameters(report, values)
-    return report.wire(report.load(clinic_id=clinic, params=params, actor=cycle.actor(), now=cycle.now()))
+    return report.to_json(report.load(clinic_id=clinic, params=params, actor=cycle.actor(), now=cycle.now()))
 
 
 @api.get("/api/exports/<format_>/<name>/", requires=permissions.READ, query=ReportQuery)
 def export(format_: str, name: str, query: ReportQuery) -> Any:
     """A report as a file: at once when it is small, else 202 with ``progress_url``."""
-    report, wanted, values = registry.find(name), rules.parse_format(format_), _values(query)
-    rules.check_no_contradiction(wanted, values.pop("format", None))
+    report, export_format, values = registry.find(name), rules.parse_format(format_), _values(query)
+    rules.check_format_parameter(export_format, values.pop("format", None))
     clinic = _clinic(values.pop("clinic_id", None))
     params = forms.parameters(report, values)
     actor, now = cycle.actor(), cycle.now()
     data = report.load(clinic_id=clinic, params=params, actor=actor, now=now)
-    if report.size(data) > rules.AT_ONCE_ROWS[wanted]:
-        return _in_background(report, wanted, params, clinic, actor)
+    if report.row_count(data) > rules.MAX_INLINE_ROWS[export_format]:
+        return _in_background(report, export_format, params, clinic, actor)
 
     def render() -> Response:
-        file = renderers.render(report, data, wanted, by=actor.name, params=params, now=now)
+        file = renderers.render(report, data, export_format, by=actor.name, params=params, now=now)
         return files.attachment(file.name, file.media_type, file.content)
 
     return cycle.AfterRead(render)
 
 
-def _in_background(report: Report, wanted: rules.Format, params: Params, clinic: int, actor: Actor) -> Any:
-    """The equal run that is there already, or a new one."""
+def _in_background(report: Report, export_format: rules.Format, params: Params, clinic: int, actor: Actor) -> Any:
+    """An existing run of the same request, or a new one."""
     now = cycle.now()
     values = params.model_dump(mode="json", exclude_defaults=True)
-    same = queries.same_run(
-        report=report.code, format_=str(wanted), params=values, clinic_id=clinic, actor=actor, now=now
+    existing = queries.reusable_run(
+        report=report.code, format_=str(export_format), params=values, clinic_id=clinic, actor=actor, now=now
     )
-    if same is not None:
-        return files.of_run(same, storage.read) if same["status"] == "done" else (_show(same), 202)
+    if existing is not None:
+        return (
+            files.run_response(existing, storage.read) if existing["status"] == "done" else (_run_json(existing), 202)
+        )
 
     def request_run() -> tuple[dict[str, Any], int]:
-        run_id = actions.request_report(report, wanted, params, clinic_id=clinic, actor=actor, now=now)
-        return _show(queries.run(run_id, actor=actor)), 202
+        run_id = actions.request_report(report, export_format, params, clinic_id=clinic, actor=actor, now=now)
+        return _run_json(queries.run(run_id, actor=actor)), 202
 
     return cycle.AfterRead(request_run, write=True)
 
@@ -140,60 +142,60 @@ def _in_background(report: Report, wanted: rules.Format, params: Params, clinic:
 def generate(body: NewRun) -> dict[str, Any]:
     """Build a report in the background."""
     report, actor = registry.find(body.report), cycle.actor()
-    wanted = rules.parse_format(body.format)
+    export_format = rules.parse_format(body.format)
     clinic = _clinic(body.parameters.clinic_id if body.clinic_id is None else body.clinic_id)
-    rules.check_no_contradiction(wanted, body.parameters.format)
+    rules.check_format_parameter(export_format, body.parameters.format)
     params = forms.parameters(report, dict(body.parameters.model_extra or {}))
-    run_id = actions.request_report(report, wanted, params, clinic_id=clinic, actor=actor, now=cycle.now())
-    return _show(queries.run(run_id, actor=actor))
+    run_id = actions.request_report(report, export_format, params, clinic_id=clinic, actor=actor, now=cycle.now())
+    return _run_json(queries.run(run_id, actor=actor))
 
 
 @api.get("/api/reports/<int:run_id>/", requires=permissions.READ)
 def run(run_id: int) -> dict[str, Any]:
     """A run: ``status``, ``progress`` 0-100, ``download_url`` when it is done."""
-    return _show(queries.run(run_id, actor=cycle.actor()))
+    return _run_json(queries.run(run_id, actor=cycle.actor()))
 
 
 @api.get("/api/reports/<int:run_id>/file/", requires=permissions.READ)
 def run_file(run_id: int) -> Response:
     """The file of a run; authorised at each download."""
-    return files.of_run(queries.run(run_id, actor=cycle.actor()), storage.read)
+    return files.run_response(queries.run(run_id, actor=cycle.actor()), storage.read)
 
 
-def _values(said: ReportQuery | ReportBody) -> dict[str, Any]:
-    values = said.model_dump(exclude_none=True, by_alias=True)
-    if isinstance(said, ReportQuery) and len(several := request.args.getlist("payment_methods")) > 1:
-        values["payment_methods"] = several
+def _values(data: ReportQuery | ReportBody) -> dict[str, Any]:
+    values = data.model_dump(exclude_none=True, by_alias=True)
+    if isinstance(data, ReportQuery) and len(methods := request.args.getlist("payment_methods")) > 1:
+        values["payment_methods"] = methods
     return values
 
 
-def _clinic(named: int | None) -> int:
-    """The clinic asked for, or the first in which the actor reads reports. Raises NotFound."""
+def _clinic(requested: int | None) -> int:
+    """The requested clinic, or the first one where the actor reads reports. Raises NotFound."""
     scope = cycle.actor().clinics_with(permissions.READ)
-    if named is None:
+    if requested is None:
         return min(scope)
-    if named not in scope:
+    if requested not in scope:
         raise NotFound
-    return named
+    return requested
 
 
-def _show(found: dict[str, Any]) -> dict[str, Any]:
-    place = f"/api/reports/{found['id']}/"
-    is_done = found["status"] == "done"
+def _run_json(report_run: dict[str, Any]) -> dict[str, Any]:
+    url = f"/api/reports/{report_run['id']}/"
+    is_done = report_run["status"] == "done"
     return {
-        "id": found["id"],
-        "report": found["report"],
-        "format": found["format"],
-        "status": found["status"],
-        "progress": found["progress"],
-        "step": found["step"],
-        "progress_url": place,
-        "download_url": f"{place}file/" if is_done else None,
-        "file_name": found["file_name"],
-        "file_size": found["file_size"],
-        "sha256": found["file_sha256"],
-        "created_at": found["created_at"],
-        "finished_at": found["finished_at"],
+        "id": report_run["id"],
+        "report": report_run["report"],
+        "format": report_run["format"],
+        "status": report_run["status"],
+        "progress": report_run["progress"],
+        "step": report_run["step"],
+        "progress_url": url,
+        "download_url": f"{url}file/" if is_done else None,
+        "file_name": report_run["file_name"],
+        "file_size": report_run["file_size"],
+        "sha256": report_run["file_sha256"],
+        "created_at": report_run["created_at"],
+        "finished_at": report_run["finished_at"],
     }
 
 

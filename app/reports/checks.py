@@ -1,4 +1,4 @@
-"""What must always be true of this package's rows."""
+"""Integrity checks of report runs and their files."""
 
 import hashlib
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ def _abandoned_reports(_context: CheckContext) -> Iterator[str]:
 
 
 def _stored_files(context: CheckContext) -> Iterator[str]:
-    """Every row's file is there with its hash; a file without a row is a leftover once it is an hour old."""
+    """Every row's file exists with its hash; a file without a row is reported once it is an hour old."""
     rows = {
         row.file_key: row
         for row in db.session.execute(
@@ -32,7 +32,7 @@ def _stored_files(context: CheckContext) -> Iterator[str]:
     for key, row in rows.items():
         path = context.files / key
         if not path.is_file():
-            yield f"report run {row.id}: its file is gone"
+            yield f"report run {row.id}: its file is missing"
         elif hashlib.sha256(path.read_bytes()).hexdigest() != row.file_sha256:
             yield f"report run {row.id}: its file was changed"
     for path in storage.orphans(context.files, set(rows), older_than=context.now - timedelta(hours=1)):

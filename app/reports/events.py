@@ -1,4 +1,4 @@
-"""Facts of this domain."""
+"""Events of this domain."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -20,7 +20,7 @@ class ReportRequested(Event):
 
 @dataclass(frozen=True, slots=True)
 class ReportReady(Event):
-    """A run came to its end; ``ok`` is False when it failed for good. ``rows`` is how many it exported."""
+    """A run ended; ``ok`` is False when it failed for good. ``rows`` is the number of exported rows."""
 
     type: ClassVar[str] = "reports.run.finished.v1"
     run_id: int

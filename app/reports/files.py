@@ -1,4 +1,4 @@
-"""How a file leaves the house: as an attachment that no browser runs."""
+"""Responses for report files: attachments that a browser does not execute."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,10 +18,10 @@ def attachment(name: str, media_type: str, content: bytes) -> Response:
     return response
 
 
-def of_run(run: dict[str, Any], read: Callable[[str], bytes]) -> Response:
-    """The file of a run. Raises NotReady while it is being made, NotFound when it is gone."""
+def run_response(run: dict[str, Any], read: Callable[[str], bytes]) -> Response:
+    """The file of a run as a response. Raises ReportNotReady while it is being built, NotFound without a file."""
     if run["status"] != "done":
-        raise rules.NotReady
+        raise rules.ReportNotReady
     try:
         content = read(run["file_key"])
     except FileNotFoundError as error:

@@ -1,4 +1,4 @@
-"""Request values into the typed parameters of a report."""
+"""Converts request values into the typed parameters of a report."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,25 +13,25 @@ from app.reports.registry import Params, Report
 NOT_PARAMETERS = frozenset({"report", "format", "clinic_id", "csrf_token", "submission_id"})
 
 
-def given(values: MultiDict[str, str]) -> dict[str, Any]:
-    """What a query string or a form says of a report; empty fields say nothing."""
-    lists = ((name, [v for v in found if v]) for name, found in values.lists() if name not in NOT_PARAMETERS)
-    return {name: found[0] if len(found) == 1 else found for name, found in lists if found}
+def submitted_values(values: MultiDict[str, str]) -> dict[str, Any]:
+    """Report parameters of a query string or form, without empty fields."""
+    lists = ((name, [v for v in items if v]) for name, items in values.lists() if name not in NOT_PARAMETERS)
+    return {name: items[0] if len(items) == 1 else items for name, items in lists if items}
 
 
 def parameters(report: Report, values: Mapping[str, Any]) -> Params:
-    """Values as the parameters of ``report``. Raises Invalid with a sentence per field."""
+    """Values as the parameters of ``report``. Raises Invalid with a message per field."""
     try:
         return report.params.model_validate(dict(values))
     except ValidationError as error:
-        raise Invalid({_place(e["loc"]): _sentence(e) for e in error.errors(include_url=False)}) from error
+        raise Invalid({_field_path(e["loc"]): _message(e) for e in error.errors(include_url=False)}) from error
 
 
-def _place(location: tuple[int | str, ...]) -> str:
+def _field_path(location: tuple[int | str, ...]) -> str:
     return ".".join(str(step) for step in location) or "__all__"
 
 
-def _sentence(error: Any) -> str:
+def _message(error: Any) -> str:
     if error["type"] == "value_error":
         return str(error["ctx"]["error"])
     if error["type"].startswith("date"):

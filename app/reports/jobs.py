@@ -1,4 +1,4 @@
-"""Background: build a run's file, forget old files."""
+"""Jobs: build the file of a run, delete old files."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ STORING = N_("Guardando el archivo")
 
 
 def build_report(*, run_id: int, now: datetime, claim: task_runner.Claim) -> None:
-    """Build the file of a run that is not done. Raises what went wrong, for the next attempt."""
+    """Build the file of a run that is not done. Raises the error, so that the task is tried again."""
     with unit_of_work(write=True):
         run = actions.start(run_id, now=now)
     if run is None:
@@ -38,36 +38,38 @@ def build_report(*, run_id: int, now: datetime, claim: task_runner.Claim) -> Non
     except DomainError as error:
         if isinstance(error, Unavailable):
             raise
-        sentence = gettext(error.text) % error.params if error.params else gettext(error.text)
+        message = gettext(error.text) % error.params if error.params else gettext(error.text)
         with unit_of_work(write=True):
             task_runner.complete(claim, now=clock.now())
-            actions.fail(run, sentence, now=clock.now())
+            actions.fail(run, message, now=clock.now())
     except Exception:
         with unit_of_work(write=True):
             task_runner.extend(claim, now=clock.now())
-            actions.wait_again(run_id)
+            actions.requeue(run_id)
         raise
     finally:
-        _tell(run_id)
+        _push_refresh(run_id)
 
 
 def give_up(*, run_id: int, now: datetime) -> None:
     actions.give_up(run_id=run_id, now=now)
-    after_commit(lambda: _tell(run_id))
+    after_commit(lambda: _push_refresh(run_id))
 
 
 def _build(run: ReportRun, claim: task_runner.Claim) -> None:
     report, format_ = registry.find(run.report), rules.Format(run.format)
     with unit_of_work(write=False):
         actor = actors.actor_of_user(run.user_id, channel="job", now=clock.now())
-    with _as(actor):
-        say = _progress_of(run.id, claim)
-        say(5, gettext(LOADING))
+    with _acting_as(actor):
+        report_progress = _progress_reporter(run.id, claim)
+        report_progress(5, gettext(LOADING))
         params = report.params.model_validate(run.params)
         with unit_of_work(write=False):
             data = report.load(clinic_id=run.clinic_id, params=params, actor=actor, now=run.created_at)
-        file = renderers.render(report, data, format_, by=actor.name, params=params, now=clock.now(), progress=say)
-        say(95, gettext(STORING))
+        file = renderers.render(
+            report, data, format_, by=actor.name, params=params, now=clock.now(), progress=report_progress
+        )
+        report_progress(95, gettext(STORING))
         key = storage.save(file.content, suffix=f".{format_}")
         try:
             with unit_of_work(write=True):
@@ -76,19 +78,19 @@ def _build(run: ReportRun, claim: task_runner.Claim) -> None:
                     run,
                     file_key=key,
                     file_name=file.name,
-                    size=len(file.content),
+                    file_size=len(file.content),
                     sha256=hashlib.sha256(file.content).hexdigest(),
-                    rows=report.size(data),
+                    rows=report.row_count(data),
                     now=clock.now(),
                 )
         except BaseException:
-            storage.delete(key)  # no row names it
+            storage.delete(key)  # no row refers to it
             raise
 
 
 @contextmanager
-def _as(actor: Actor) -> Iterator[None]:
-    """Speak the language of the person who asked."""
+def _acting_as(actor: Actor) -> Iterator[None]:
+    """Set the actor and locale of the user who requested the report."""
     g.actor = actor
     try:
         with force_locale(actor.locale or "es_PE"):
@@ -97,28 +99,28 @@ def _as(actor: Actor) -> Iterator[None]:
         g.pop("actor")
 
 
-def _progress_of(run_id: int, claim: task_runner.Claim) -> Callable[[int, str], None]:
+def _progress_reporter(run_id: int, claim: task_runner.Claim) -> Callable[[int, str], None]:
     last: list[object] = [None]
 
-    def say(percent: int, step: str) -> None:
+    def report_progress(percent: int, step: str) -> None:
         if last[0] != (percent, step):
             last[0] = (percent, step)
             with unit_of_work(write=True):
                 task_runner.extend(claim, now=clock.now())
                 actions.progress(run_id, percent, step)
-            _tell(run_id)
+            _push_refresh(run_id)
 
-    return say
+    return report_progress
 
 
-def _tell(run_id: int) -> None:
+def _push_refresh(run_id: int) -> None:
     push.refresh([f"report:{run_id}"])
 
 
-def forget_old_runs(*, now: datetime) -> None:
+def delete_old_runs(*, now: datetime) -> None:
     with unit_of_work(write=True):
-        actions.forget_old_runs(now=now)
+        actions.delete_old_runs(now=now)
 
 
 JOBS = (Job(BUILD_REPORT, build_report, on_failed=give_up),)
-PERIODIC_JOBS = (PeriodicJob(3600, forget_old_runs),)
+PERIODIC_JOBS = (PeriodicJob(3600, delete_old_runs),)

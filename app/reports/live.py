@@ -1,4 +1,4 @@
-"""Channel: a run's progress, for the person who asked for it."""
+"""Channel: a run's progress, for the user who requested it."""
 
 from app.kernel.access import Actor
 from app.kernel.outbox import EventRow

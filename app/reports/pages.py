@@ -1,4 +1,4 @@
-"""Reports on screen, and the files that a person asked for."""
+"""Reports on screen, and the files that a user requested."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -32,26 +32,26 @@ def index() -> Response:
 
 def _retry(*, error: DomainError, code: str) -> Response:
     chosen, clinic = registry.find(code), cycle.clinic_id(permissions.READ)
-    questions = chosen.ask(clinic_id=clinic, now=cycle.now())
-    return _report(chosen, clinic, questions, {**questions.initial}, error=error)
+    defaults = chosen.defaults(clinic_id=clinic, now=cycle.now())
+    return _report(chosen, clinic, defaults, {**defaults.initial}, error=error)
 
 
 @pages.get("/reports/<code>", requires=permissions.READ, retry=_retry)
 def report(code: str) -> Response:
-    """One report on screen; the same query as its files."""
+    """One report on screen, from the same query as its files."""
     chosen, clinic = registry.find(code), cycle.clinic_id(permissions.READ)
-    questions = chosen.ask(clinic_id=clinic, now=cycle.now())
-    params = forms.parameters(chosen, forms.given(request.args))
+    defaults = chosen.defaults(clinic_id=clinic, now=cycle.now())
+    params = forms.parameters(chosen, forms.submitted_values(request.args))
     data = chosen.load(clinic_id=clinic, params=params, actor=cycle.actor(), now=cycle.now())
     doc = chosen.document(data)
-    asked = params.model_dump(mode="json", exclude_defaults=True)
-    return _report(chosen, clinic, questions, {**questions.initial, **asked}, doc=doc, **doc.context)
+    submitted = params.model_dump(mode="json", exclude_defaults=True)
+    return _report(chosen, clinic, defaults, {**defaults.initial, **submitted}, doc=doc, **doc.context)
 
 
 def _report(
     chosen: Report,
     clinic: int,
-    questions: registry.Questions,
+    defaults: registry.ParameterDefaults,
     values: dict[str, Any],
     *,
     doc: registry.Document | None = None,
@@ -62,10 +62,10 @@ def _report(
         "reports/report.html",
         parts={"report-files": "reports/_files.html"},
         report=chosen,
-        questions=questions,
+        defaults=defaults,
         values=values,
         doc=doc,
-        heading=doc.heading if doc else None,
+        header=doc.header if doc else None,
         problem=_problem(error),
         steps=_steps(values) if "date" in values and doc else None,
         **_files(chosen, {"clinic_id": clinic, **values}),
@@ -84,7 +84,7 @@ def _problem(error: DomainError | None) -> str:
 def _files(chosen: Report | None, values: dict[str, Any]) -> dict[str, Any]:
     return {
         "chosen": chosen,
-        "wanted": [(k, item) for k, v in values.items() for item in (v if isinstance(v, list) else [v])],
+        "filters": [(k, item) for k, v in values.items() for item in (v if isinstance(v, list) else [v])],
         "formats": [(str(f), _(rules.FORMAT_LABELS[f])) for f in rules.Format],
         "runs": queries.own_runs(actor=cycle.actor()),
     }
@@ -101,7 +101,7 @@ def _steps(values: dict[str, Any]) -> tuple[str, str]:
 def request_run() -> Response:
     chosen, clinic = registry.find(request.form.get("report", "")), cycle.clinic_id(permissions.READ)
     format_ = rules.parse_format(request.form.get("format", ""))
-    values = forms.given(request.form)
+    values = forms.submitted_values(request.form)
     params: Params = forms.parameters(chosen, values)
     actor = cycle.actor()
     actions.request_report(chosen, format_, params, clinic_id=clinic, actor=actor, now=cycle.now())
@@ -111,15 +111,15 @@ def request_run() -> Response:
 
 @pages.get("/reports/runs/<int:run_id>", requires=permissions.READ)
 def run(run_id: int) -> Response:
-    """The row of one run: what its live region fetches."""
-    found = queries.run(run_id, actor=cycle.actor())
-    return fragments.page("reports/run.html", parts={f"report-run-{run_id}": "reports/_run.html"}, run=found)
+    """The row of one run, as its live region fetches it."""
+    report_run = queries.run(run_id, actor=cycle.actor())
+    return fragments.page("reports/run.html", parts={f"report-run-{run_id}": "reports/_run.html"}, run=report_run)
 
 
 @pages.get("/reports/runs/<int:run_id>/file", requires=permissions.READ)
 def file(run_id: int) -> Response:
-    """The file, to who asked for it and still may read it; authorised at each download (D19)."""
-    return files.of_run(queries.run(run_id, actor=cycle.actor()), storage.read)
+    """The file, for the user who requested it; authorised again at each download (D19)."""
+    return files.run_response(queries.run(run_id, actor=cycle.actor()), storage.read)
 
 
 BLUEPRINTS = (pages,)

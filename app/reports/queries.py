@@ -1,4 +1,4 @@
-"""Reads: a person's runs, one run, its file, the person a worker acts for."""
+"""Reads: a user's runs and one run."""
 
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -30,19 +30,19 @@ _RUN = select(
     ReportRun.created_at,
     ReportRun.finished_at,
 )
-MOST_RUNS = 20
+MAX_RUNS = 20
 
 
 def _own(actor: Actor) -> Select[Any]:
-    """Runs belong to who asked for them; nobody else sees them, and only while they may read reports."""
+    """Runs are visible to the user who requested them, while that user may read reports."""
     scope = actor.clinics_with(permissions.READ)
     return _RUN.where(ReportRun.user_id == actor.user_id, ReportRun.clinic_id.in_(scope))
 
 
 def own_runs(*, actor: Actor) -> list[dict[str, Any]]:
-    """The actor's last runs, newest first, as ``run`` shows them."""
-    rows = db.session.execute(_own(actor).order_by(ReportRun.created_at.desc(), ReportRun.id.desc()).limit(MOST_RUNS))
-    return [_show(row) for row in rows]
+    """The actor's last runs, newest first, as ``run`` returns them."""
+    rows = db.session.execute(_own(actor).order_by(ReportRun.created_at.desc(), ReportRun.id.desc()).limit(MAX_RUNS))
+    return [_run_view(row) for row in rows]
 
 
 def run(run_id: int, *, actor: Actor) -> dict[str, Any]:
@@ -50,10 +50,10 @@ def run(run_id: int, *, actor: Actor) -> dict[str, Any]:
     row = db.session.execute(_own(actor).where(ReportRun.id == run_id)).first()
     if row is None:
         raise NotFound
-    return _show(row)
+    return _run_view(row)
 
 
-def _show(row: Row[Any]) -> dict[str, Any]:
+def _run_view(row: Row[Any]) -> dict[str, Any]:
     report = registry.find(row.report)
     return {
         **row._mapping,
@@ -69,29 +69,29 @@ def _period(params: Mapping[str, Any]) -> str:
     return " – ".join(f"{day:%d/%m/%Y}" for day in dict.fromkeys(days))
 
 
-def same_run(
+def reusable_run(
     *, report: str, format_: str, params: Mapping[str, Any], clinic_id: int, actor: Actor, now: datetime
 ) -> dict[str, Any] | None:
-    """The actor's run of the same request that is under way or just done: asked again, it is the answer."""
+    """The actor's run of an equal request that is under way or was done within ``REUSE_PERIOD``, or None."""
     rows = db.session.execute(
         _own(actor)
         .where(ReportRun.clinic_id == clinic_id, ReportRun.report == report, ReportRun.format == format_)
-        .where(ReportRun.status != "failed", ReportRun.created_at > now - 10 * rules.FRESH)
+        .where(ReportRun.status != "failed", ReportRun.created_at > now - 10 * rules.REUSE_PERIOD)
         .order_by(ReportRun.id.desc())
         .limit(5)
     )
     return next(
         (
-            _show(row)
+            _run_view(row)
             for row in rows
-            if row.params == params and (row.finished_at is None or row.finished_at > now - rules.FRESH)
+            if row.params == params and (row.finished_at is None or row.finished_at > now - rules.REUSE_PERIOD)
         ),
         None,
     )
 
 
 def is_owner(run_id: int, *, actor: Actor) -> bool:
-    """Whether the actor asked for this run."""
+    """Whether the actor requested this run."""
     return (
         db.session.scalar(select(ReportRun.id).where(ReportRun.id == run_id, ReportRun.user_id == actor.user_id))
         is not None

@@ -1,11 +1,12 @@
-"""What a report is: a definition that its domain writes and ``wiring`` lists.
+"""Definitions of reports; ``wiring`` registers those of every package.
 
-One ``load``, four dresses: ``wire`` is the JSON, ``document`` the tables that screen, paper, workbook
-and CSV are made of. A simple report needs nothing else:
+One ``load``, four output formats: ``to_json`` is the JSON, ``document`` the tables of
+screen, PDF, workbook and CSV. A simple report needs nothing else:
 
     NO_SHOWS = Report(
-        code="noshows", export_name="inasistencias", title=N_("Inasistencias"), about=N_("…"),
-        params=RangeParams, load=load_noshows, document=noshows_document, wire=dict, ask=ask_range,
+        code="noshows", export_name="inasistencias", title=N_("Inasistencias"), description=N_("…"),
+        params=RangeParams, load=load_noshows, document=noshows_document, to_json=dict, defaults=range_defaults,
+        row_count=len,
     )
 """
 
@@ -23,14 +24,14 @@ from app.kernel.i18n import N_
 from app.reports import permissions
 
 Kind = Literal["text", "number", "money", "percent", "date", "time"]
-# A field of that name hides the type; days outside are typing errors.
+# An alias, since fields named ``date`` would hide the type; days outside the range are typing errors.
 Day = Annotated[date, Field(ge=date(2000, 1, 1), lt=date(2100, 1, 1))]
 RIGHT = frozenset({"number", "money", "percent"})
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """``label`` is a Spanish source text; ``width`` is in characters, on paper the share of the line.
+    """``label`` is a Spanish source text; ``width`` is in characters, in the PDF the share of the line.
 
     Values by kind: money in cents, percent as a ratio, dates and times on the clinic's wall clock.
     ``formula`` names columns of the same row (``{gross}+{refunds}``): live in the workbook.
@@ -72,8 +73,8 @@ class Table:
     def total(self, key: str) -> int:
         return sum(row[key] or 0 for row in self.rows)
 
-    def shown_total(self, column: Column) -> int | None:
-        """A column's total, or nothing when none of its rows has a value."""
+    def total_or_none(self, column: Column) -> int | None:
+        """A column's total, or None when none of its rows has a value."""
         known = any(row[column.key] is not None for row in self.rows)
         return self.total(column.key) if known else None
 
@@ -97,8 +98,8 @@ class Sheet:
 
 
 @dataclass(frozen=True, slots=True)
-class Heading:
-    """The head of the paper. ``facts`` are pairs of source label and value."""
+class ReportHeader:
+    """Header of a document. ``details`` are pairs of source label and value."""
 
     clinic: str
     legal_name: str
@@ -109,15 +110,15 @@ class Heading:
     title: str
     period: tuple[date, date]
     state: str = ""
-    facts: tuple[tuple[str, str], ...] = ()
+    details: tuple[tuple[str, str], ...] = ()
     has_money: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """``blocks`` for screen and paper, ``sheets`` for the workbook, ``detail`` for the CSV."""
+    """``blocks`` for screen and PDF, ``sheets`` for the workbook, ``detail`` for the CSV."""
 
-    heading: Heading
+    header: ReportHeader
     blocks: tuple[Table, ...]
     sheets: tuple[Sheet, ...] = ()
     detail: Table | None = None
@@ -133,15 +134,15 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
-class Questions:
-    """What the page asks: first values by parameter, and the choices of those that have some."""
+class ParameterDefaults:
+    """Initial values of the filters by parameter, and the choices of those that are selected from a list."""
 
     initial: Mapping[str, str]
     choices: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
 
 
 class Params(BaseModel):
-    """Parameters of every report; an unknown one is refused."""
+    """Parameters of every report; unknown ones are rejected."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
@@ -152,8 +153,8 @@ class DayParams(Params):
 
     @field_validator("payment_methods", mode="before")
     @classmethod
-    def split(cls, value: Any) -> Any:
-        """``"efectivo,yape"`` and ``["efectivo", "yape"]`` say the same."""
+    def split_methods(cls, value: Any) -> Any:
+        """``"efectivo,yape"`` and ``["efectivo", "yape"]`` are equal."""
         parts = value.split(",") if isinstance(value, str) else value or ()
         return tuple(str(part).strip() for part in parts if str(part).strip())
 
@@ -166,13 +167,13 @@ class RangeParams(Params):
 
     @model_validator(mode="before")
     @classmethod
-    def one_day(cls, values: Any) -> Any:
+    def expand_single_day(cls, values: Any) -> Any:
         if isinstance(values, dict) and values.get("date") and not {"end", "date_to", "fecha_fin"} & set(values):
             return {**values, "end": values["date"]}
         return values
 
     @model_validator(mode="after")
-    def in_order(self) -> "RangeParams":
+    def check_period(self) -> "RangeParams":
         if self.start and self.end and self.end < self.start:
             raise ValueError(N_("La fecha final no puede ser anterior a la inicial."))
         if self.start and self.end and (self.end - self.start).days > 366:
@@ -185,22 +186,22 @@ class Report:
     """A definition. ``load(*, clinic_id, params, actor, now)`` checks the permission and runs the query."""
 
     code: str
-    export_name: str  # how export addresses name it
+    export_name: str  # its name in export addresses
     title: str
-    about: str
+    description: str
     params: type[Params]
     load: Callable[..., Any]
-    wire: Callable[[Any], dict[str, Any]]
+    to_json: Callable[[Any], dict[str, Any]]
     document: Callable[[Any], Document]
-    ask: Callable[..., Questions]  # (*, clinic_id, now)
-    size: Callable[[Any], int]
+    defaults: Callable[..., ParameterDefaults]  # (*, clinic_id, now)
+    row_count: Callable[[Any], int]
     requires: Permission = permissions.READ
-    template: str = "reports/_tables.html"  # the body, on screen and on paper
+    template: str = "reports/_tables.html"  # the body, on screen and in the PDF
     icon: str = "report"
 
 
 def register(app: Flask, reports: Iterable[Report]) -> None:
-    """Make the reports of every package known to an application."""
+    """Register the reports of every package with an application."""
     app.extensions["reports"] = {report.code: report for report in reports}
 
 
@@ -210,23 +211,23 @@ def all_reports() -> list[Report]:
 
 
 def find(name: str) -> Report:
-    """A report by its code or its export name. Raises NotFound."""
-    found = next((report for report in all_reports() if name in {report.code, report.export_name}), None)
-    if found is None:
+    """A report by its code or export name. Raises NotFound."""
+    report = next((r for r in all_reports() if name in {r.code, r.export_name}), None)
+    if report is None:
         raise NotFound
-    return found
+    return report
 
 
-def file_name(report: Report, heading: Heading, suffix: str) -> str:
+def file_name(report: Report, header: ReportHeader, suffix: str) -> str:
     """``caja-chica-mejorada-2026-11-20.pdf``."""
-    start, end = heading.period
+    start, end = header.period
     days = start.isoformat() if start == end else f"{start.isoformat()}_{end.isoformat()}"
     return f"{report.export_name}-{days}.{suffix}"
 
 
 @dataclass(frozen=True, slots=True)
-class Stamp:
-    """Who made a document, when, and the short hash of what it says."""
+class Provenance:
+    """Origin of a document: its author, its instant, its filters and the SHA-256 of its JSON."""
 
     by: str
     at: datetime

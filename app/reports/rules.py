@@ -1,4 +1,4 @@
-"""Decisions: formats, what is answered at once, how long files are kept."""
+"""Rules: formats, size limits of synchronous exports, retention of files."""
 
 from datetime import timedelta
 from enum import StrEnum
@@ -27,19 +27,19 @@ MEDIA_TYPES = {
     Format.CSV: "text/csv; charset=utf-8",
     Format.JSON: "application/json",
 }
-# What a request may build itself; the rest is a worker's. A thousand rows are 2 s as PDF, 20 ms as JSON.
-AT_ONCE_ROWS = {Format.PDF: 300, Format.XLSX: 300, Format.CSV: 5_000, Format.JSON: 5_000}
+# Rows that a request may render itself; larger exports go to a worker. 1000 rows take 2 s as PDF, 20 ms as JSON.
+MAX_INLINE_ROWS = {Format.PDF: 300, Format.XLSX: 300, Format.CSV: 5_000, Format.JSON: 5_000}
 
-KEEP_FILES = timedelta(days=30)
-FRESH = timedelta(seconds=60)  # asked again within this time, the same file is the answer
+FILE_RETENTION = timedelta(days=30)
+REUSE_PERIOD = timedelta(seconds=60)  # an equal request within this time gets the same file
 
 
-class FormatContradicts(RuleBroken):
+class FormatMismatch(RuleBroken):
     code = "FORMAT_MISMATCH"
     message = N_("El parámetro format no coincide con la dirección; quítelo o use la dirección de ese formato.")
 
 
-class NotReady(DomainError):
+class ReportNotReady(DomainError):
     status = 409
     code = "REPORT_NOT_READY"
     message = N_("El reporte todavía no está listo.")
@@ -53,7 +53,7 @@ def parse_format(text: str) -> Format:
         raise NotFound from error
 
 
-def check_no_contradiction(wanted: Format, said: str | None) -> None:
-    """A ``format`` parameter may only repeat what the path says (D22)."""
-    if said and (ALIASES.get(said.lower()) or said.lower()) != wanted:
-        raise FormatContradicts
+def check_format_parameter(path_format: Format, parameter: str | None) -> None:
+    """A ``format`` parameter has to agree with the path (D22). Raises FormatMismatch."""
+    if parameter and (ALIASES.get(parameter.lower()) or parameter.lower()) != path_format:
+        raise FormatMismatch

@@ -1,4 +1,4 @@
-"""When a run has ended, whoever asked for it is told."""
+"""Notifies the user who requested a run when it has ended."""
 
 from datetime import datetime
 
@@ -15,10 +15,10 @@ from app.reports.events import ReportReady
 def on_run_finished(*, event: EventRow, now: datetime) -> None:
     ready = event.parse(ReportReady)
     try:
-        reader = actors.actor_of_user(ready.user_id, channel="job", now=now)
+        requester = actors.actor_of_user(ready.user_id, channel="job", now=now)
     except NotFound:
-        return  # the account was closed meanwhile
-    with force_locale(reader.locale or notifications.DEFAULT_LOCALE):
+        return  # the account was deactivated meanwhile
+    with force_locale(requester.locale or notifications.DEFAULT_LOCALE):
         title = gettext("Reporte listo") if ready.ok else gettext("El reporte no se pudo generar")
         text = f"{gettext(registry.find(ready.report).title)}, {ready.format.upper()}"
     notifications.notify(

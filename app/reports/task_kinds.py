@@ -1,4 +1,4 @@
-"""Kinds of background work of this package; ``jobs.py`` binds them."""
+"""Task kinds of this package; ``jobs.py`` binds them."""
 
 from app.kernel.tasks import SLOW, TaskKind, retry_after
 

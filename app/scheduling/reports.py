@@ -13,7 +13,7 @@ from app.clinics import queries as clinics
 from app.kernel import clock
 from app.kernel.access import Actor
 from app.kernel.i18n import N_
-from app.reports.registry import Column, Document, Heading, Questions, RangeParams, Report, Table
+from app.reports.registry import Column, Document, ParameterDefaults, RangeParams, Report, ReportHeader, Table
 from app.scheduling import rules
 from app.scheduling.queries import visit_statistics
 from app.scheduling.rules import Status
@@ -38,18 +38,18 @@ def load(*, clinic_id: int, params: VisitParams, actor: Actor, now: datetime) ->
     )
 
 
-def load_open_days(**asked: Any) -> visit_statistics.Visits:
-    return visit_statistics.on_open_days(load(**asked))
+def load_open_days(**filters: Any) -> visit_statistics.Visits:
+    return visit_statistics.on_open_days(load(**filters))
 
 
-def ask(*, clinic_id: int, now: datetime) -> Questions:
+def parameter_defaults(*, clinic_id: int, now: datetime) -> ParameterDefaults:
     today = clock.local_day(now, clinics.clinic(clinic_id).timezone)
-    return Questions({"start": today.replace(day=1).isoformat(), "end": today.isoformat()})
+    return ParameterDefaults({"start": today.replace(day=1).isoformat(), "end": today.isoformat()})
 
 
-def _heading(data: visit_statistics.Visits, title: str) -> Heading:
+def _header(data: visit_statistics.Visits, title: str) -> ReportHeader:
     clinic = data.clinic
-    return Heading(
+    return ReportHeader(
         clinic=clinic.name,
         legal_name=clinic.legal_name,
         tax_id=clinic.tax_id,
@@ -81,10 +81,10 @@ THERAPIST_COLUMNS = (
 
 def therapists_document(data: visit_statistics.Visits) -> Document:
     table = Table("PorTerapeuta", N_("Citas por terapeuta"), THERAPIST_COLUMNS, visit_statistics.by_therapist(data))
-    return Document(_heading(data, _("Citas por terapeuta")), (table,))
+    return Document(_header(data, _("Citas por terapeuta")), (table,))
 
 
-def wire_therapists(data: visit_statistics.Visits) -> dict[str, Any]:
+def therapists_json(data: visit_statistics.Visits) -> dict[str, Any]:
     lines = [
         {
             "id": line["id"],
@@ -116,10 +116,10 @@ def patients_document(data: visit_statistics.Visits) -> Document:
     table = Table(
         "PacientesPorTerapeuta", N_("Pacientes por terapeuta"), PATIENT_COLUMNS, visit_statistics.patients_of(data)
     )
-    return Document(_heading(data, _("Pacientes por terapeuta")), (table,))
+    return Document(_header(data, _("Pacientes por terapeuta")), (table,))
 
 
-def wire_patients(data: visit_statistics.Visits) -> dict[str, Any]:
+def patients_json(data: visit_statistics.Visits) -> dict[str, Any]:
     groups: dict[int, dict[str, Any]] = {}
     for line in visit_statistics.patients_of(data):
         group = groups.setdefault(
@@ -167,10 +167,10 @@ def visits_document(data: visit_statistics.Visits) -> Document:
         for row in data.rows
     ]
     table = Table("Citas", N_("Citas"), VISIT_COLUMNS, rows, void="is_void")
-    return Document(_heading(data, _("Citas entre fechas")), (table,))
+    return Document(_header(data, _("Citas entre fechas")), (table,))
 
 
-def wire_visits(data: visit_statistics.Visits) -> dict[str, Any]:
+def visits_json(data: visit_statistics.Visits) -> dict[str, Any]:
     lines = [
         {
             "id": row.id,
@@ -213,7 +213,7 @@ def statistics_document(data: visit_statistics.Visits) -> Document:
         _counted("Dias", N_("Por día de la semana"), {_(WEEKDAYS[k]): n for k, n in found.by_weekday.items()}),
         Table("PorTerapeuta", N_("Por terapeuta"), THERAPIST_COLUMNS, visit_statistics.by_therapist(data)),
     )
-    return Document(_heading(data, _("Estadísticas")), blocks)
+    return Document(_header(data, _("Estadísticas")), blocks)
 
 
 def _counted(name: str, title: str, counts: dict[str, int]) -> Table:
@@ -222,7 +222,7 @@ def _counted(name: str, title: str, counts: dict[str, int]) -> Table:
     return Table(name, title, COUNT_COLUMNS, rows)
 
 
-def wire_statistics(data: visit_statistics.Visits) -> dict[str, Any]:
+def statistics_json(data: visit_statistics.Visits) -> dict[str, Any]:
     found = visit_statistics.statistics(data)
     return {
         **_period(data),
@@ -234,7 +234,7 @@ def wire_statistics(data: visit_statistics.Visits) -> dict[str, Any]:
         "por_estado": found.by_status,
         "por_servicio": found.by_service,
         "por_dia_semana": found.by_weekday,
-        "por_terapeuta": wire_therapists(data)["terapeutas"],
+        "por_terapeuta": therapists_json(data)["terapeutas"],
     }
 
 
@@ -245,8 +245,8 @@ def _report(
     code: str,
     export_name: str,
     title: str,
-    about: str,
-    wire: Any,
+    description: str,
+    to_json: Any,
     document: Any,
     icon: str,
     load_visits: Any = load,
@@ -255,13 +255,13 @@ def _report(
         code=code,
         export_name=export_name,
         title=title,
-        about=about,
+        description=description,
         params=VisitParams,
         load=load_visits,
-        wire=wire,
+        to_json=to_json,
         document=document,
-        ask=ask,
-        size=lambda data: len(data.rows),
+        defaults=parameter_defaults,
+        row_count=lambda data: len(data.rows),
         icon=icon,
     )
 
@@ -272,7 +272,7 @@ REPORTS = (
         "citas-terapeuta",
         N_("Citas por terapeuta"),
         N_("Cuántas citas tuvo cada terapeuta, su parte del total y cómo terminaron."),
-        wire_therapists,
+        therapists_json,
         therapists_document,
         "stethoscope",
     ),
@@ -281,7 +281,7 @@ REPORTS = (
         "pacientes-terapeuta",
         N_("Pacientes por terapeuta"),
         N_("A quién atendió cada terapeuta y cuándo fue la última vez."),
-        wire_patients,
+        patients_json,
         patients_document,
         "users",
     ),
@@ -290,7 +290,7 @@ REPORTS = (
         "citas-rango",
         N_("Citas entre fechas"),
         N_("Lista de las citas de un periodo con su estado."),
-        wire_visits,
+        visits_json,
         visits_document,
         "calendar",
     ),
@@ -299,7 +299,7 @@ REPORTS = (
         "estadisticas",
         N_("Estadísticas"),
         N_("Citas por estado, servicio, día de la semana y terapeuta, sin los días en que la sede no atiende."),
-        wire_statistics,
+        statistics_json,
         statistics_document,
         "activity",
         load_open_days,

@@ -29,7 +29,7 @@ def _actor(user_id: int) -> Actor:
 @pytest.fixture
 def full_day(app: Flask) -> int:
     with app.app_context():
-        return ledger.a_full_day()
+        return ledger.full_day()
 
 
 def _of(app: Flask, cast: Cast, day: date = DAY, methods: tuple[str, ...] = ()) -> cash.DailyCash:

@@ -8,6 +8,6 @@ from tests.reports import ledger
 
 @pytest.fixture
 def full_day(app: Flask) -> int:
-    """The till session of a day with lines of every sort; see ``ledger.a_full_day``."""
+    """The till session of a day with lines of every sort; see ``ledger.full_day``."""
     with app.app_context():
-        return ledger.a_full_day()
+        return ledger.full_day()

@@ -66,7 +66,7 @@ def close_session(session: int, counted: dict[int, tuple[int, int]], *, reason: 
 def ticket(cents: int = 8000, *, day: date = DAY, issued: datetime = TEN, clinic: int = 1, **values: Any) -> int:
     """A ticket of Clara's with Bruno for reflexology; returns its id."""
     number = (db.session.scalar(select(func.max(Ticket.number)).where(Ticket.clinic_id == clinic)) or 0) + 1
-    given = {
+    columns = {
         "clinic_id": clinic,
         "number": number,
         "patient_id": CAST.clara,
@@ -82,7 +82,7 @@ def ticket(cents: int = 8000, *, day: date = DAY, issued: datetime = TEN, clinic
         "void_reason": "",
         **values,
     }
-    return _bulk(issue_tickets, given)
+    return _bulk(issue_tickets, columns)
 
 
 def pay(
@@ -104,7 +104,7 @@ def pay(
 def move(
     session: int, kind: str, cents: int, *, method: int = CASH, at: datetime = TEN, clinic: int = 1, **values: Any
 ) -> int:
-    given = {
+    columns = {
         "clinic_id": clinic,
         "session_id": session,
         "kind": kind,
@@ -114,7 +114,7 @@ def move(
         "received_by": CAST.ana_user if clinic == 1 else CAST.fabio_user,
         **values,
     }
-    return _bulk(record_movements, given)
+    return _bulk(record_movements, columns)
 
 
 def _insert(model: Any, values: dict[str, Any]) -> int:
@@ -134,7 +134,7 @@ def rename_clara(name: str) -> None:
     db.session.commit()
 
 
-def a_full_day() -> int:
+def full_day() -> int:
     """Six lines of every sort: net 234.50 over three methods, cash 114.50 of it, 45.00 out of the drawer."""
     session = open_session()
     first, second = ticket(8000), ticket(6000, therapist_id=CAST.hugo, service_id=CAST.physiotherapy)

@@ -12,7 +12,7 @@ URL = "/api/reports/improved-daily-cash/?date=2026-11-20"
 EXPORT = "/api/exports/pdf/caja-chica-mejorada/?date=2026-11-20"
 
 
-def test_it_works(diego: Client, eva: Client, full_day: int) -> None:
+def test_a_reader_gets_the_report(diego: Client, eva: Client, full_day: int) -> None:
     for person in (diego, eva):
         assert person.api("GET", URL).get_json()["total_general"] == "234.50"
 
@@ -53,14 +53,14 @@ def test_it_rejects_bad_input(diego: Client, path: str, status: int) -> None:
     assert answer.get_json()["error"]
 
 
-def test_a_format_that_agrees_is_no_contradiction(diego: Client, full_day: int) -> None:
+def test_an_agreeing_format_parameter_is_accepted(diego: Client, full_day: int) -> None:
     assert diego.api("GET", "/api/exports/excel/resumen-caja/?date=2026-11-20&format=xlsx").status_code == 200
 
 
-def test_a_large_file_is_a_run_and_asking_again_gives_its_file(
+def test_a_large_export_becomes_a_run_that_is_reused(
     app: Flask, diego: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(rules.AT_ONCE_ROWS, rules.Format.XLSX, 10)
+    monkeypatch.setitem(rules.MAX_INLINE_ROWS, rules.Format.XLSX, 10)
     with app.app_context():
         ledger.many_payments(11)
     path = "/api/exports/excel/caja-chica-mejorada/?date=2026-11-20"
@@ -79,7 +79,7 @@ def test_generate_rejects_what_does_not_exist(diego: Client) -> None:
     assert diego.api("POST", "/api/reports/generate/", wrong).status_code == 400
 
 
-def test_a_day_that_cannot_be_is_no_run(diego: Client) -> None:
-    wanted = {"report": "improved-daily-cash", "format": "pdf", "parameters": {"date": "9999-12-31"}}
-    answer = diego.api("POST", "/api/reports/generate/", wanted)
+def test_generate_rejects_impossible_dates(diego: Client) -> None:
+    text = {"report": "improved-daily-cash", "format": "pdf", "parameters": {"date": "9999-12-31"}}
+    answer = diego.api("POST", "/api/reports/generate/", text)
     assert (answer.status_code, answer.get_json()["code"]) == (400, "VALIDATION_ERROR")

@@ -24,14 +24,14 @@ def _text(content: bytes) -> str:
     return "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(content)).pages)
 
 
-def test_the_pdf_says_it_all(diego: Client, full_day: int) -> None:
+def test_the_pdf_shows_header_figures_and_page_numbers(diego: Client, full_day: int) -> None:
     answer = diego.api("GET", EXPORT.format("pdf"))
     assert answer.mimetype == "application/pdf"
     assert "caja-chica-mejorada-2026-11-20.pdf" in answer.headers["Content-Disposition"]
     assert "sandbox" in answer.headers["Content-Security-Policy"]
     text = _text(answer.data)
-    for wanted in ("Centro Miraflores", "RUC 20512345671", "20/11/2026", "PARCIAL", "CJ-2026-000001", "234.50"):
-        assert wanted in text
+    for expected in ("Centro Miraflores", "RUC 20512345671", "20/11/2026", "PARCIAL", "CJ-2026-000001", "234.50"):
+        assert expected in text
     assert "Importes en S/; fechas por hora de cobro (America/Lima)" in text
     pages = len(PdfReader(io.BytesIO(answer.data)).pages)
     assert f"Página 1 de {pages}" in text
@@ -39,7 +39,7 @@ def test_the_pdf_says_it_all(diego: Client, full_day: int) -> None:
 
 
 @pytest.mark.any_engine
-def test_the_pdf_carries_nothing_that_acts(app: Flask, diego: Client, full_day: int) -> None:
+def test_the_pdf_has_no_active_content(app: Flask, diego: Client, full_day: int) -> None:
     with app.app_context():
         ledger.rename_clara('<a href="http://evil.example">x</a><img src="file:///etc/passwd">')
     reader = PdfReader(io.BytesIO(diego.api("GET", EXPORT.format("pdf")).data))
@@ -54,12 +54,12 @@ def test_the_pdf_carries_nothing_that_acts(app: Flask, diego: Client, full_day: 
 def test_the_pdf_fetches_nothing(app: Flask) -> None:
     """Even HTML that should never get here reads no file and reaches no host."""
     html = '<link rel="stylesheet" href="http://127.0.0.1:9/x.css"><p>hola</p>'
-    with app.app_context(), pytest.raises(pdf.NoPaper):
+    with app.app_context(), pytest.raises(pdf.PdfUnavailable):
         pdf._print(html, {})
 
 
 @pytest.mark.any_engine
-def test_a_long_pdf_repeats_its_head_and_says_where_it_is(app: Flask, diego: Client) -> None:
+def test_a_long_pdf_repeats_its_table_header(app: Flask, diego: Client) -> None:
     with app.app_context():
         ledger.many_payments(80)
     text = _text(diego.api("GET", EXPORT.format("pdf")).data)
@@ -138,7 +138,7 @@ def test_a_workbook_of_an_empty_day_opens(diego: Client) -> None:
     assert book["Detalle"]["O3"].value == 0
 
 
-def test_meta_says_where_it_comes_from(diego: Client, full_day: int) -> None:
+def test_the_meta_sheet_names_author_zone_and_filters(diego: Client, full_day: int) -> None:
     content = diego.api("GET", EXPORT.format("excel") + "&payment_methods=yape").data
     meta = {row[0].value: row[1].value for row in load_workbook(io.BytesIO(content))["Meta"].iter_rows()}
     assert meta["Generado por"] == "Diego Rivas"
@@ -147,7 +147,7 @@ def test_meta_says_where_it_comes_from(diego: Client, full_day: int) -> None:
     assert len(meta["Huella SHA-256"]) == 64
 
 
-def test_the_csv_is_guarded_and_plain(app: Flask, diego: Client, full_day: int) -> None:
+def test_the_csv_has_plain_decimals_and_no_formulas(app: Flask, diego: Client, full_day: int) -> None:
     with app.app_context():
         ledger.rename_clara(FORMULA)
     content = diego.api("GET", EXPORT.format("csv")).data
@@ -158,7 +158,7 @@ def test_the_csv_is_guarded_and_plain(app: Flask, diego: Client, full_day: int) 
     assert (rows[0]["fecha"], rows[0]["hora"]) == ("2026-11-20", "10:00")
 
 
-def test_the_json_file_is_the_answer(diego: Client, full_day: int) -> None:
+def test_the_json_file_equals_the_api_response(diego: Client, full_day: int) -> None:
     file = orjson.loads(diego.api("GET", EXPORT.format("json")).data)
     assert file == diego.api("GET", "/api/reports/improved-daily-cash/?date=2026-11-20").get_json()
 
@@ -174,7 +174,7 @@ def test_text_never_begins_a_formula(text: str) -> None:
     "format_",
     [*(pytest.param(slow, marks=pytest.mark.any_engine) for slow in ("pdf", "excel")), "csv", "json"],
 )
-def test_every_report_wears_every_dress(diego: Client, full_day: int, name: str, format_: str) -> None:
+def test_every_report_renders_in_every_format(diego: Client, full_day: int, name: str, format_: str) -> None:
     answer = diego.api("GET", f"/api/exports/{format_}/{name}/?date=2026-11-20")
     assert answer.status_code == 200
     assert date(2026, 11, 20).isoformat() in answer.headers["Content-Disposition"]

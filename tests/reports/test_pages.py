@@ -26,11 +26,11 @@ def _requested(app: Flask, diego: Client) -> int:
         return int(queries.own_runs(actor=_actor(6))[0]["id"])
 
 
-def test_it_works(diego: Client, full_day: int) -> None:
+def test_a_reader_gets_the_report(diego: Client, full_day: int) -> None:
     page = diego.get(CASH)
     assert page.status_code == 200
-    for wanted in ("234.50", "TKT-000004", "Botica Luz", "PARCIAL", "269.50", "Sin terapeuta"):
-        assert wanted in page.text
+    for text in ("234.50", "TKT-000004", "Botica Luz", "PARCIAL", "269.50", "Sin terapeuta"):
+        assert text in page.text
     assert "date=2026-11-19" in page.text
     assert "date=2026-11-21" in page.text
 
@@ -42,10 +42,10 @@ def test_every_page_opens(diego: Client, path: str) -> None:
 
 @pytest.mark.parametrize("person", ["ana", "bruno", "clara", "fabio"])
 def test_it_requires_report_read(request: pytest.FixtureRequest, person: str) -> None:
-    someone = request.getfixturevalue(person)
+    user = request.getfixturevalue(person)
     for path in ("/reports", CASH, "/reports/runs/1", "/reports/runs/1/file"):
-        assert someone.get(path).status_code == 403
-    assert someone.post("/reports/runs", FORM).status_code == 403
+        assert user.get(path).status_code == 403
+    assert user.post("/reports/runs", FORM).status_code == 403
 
 
 @pytest.mark.prepares_in_test
@@ -73,7 +73,7 @@ def test_fragment_equals_page_part(app: Flask, diego: Client, full_day: int) -> 
     assert row in diego.get(CASH).text
 
 
-def test_a_click_asks_for_a_file_and_the_list_shows_it(app: Flask, diego: Client, full_day: int) -> None:
+def test_a_requested_file_appears_in_the_list(app: Flask, diego: Client, full_day: int) -> None:
     diego.get(CASH)
     answer = diego.post_fragment("/reports/runs", FORM, "section#report-files")
     assert answer.status_code == 200
@@ -92,14 +92,14 @@ def test_a_click_asks_for_a_file_and_the_list_shows_it(app: Flask, diego: Client
     assert file.data.startswith(b"\xef\xbb\xbf")
 
 
-def test_only_the_owner_hears_of_a_run(app: Flask, diego: Client) -> None:
+def test_only_the_owner_joins_the_topic_of_a_run(app: Flask, diego: Client) -> None:
     run = _requested(app, diego)
     with app.app_context():
         assert live._may_join(_actor(6), str(run))
         assert not live._may_join(_actor(7), str(run))
 
 
-def test_without_files_the_list_says_how_to_get_one(diego: Client) -> None:
+def test_an_empty_list_explains_how_to_request_a_file(diego: Client) -> None:
     assert "Todavía no hay archivos" in diego.get("/reports").text
 
 

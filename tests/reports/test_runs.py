@@ -44,7 +44,7 @@ def _task(run_id: int) -> Task:
     return task
 
 
-def _work(run_id: int) -> None:
+def _run_task(run_id: int) -> None:
     task_runner.run(_task(run_id).id)
 
 
@@ -52,7 +52,7 @@ def _events(type_: str) -> list[dict[str, Any]]:
     return list(db.session.scalars(select(EventRow.data).where(EventRow.type == type_)))
 
 
-def test_a_request_is_handed_to_a_worker(app: Flask, run_id: int) -> None:
+def test_a_request_is_enqueued(app: Flask, run_id: int) -> None:
     waiting = app.extensions["broker"].redis.lrange("rq:queue:slow", 0, -1)
     assert len(waiting) == 1
     with app.app_context():
@@ -62,7 +62,7 @@ def test_a_request_is_handed_to_a_worker(app: Flask, run_id: int) -> None:
 def test_it_is_built_and_downloaded(app: Flask, diego: Client, run_id: int) -> None:
     assert diego.api("GET", f"/api/reports/{run_id}/file/").status_code == 409
     with app.app_context():
-        _work(run_id)
+        _run_task(run_id)
         assert _events("reports.run.finished.v1") == [
             {"run_id": run_id, "user_id": 6, "report": "improved-daily-cash", "format": "csv", "ok": True, "rows": 7}
         ]
@@ -76,35 +76,37 @@ def test_it_is_built_and_downloaded(app: Flask, diego: Client, run_id: int) -> N
 
 def test_a_second_job_for_the_same_run_does_nothing(app: Flask, run_id: int) -> None:
     with app.app_context():
-        _work(run_id)
-        made = _row(run_id).file_key
-        _work(run_id)
-        assert (_row(run_id).file_key, _task(run_id).attempts) == (made, 1)
+        _run_task(run_id)
+        file_key = _row(run_id).file_key
+        _run_task(run_id)
+        assert (_row(run_id).file_key, _task(run_id).attempts) == (file_key, 1)
 
 
-def test_progress_is_told_in_words(app: Flask, diego: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_is_stored_and_pushed(app: Flask, diego: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     with app.app_context():
         ledger.many_payments(80)
     run_id = diego.api("POST", "/api/reports/generate/", {**REQUEST, "format": "pdf"}).get_json()["id"]
-    told: list[tuple[int, str]] = []
-    keep = actions.progress
+    reported: list[tuple[int, str]] = []
+    original = actions.progress
 
     def progress(run: int, percent: int, step: str) -> None:
-        keep(run, percent, step)
-        told.append((percent, step))
+        original(run, percent, step)
+        reported.append((percent, step))
 
     monkeypatch.setattr(actions, "progress", progress)
     pubsub = app.extensions["broker"].redis.pubsub(ignore_subscribe_messages=True)
     pubsub.subscribe("mediconnect:live")
     pubsub.get_message(timeout=1)
     with app.app_context():
-        _work(run_id)
+        _run_task(run_id)
         assert _row(run_id).status == "done"
-    heard = [m for m in iter(lambda: pubsub.get_message(timeout=0.2), None) if f"report:{run_id}".encode() in m["data"]]
+    received = [
+        m for m in iter(lambda: pubsub.get_message(timeout=0.2), None) if f"report:{run_id}".encode() in m["data"]
+    ]
     pubsub.close()
-    assert told == sorted(told)
-    assert any(step.startswith("Generando PDF: ") and step.endswith("de 80 filas") for _, step in told)
-    assert len(heard) >= len(told)
+    assert reported == sorted(reported)
+    assert any(step.startswith("Generando PDF: ") and step.endswith("de 80 filas") for _, step in reported)
+    assert len(received) >= len(reported)
 
 
 def test_a_stalled_workers_run_is_taken_over(app: Flask, run_id: int) -> None:
@@ -114,21 +116,21 @@ def test_a_stalled_workers_run_is_taken_over(app: Flask, run_id: int) -> None:
             stalled = task_runner.claim(_task(run_id).id, now=start)
             assert actions.start(run_id, now=start)
         with time_machine.travel(start + task_runner.LEASE, tick=False):
-            _work(run_id)
+            _run_task(run_id)
         assert (_row(run_id).status, _task(run_id).attempts) == ("done", 2)
         with pytest.raises(task_runner.LeaseLost), unit_of_work(write=True):
             task_runner.complete(stalled, now=clock.now())
 
 
-def test_a_living_workers_run_is_left_alone(app: Flask, run_id: int) -> None:
+def test_a_run_with_a_valid_lease_is_left_alone(app: Flask, run_id: int) -> None:
     with app.app_context():
         with unit_of_work(write=True):
             task_runner.claim(_task(run_id).id, now=clock.now())
-        _work(run_id)
+        _run_task(run_id)
         assert (_row(run_id).status, _task(run_id).attempts) == ("queued", 1)
 
 
-def test_whoever_lost_the_run_stores_no_file(app: Flask, tmp_path: Any, run_id: int) -> None:
+def test_a_worker_without_lease_stores_no_file(app: Flask, tmp_path: Any, run_id: int) -> None:
     start = clock.now()
     with app.app_context():
         with unit_of_work(write=True):
@@ -141,7 +143,7 @@ def test_whoever_lost_the_run_stores_no_file(app: Flask, tmp_path: Any, run_id: 
     assert not list((tmp_path / "files").rglob("*.csv"))
 
 
-def test_an_accident_is_tried_three_times_and_then_told(
+def test_an_unexpected_error_is_retried_and_then_reported(
     app: Flask, diego: Client, run_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_args: Any, **_more: Any) -> None:
@@ -151,10 +153,10 @@ def test_an_accident_is_tried_three_times_and_then_told(
     with app.app_context():
         for attempt in (1, 2):
             with time_machine.travel(_task(run_id).due_at, tick=False):
-                _work(run_id)
+                _run_task(run_id)
             assert (_row(run_id).status, _task(run_id).attempts) == ("queued", attempt)
         with time_machine.travel(_task(run_id).due_at, tick=False):
-            _work(run_id)
+            _run_task(run_id)
         assert _task(run_id).failed_at is not None
         assert [e["ok"] for e in _events("reports.run.finished.v1")] == [False]
     body = diego.api("GET", f"/api/reports/{run_id}/").get_json()
@@ -162,19 +164,19 @@ def test_an_accident_is_tried_three_times_and_then_told(
     assert "tres intentos" in body["step"]
 
 
-def test_rights_lost_meanwhile_are_lost(app: Flask, diego: Client, run_id: int) -> None:
+def test_permissions_are_checked_when_the_run_is_built(app: Flask, diego: Client, run_id: int) -> None:
     with app.app_context():
         db.session.execute(delete(Membership).where(Membership.user_id == 6))
         build.membership(6, 1, "receptionist")
-        _work(run_id)
+        _run_task(run_id)
         assert (_row(run_id).status, _row(run_id).step) == ("failed", "Permisos insuficientes")
 
 
-def test_old_files_are_forgotten(app: Flask, tmp_path: Any, run_id: int) -> None:
+def test_old_runs_and_files_are_deleted(app: Flask, tmp_path: Any, run_id: int) -> None:
     with app.app_context():
-        _work(run_id)
+        _run_task(run_id)
         assert len(list((tmp_path / "files").rglob("*.csv"))) == 1
-        jobs.forget_old_runs(now=clock.now() + timedelta(days=31))
+        jobs.delete_old_runs(now=clock.now() + timedelta(days=31))
         assert _row(run_id) is None
     assert not list((tmp_path / "files").rglob("*.csv"))
 

@@ -1,4 +1,4 @@
-"""The columns of the money reports; those of the workbook's detail are named as the clinics' own sheets."""
+"""The columns of the money reports; those of the workbook's detail are named as in the clinics' own sheets."""
 
 from app.kernel.i18n import N_
 from app.reports.registry import Column

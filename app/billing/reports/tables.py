@@ -1,4 +1,4 @@
-"""The money reports as tables: what screen, paper, workbook and CSV are made of."""
+"""The billing reports as tables for screen, PDF, workbook and CSV."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -8,12 +8,12 @@ from flask_babel import gettext as _
 from sqlalchemy import Row
 
 from app.billing import rules
-from app.billing.queries import cash as ledger
+from app.billing.queries import cash as cash_queries
 from app.billing.reports import columns
 from app.clinics import queries as clinics
 from app.kernel import clock, money
 from app.kernel.i18n import N_
-from app.reports.registry import Check, Document, Heading, Sheet, Table
+from app.reports.registry import Check, Document, ReportHeader, Sheet, Table
 
 STATES = {"partial": N_("PARCIAL, sin valor de cierre"), "closed": N_("CERRADA"), "observed": N_("OBSERVADA")}
 TYPES = {"cobro": N_("cobro"), "devolucion": N_("devolución"), "anulacion": N_("anulación")}
@@ -26,12 +26,12 @@ KINDS = {
 SERIES = "TKT"
 
 
-def cash(data: ledger.DailyCash) -> Document:
-    """Eight blocks on paper, seven sheets in the workbook, the detail as CSV."""
-    blocks = {table.name: table for table in (*_summary_blocks(data), _paper_detail(data), *_closing_blocks(data))}
+def cash(data: cash_queries.DailyCash) -> Document:
+    """The daily cash report: blocks for screen and PDF, sheets for the workbook, the detail as CSV."""
+    blocks = {table.name: table for table in (*_summary_blocks(data), _print_detail(data), *_closing_blocks(data))}
     detail = _detail(data)
     return Document(
-        heading=_cash_heading(data, _("Reporte de caja diaria")),
+        header=_cash_header(data, _("Reporte de caja diaria")),
         blocks=tuple(blocks.values()),
         sheets=(
             Sheet("Resumen", _summary_blocks(data), _checks()),
@@ -46,11 +46,11 @@ def cash(data: ledger.DailyCash) -> Document:
     )
 
 
-def summary(data: ledger.DailyCash) -> Document:
+def summary(data: cash_queries.DailyCash) -> Document:
     """The same day without the list of receipts."""
     blocks = {table.name: table for table in (*_summary_blocks(data), *_closing_blocks(data))}
     return Document(
-        heading=_cash_heading(data, _("Resumen de caja")),
+        header=_cash_header(data, _("Resumen de caja")),
         blocks=tuple(blocks.values()),
         sheets=(Sheet("Resumen", tuple(blocks.values())),),
         detail=blocks["methods"],
@@ -58,7 +58,7 @@ def summary(data: ledger.DailyCash) -> Document:
     )
 
 
-def paid_tickets(data: ledger.PaidTickets) -> Document:
+def paid_tickets(data: cash_queries.PaidTickets) -> Document:
     zone = data.clinic.timezone
     rows = [
         {
@@ -75,12 +75,12 @@ def paid_tickets(data: ledger.PaidTickets) -> Document:
         for row in data.rows
     ]
     table = Table("TicketsPagados", N_("Tickets pagados"), columns.TICKET, rows)
-    return Document(heading=heading(data.clinic, _("Tickets pagados"), (data.day, data.day)), blocks=(table,))
+    return Document(header=report_header(data.clinic, _("Tickets pagados"), (data.day, data.day)), blocks=(table,))
 
 
-def heading(clinic: clinics.ClinicView, title: str, period: tuple[date, date], **more: Any) -> Heading:
-    """The head of a clinic's paper."""
-    return Heading(
+def report_header(clinic: clinics.ClinicView, title: str, period: tuple[date, date], **more: Any) -> ReportHeader:
+    """The header of a report of a clinic."""
+    return ReportHeader(
         clinic=clinic.name,
         legal_name=clinic.legal_name,
         tax_id=clinic.tax_id,
@@ -93,37 +93,41 @@ def heading(clinic: clinics.ClinicView, title: str, period: tuple[date, date], *
     )
 
 
-def _cash_heading(data: ledger.DailyCash, title: str) -> Heading:
-    names = [ledger.session_code(s) for s in data.sessions]
-    facts = [(N_("Sesión"), _session_words(s, data.clinic.timezone)) for s in data.sessions]
+def _cash_header(data: cash_queries.DailyCash, title: str) -> ReportHeader:
+    names = [cash_queries.session_code(s) for s in data.sessions]
+    details = [(N_("Sesión"), _session_text(s, data.clinic.timezone)) for s in data.sessions]
     if data.methods:
-        facts.append((N_("Métodos"), ", ".join(line.name for line in data.by_method)))
+        details.append((N_("Métodos"), ", ".join(line.name for line in data.by_method)))
     closed = data.state != "partial"
     number = _("n.º %(number)s", number=", ".join(names))
     full = f"{title} – {'Z' if closed else 'X'} {number}" if names else title
-    return heading(
-        data.clinic, full, (data.day, data.day), state=_(STATES[data.state]), facts=tuple((_(k), v) for k, v in facts)
+    return report_header(
+        data.clinic,
+        full,
+        (data.day, data.day),
+        state=_(STATES[data.state]),
+        details=tuple((_(k), v) for k, v in details),
     )
 
 
-def _session_words(session: Row[Any], zone: str) -> str:
+def _session_text(session: Row[Any], zone: str) -> str:
     opened = clock.local(session.opened_at, zone).strftime("%H:%M")
-    words = _(
+    text = _(
         "%(number)s, %(till)s: abierta a las %(hour)s por %(name)s",
-        number=ledger.session_code(session),
+        number=cash_queries.session_code(session),
         till=session.till,
         hour=opened,
         name=session.opener,
     )
     if session.closed_at:
         closed = clock.local(session.closed_at, zone).strftime("%H:%M")
-        words += _("; cerrada a las %(hour)s por %(name)s", hour=closed, name=session.closer or "")
+        text += _("; cerrada a las %(hour)s por %(name)s", hour=closed, name=session.closer or "")
     if session.approver:
-        words += _("; aprobada por %(name)s", name=session.approver)
-    return words
+        text += _("; aprobada por %(name)s", name=session.approver)
+    return text
 
 
-def _summary_blocks(data: ledger.DailyCash) -> tuple[Table, ...]:
+def _summary_blocks(data: cash_queries.DailyCash) -> tuple[Table, ...]:
     total = data.total
     methods = [
         {
@@ -146,7 +150,7 @@ def _summary_blocks(data: ledger.DailyCash) -> tuple[Table, ...]:
     )
 
 
-def _box_rows(box: ledger.CashBox) -> list[dict[str, Any]]:
+def _box_rows(box: cash_queries.CashBox) -> list[dict[str, Any]]:
     lines = (
         (_("Saldo inicial"), box.opening),
         (_("Efectivo recibido"), box.received),
@@ -159,7 +163,7 @@ def _box_rows(box: ledger.CashBox) -> list[dict[str, Any]]:
     return [{"line": line, "cents": cents} for line, cents in lines]
 
 
-def _closing_blocks(data: ledger.DailyCash) -> tuple[Table, ...]:
+def _closing_blocks(data: cash_queries.DailyCash) -> tuple[Table, ...]:
     zone = data.clinic.timezone
     movements = [
         {
@@ -181,7 +185,7 @@ def _closing_blocks(data: ledger.DailyCash) -> tuple[Table, ...]:
     )
 
 
-def _group_rows(lines: Sequence[ledger.GroupLine], none: str) -> list[dict[str, Any]]:
+def _group_rows(lines: Sequence[cash_queries.GroupLine], none: str) -> list[dict[str, Any]]:
     return [
         {
             "name": line.name or none,
@@ -193,7 +197,7 @@ def _group_rows(lines: Sequence[ledger.GroupLine], none: str) -> list[dict[str, 
     ]
 
 
-def _control_rows(data: ledger.DailyCash) -> list[dict[str, str]]:
+def _control_rows(data: cash_queries.DailyCash) -> list[dict[str, str]]:
     control, currency = data.control, data.clinic.currency
     voided = ", ".join(rules.ticket_code(row.number) for row in control.voided)
     first_last = " – ".join(rules.ticket_code(n) for n in (control.first, control.last) if n)
@@ -214,7 +218,7 @@ def _counted_money(count: int, cents: int, currency: str) -> str:
     return f"{count} · {money.show(cents, currency)}" if count else "–"
 
 
-def _paper_detail(data: ledger.DailyCash) -> Table:
+def _print_detail(data: cash_queries.DailyCash) -> Table:
     zone = data.clinic.timezone
     rows = [
         {
@@ -229,7 +233,7 @@ def _paper_detail(data: ledger.DailyCash) -> Table:
             "amount": row.amount_cents,
             "cashier": row.cashier,
             "note": row.note
-            or ("" if row.kind == "payment" else _(TYPES[ledger.line_type(row.kind, row.ticket_status)])),
+            or ("" if row.kind == "payment" else _(TYPES[cash_queries.line_type(row.kind, row.ticket_status)])),
             "is_void": row.ticket_status == "voided",
         }
         for row in data.payments
@@ -237,9 +241,9 @@ def _paper_detail(data: ledger.DailyCash) -> Table:
     return Table("detail", N_("Detalle de cobros"), columns.PAPER, rows, void="is_void")
 
 
-def _detail(data: ledger.DailyCash) -> Table:
+def _detail(data: cash_queries.DailyCash) -> Table:
     zone = data.clinic.timezone
-    sessions = {s.id: ledger.session_code(s) for s in data.sessions}
+    sessions = {s.id: cash_queries.session_code(s) for s in data.sessions}
     rows = [
         {
             "day": data.day,
@@ -247,7 +251,7 @@ def _detail(data: ledger.DailyCash) -> Table:
             "session": sessions[row.session_id],
             "ticket": rules.ticket_code(row.number),
             "series": SERIES,
-            "type": _(TYPES[ledger.line_type(row.kind, row.ticket_status)]),
+            "type": _(TYPES[cash_queries.line_type(row.kind, row.ticket_status)]),
             "patient": row.patient,
             "document": row.document_number or "",
             "therapist": row.therapist or "",
@@ -269,7 +273,7 @@ def _detail(data: ledger.DailyCash) -> Table:
     return Table("detail", N_("Detalle"), columns.DETAIL, rows)
 
 
-def _voided(data: ledger.DailyCash) -> Table:
+def _voided(data: cash_queries.DailyCash) -> Table:
     zone = data.clinic.timezone
     rows = [
         {

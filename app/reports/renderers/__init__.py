@@ -1,4 +1,4 @@
-"""Four dresses of one report: PDF, workbook, CSV, JSON. Nothing here queries."""
+"""Renderers of a loaded report: PDF, workbook, CSV, JSON. They run no queries."""
 
 import hashlib
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from app.reports import registry
-from app.reports.registry import Params, Report, Stamp
+from app.reports.registry import Params, Provenance, Report
 from app.reports.renderers import pdf, plain
 from app.reports.rules import MEDIA_TYPES, Format
 
@@ -33,21 +33,23 @@ def render(
     now: datetime,
     progress: Progress = lambda _percent, _step: None,
 ) -> File:
-    """What ``report.load`` gave as a file. ``by`` is written on it; ``progress`` hears percent and words."""
+    """Render the data of ``report.load`` as a file. ``progress`` gets percent and text."""
     document = report.document(data)
-    wire = orjson.dumps(report.wire(data), option=orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS | orjson.OPT_INDENT_2)
+    encoded = orjson.dumps(
+        report.to_json(data), option=orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS | orjson.OPT_INDENT_2
+    )
     filters = params.model_dump(mode="json", exclude_defaults=True)
-    stamp = Stamp(by=by, at=now, digest=hashlib.sha256(wire).hexdigest(), filters=filters)
+    provenance = Provenance(by=by, at=now, digest=hashlib.sha256(encoded).hexdigest(), filters=filters)
     match format_:
         case Format.JSON:
-            content = wire
+            content = encoded
         case Format.CSV:
             content = plain.csv(document)
         case Format.XLSX:
-            from app.reports.renderers import xlsx  # 10 MB that only a workbook needs
+            from app.reports.renderers import xlsx  # imported here: 10 MB that only a workbook needs
 
-            content = xlsx.workbook(document, stamp, progress)
+            content = xlsx.workbook(document, provenance, progress)
         case Format.PDF:
-            content = pdf.document(report, document, stamp, report.size(data), progress)
-    name = registry.file_name(report, document.heading, str(format_))
+            content = pdf.document(report, document, provenance, report.row_count(data), progress)
+    name = registry.file_name(report, document.header, str(format_))
     return File(name, MEDIA_TYPES[format_], content)

@@ -1,6 +1,6 @@
-"""A program of its own: an order as JSON on stdin, a PDF on stdout. Imports nothing of the product.
+"""Separate program: a request as JSON on stdin, a PDF on stdout. Imports nothing of the product.
 
-It may fetch nothing but the files it was given: WeasyPrint's own fetcher would read ``file://`` into the
+It may read nothing but the files of the request: WeasyPrint's own fetcher would read ``file://`` into the
 document. Limits of memory, time and files are set before the first byte of HTML is read.
 """
 
@@ -20,19 +20,19 @@ PR_SET_PDEATHSIG = 1
 
 
 def limit_self() -> None:
-    """Die with the parent; stay within the limits."""
+    """End with the parent process; limit memory, CPU time and open files."""
     try:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     except (OSError, AttributeError):
-        pass  # not Linux: the parent kills us on its way out
+        pass  # not Linux: the parent kills this process when it ends
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
     resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES, OPEN_FILES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-class PageBlueprint(logging.Handler):
-    """Tells the parent each page that WeasyPrint begins, and when the last one is laid out."""
+class ProgressHandler(logging.Handler):
+    """Reports to the parent each page that WeasyPrint lays out, and the end of the layout."""
 
     def __init__(self, out: BinaryIO) -> None:
         super().__init__()
@@ -52,10 +52,10 @@ class PageBlueprint(logging.Handler):
 
 def main() -> int:
     limit_self()
-    order = json.loads(sys.stdin.buffer.read())
-    assets = {f"asset:{name}": Path(path).read_bytes() for name, path in order["fonts"].items()}
+    request = json.loads(sys.stdin.buffer.read())
+    assets = {f"asset:{name}": Path(path).read_bytes() for name, path in request["fonts"].items()}
     out = sys.stdout.buffer
-    content = print_pdf(order["html"], order["css"], assets, out)
+    content = print_pdf(request["html"], request["css"], assets, out)
     out.write(b"pdf %d\n" % len(content))
     out.write(content)
     out.flush()
@@ -63,12 +63,12 @@ def main() -> int:
 
 
 def print_pdf(html: str, css: str, assets: dict[str, bytes], out: BinaryIO) -> bytes:
-    import weasyprint  # a second of imports and the system's Pango, for those who print alone
+    import weasyprint  # imported here: takes a second and needs the system's Pango
     from weasyprint.text.fonts import FontConfiguration
     from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
 
     class OnlyAssets(URLFetcher):
-        """Serves the bytes it was given and refuses every address."""
+        """Serves the given assets and refuses every other URL."""
 
         def fetch(self, url: str, headers: Any = None) -> Any:
             if url not in assets:
@@ -78,7 +78,7 @@ def print_pdf(html: str, css: str, assets: dict[str, bytes], out: BinaryIO) -> b
     progress = logging.getLogger("weasyprint.progress")
     progress.setLevel(logging.INFO)
     progress.propagate = False
-    progress.handlers = [PageBlueprint(out)]
+    progress.handlers = [ProgressHandler(out)]
     fetcher, fonts = OnlyAssets(), FontConfiguration()
     sheet = weasyprint.CSS(string=css, url_fetcher=fetcher, font_config=fonts)
     page = weasyprint.HTML(string=html, url_fetcher=fetcher, base_url="asset:")

@@ -1,6 +1,6 @@
-"""Cells as text: what screen and paper show, what the CSV says, and the guard against formulas."""
+"""Cells as text for screen, PDF and CSV, and the guard against formula injection."""
 
-import csv as writer
+import csv as csv_module
 import io
 from datetime import date, time
 from typing import Any
@@ -14,18 +14,18 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def safe_cell(text: str) -> str:
-    """Text that no spreadsheet takes for a formula (OWASP: CSV injection)."""
+    """Text that a spreadsheet does not evaluate as a formula (OWASP: CSV injection)."""
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
 def grouped(cents: int) -> str:
-    """``1,234.50``, negative with a sign; the currency stands in the heading."""
+    """``1,234.50``, negative with a sign; the currency is in the header."""
     sign = "-" if cents < 0 else ""
     return f"{sign}{abs(cents) // 100:,}.{abs(cents) % 100:02d}"
 
 
 def cell(value: Any, column: Column) -> str:
-    """A value as people read it."""
+    """A value as it is displayed."""
     if value is None:
         return ""
     match column.kind:
@@ -43,10 +43,10 @@ def cell(value: Any, column: Column) -> str:
 
 
 def csv(document: Document) -> bytes:
-    """The detail with a BOM, which is how Excel learns that it is UTF-8. Amounts are plain decimals."""
+    """The detail table with a BOM, by which Excel recognizes UTF-8. Amounts are plain decimals."""
     table = document.csv_table
     file = io.StringIO()
-    out = writer.writer(file)
+    out = csv_module.writer(file)
     out.writerow([gettext(column.label) for column in table.columns])
     keys = [(column.key, column.kind) for column in table.columns]
     out.writerows([_plain(row[key], kind) for key, kind in keys] for row in table.rows)

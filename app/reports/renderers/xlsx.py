@@ -1,6 +1,6 @@
-"""The workbook: real numbers and dates, live formulas with their values, a check that must be zero.
+"""Workbook: typed numbers and dates, formulas with cached values, checks that must be zero.
 
-XlsxWriter never opens a file that somebody else made, and here it never turns text into formulas or links.
+XlsxWriter only writes; text is never turned into formulas or links.
 """
 
 import io
@@ -14,7 +14,7 @@ from flask_babel import gettext as _
 from xlsxwriter.utility import xl_range, xl_rowcol_to_cell
 
 from app.kernel import clock, money
-from app.reports.registry import Column, Document, Sheet, Stamp, Table
+from app.reports.registry import Column, Document, Provenance, Sheet, Table
 from app.reports.renderers.plain import safe_cell
 
 MANY_ROWS = 20_000  # beyond this, rows go to disk one by one
@@ -23,8 +23,8 @@ STEP_ROWS = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a table's rows are: the first and last row and the sheet, for formulas elsewhere."""
+class TableRange:
+    """Sheet, first row and last row of a table, for formulas that refer to it."""
 
     sheet: str
     first: int
@@ -34,7 +34,7 @@ class Place:
         return f"'{self.sheet}'!{xl_range(self.first, index, self.last, index)}"
 
 
-def workbook(document: Document, stamp: Stamp, progress: Callable[[int, str], None]) -> bytes:
+def workbook(document: Document, provenance: Provenance, progress: Callable[[int, str], None]) -> bytes:
     """The document as a workbook."""
     sheets = document.workbook_sheets
     rows = sum(len(table.rows) for sheet in sheets for table in sheet.tables)
@@ -47,21 +47,23 @@ def workbook(document: Document, stamp: Stamp, progress: Callable[[int, str], No
         "strings_to_numbers": False,
     }
     with xlsxwriter.Workbook(file, options) as book:
-        book.set_properties({"title": document.heading.title, "company": document.heading.clinic, "author": stamp.by})
+        book.set_properties(
+            {"title": document.header.title, "company": document.header.clinic, "author": provenance.by}
+        )
         writer = _Writer(book, document, rows, progress)
         for sheet in sheets:
             writer.sheet(sheet)
-        writer.meta(stamp)
+        writer.meta(provenance)
     return file.getvalue()
 
 
 class _Writer:
-    """Writes sheets from top to bottom, which is what constant memory asks for."""
+    """Writes sheets row by row, as constant memory mode requires."""
 
     def __init__(self, book: Any, document: Document, rows: int, progress: Callable[[int, str], None]) -> None:
         self.book, self.document, self.rows, self.progress = book, document, rows, progress
         self.done = 0
-        symbol = money.SYMBOLS.get(document.heading.currency, document.heading.currency)
+        symbol = money.SYMBOLS.get(document.header.currency, document.header.currency)
         amount = f'"{symbol}" #,##0.00'
         numbers = {"money": amount, "number": "0", "percent": "0.0%", "date": "dd/mm/yyyy", "time": "hh:mm"}
         add = book.add_format
@@ -73,16 +75,16 @@ class _Writer:
         self.head = add({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"})
         self.title = add({"bold": True, "font_size": 13})
         self.bold = add({"bold": True})
-        self.places = {
-            (sheet.name, table.name): place
+        self.ranges = {
+            (sheet.name, table.name): table_range
             for sheet in document.workbook_sheets
-            for table, place in zip(sheet.tables, _places(sheet), strict=True)
+            for table, table_range in zip(sheet.tables, _table_ranges(sheet), strict=True)
         }
 
     def sheet(self, sheet: Sheet) -> None:
         page = self.book.add_worksheet(sheet.name)
         self._paper(page)
-        alone = len(sheet.tables) == 1
+        is_single = len(sheet.tables) == 1
         widths: dict[int, int] = {}
         for table in sheet.tables:
             for index, column in enumerate(table.columns):
@@ -90,35 +92,37 @@ class _Writer:
         for index, width in widths.items():
             page.set_column(index, index, width)
         for table in sheet.tables:
-            self._table(page, sheet, table, alone)
-        last = self.places[sheet.name, sheet.tables[-1].name].last + 2
+            self._table(page, sheet, table, is_single)
+        last = self.ranges[sheet.name, sheet.tables[-1].name].last + 2
         last = self._checks(page, sheet, last)
         page.print_area(0, 0, last, max(widths))
 
-    def _table(self, page: Any, sheet: Sheet, table: Table, alone: bool) -> None:
-        place = self.places[sheet.name, table.name]
-        if not alone:
-            page.write_string(place.first - 2, 0, _(table.title), self.title)
+    def _table(self, page: Any, sheet: Sheet, table: Table, is_single: bool) -> None:
+        table_range = self.ranges[sheet.name, table.name]
+        if not is_single:
+            page.write_string(table_range.first - 2, 0, _(table.title), self.title)
         for index, column in enumerate(table.columns):
-            page.write_string(place.first - 1, index, _(column.label), self.head)
-        if alone:
+            page.write_string(table_range.first - 1, index, _(column.label), self.head)
+        if is_single:
             page.freeze_panes(1, 0)
             page.repeat_rows(0)
-            page.autofilter(0, 0, max(place.first, place.first + len(table.rows) - 1), len(table.columns) - 1)
+            page.autofilter(
+                0, 0, max(table_range.first, table_range.first + len(table.rows) - 1), len(table.columns) - 1
+            )
         indexes = {column.key: index for index, column in enumerate(table.columns)}
-        for number, row in enumerate(table.rows, start=place.first):
+        for number, row in enumerate(table.rows, start=table_range.first):
             for index, column in enumerate(table.columns):
                 self._cell(page, number, index, column, row[column.key], indexes)
-            self._count()
+            self._report_row()
         if table.has_totals:
-            self._total(page, place, table)
+            self._total(page, table_range, table)
 
     def _cell(self, page: Any, row: int, index: int, column: Column, value: Any, indexes: dict[str, int]) -> None:
         if value is None:
             return
         style = self.formats.get(column.kind)
         if column.formula:
-            cells = {key: xl_rowcol_to_cell(row, place) for key, place in indexes.items()}
+            cells = {key: xl_rowcol_to_cell(row, position) for key, position in indexes.items()}
             page.write_formula(row, index, "=" + column.formula.format(**cells), style, _number(column, value))
         elif column.kind == "text":
             page.write_string(row, index, safe_cell(str(value)))
@@ -127,13 +131,15 @@ class _Writer:
         else:
             page.write_number(row, index, _number(column, value), style)
 
-    def _total(self, page: Any, place: Place, table: Table) -> None:
-        row = place.last + 1
+    def _total(self, page: Any, table_range: TableRange, table: Table) -> None:
+        row = table_range.last + 1
         for index, column in enumerate(table.columns):
             style = self.totals[column.kind]
             if column.total:
                 value = _number(column, table.total(column.key))
-                page.write_formula(row, index, f"=SUM({xl_range(place.first, index, place.last, index)})", style, value)
+                page.write_formula(
+                    row, index, f"=SUM({xl_range(table_range.first, index, table_range.last, index)})", style, value
+                )
             else:
                 page.write_string(row, index, _(table.total_label) if index == 0 else "", self.totals["text"])
 
@@ -147,49 +153,49 @@ class _Writer:
             page.write_formula(number, 4, formula, self.formats["money"], value / 100)
         return row + len(sheet.checks)
 
-    def _find(self, which: tuple[str, str, str]) -> tuple[Table, int]:
-        sheet, name, key = which
+    def _find(self, column: tuple[str, str, str]) -> tuple[Table, int]:
+        sheet, name, key = column
         tables = next(s.tables for s in self.document.workbook_sheets if s.name == sheet)
         table = next(t for t in tables if t.name == name)
         return table, [column.key for column in table.columns].index(key)
 
-    def _range(self, which: tuple[str, str, str]) -> str:
-        return self.places[which[0], which[1]].column(self._find(which)[1])
+    def _range(self, column: tuple[str, str, str]) -> str:
+        return self.ranges[column[0], column[1]].column(self._find(column)[1])
 
-    def _sum(self, which: tuple[str, str, str]) -> int:
-        return self._find(which)[0].total(which[2])
+    def _sum(self, column: tuple[str, str, str]) -> int:
+        return self._find(column)[0].total(column[2])
 
-    def meta(self, stamp: Stamp) -> None:
-        """Where the figures come from."""
-        heading = self.document.heading
+    def meta(self, provenance: Provenance) -> None:
+        """The sheet with the provenance of the figures."""
+        header = self.document.header
         page = self.book.add_worksheet("Meta")
         page.set_column(0, 0, 24)
         page.set_column(1, 1, 70)
-        start, end = heading.period
-        made = clock.local(stamp.at, heading.zone).replace(tzinfo=None, microsecond=0)
+        start, end = header.period
+        created_at = clock.local(provenance.at, header.zone).replace(tzinfo=None, microsecond=0)
         lines: list[tuple[str, Any]] = [
-            (_("Reporte"), heading.title),
-            (_("Sede"), heading.clinic),
-            (_("RUC"), heading.tax_id),
+            (_("Reporte"), header.title),
+            (_("Sede"), header.clinic),
+            (_("RUC"), header.tax_id),
             (_("Desde"), start),
             (_("Hasta"), end),
-            (_("Estado"), heading.state),
-            *heading.facts,
-            (_("Filtros"), ", ".join(f"{name}={value}" for name, value in stamp.filters.items())),
-            (_("Moneda"), heading.currency),
-            (_("Zona horaria"), heading.zone),
-            (_("Generado el"), made),
-            (_("Generado por"), stamp.by),
-            (_("Huella SHA-256"), stamp.digest),
+            (_("Estado"), header.state),
+            *header.details,
+            (_("Filtros"), ", ".join(f"{name}={value}" for name, value in provenance.filters.items())),
+            (_("Moneda"), header.currency),
+            (_("Zona horaria"), header.zone),
+            (_("Generado el"), created_at),
+            (_("Generado por"), provenance.by),
+            (_("Huella SHA-256"), provenance.digest),
         ]
-        stamped = self.book.add_format({"num_format": "dd/mm/yyyy hh:mm", "align": "left"})
-        dated = self.book.add_format({"num_format": "dd/mm/yyyy", "align": "left"})
+        datetime_format = self.book.add_format({"num_format": "dd/mm/yyyy hh:mm", "align": "left"})
+        date_format = self.book.add_format({"num_format": "dd/mm/yyyy", "align": "left"})
         for row, (label, value) in enumerate(lines):
             page.write_string(row, 0, label, self.bold)
             if isinstance(value, str):
                 page.write_string(row, 1, safe_cell(value))
             else:
-                page.write_datetime(row, 1, value, stamped if isinstance(value, datetime) else dated)
+                page.write_datetime(row, 1, value, datetime_format if isinstance(value, datetime) else date_format)
         page.print_area(0, 0, len(lines) - 1, 1)
         self._paper(page)
 
@@ -197,25 +203,25 @@ class _Writer:
         page.set_paper(A4)
         page.set_landscape()
         page.fit_to_pages(1, 0)
-        page.set_footer(f"&L{self.document.heading.clinic}&R{_('Página')} &P / &N")
+        page.set_footer(f"&L{self.document.header.clinic}&R{_('Página')} &P / &N")
 
-    def _count(self) -> None:
+    def _report_row(self) -> None:
         self.done += 1
         if self.done % STEP_ROWS == 0:
-            words = _("Generando Excel: %(done)s de %(rows)s filas", done=self.done, rows=self.rows)
-            self.progress(10 + 80 * self.done // self.rows, words)
+            text = _("Generando Excel: %(done)s de %(rows)s filas", done=self.done, rows=self.rows)
+            self.progress(10 + 80 * self.done // self.rows, text)
 
 
-def _places(sheet: Sheet) -> list[Place]:
-    """Where each table of a sheet goes; an empty one keeps one row, so that its sum has a range."""
-    places, row = [], 0
-    alone = len(sheet.tables) == 1
+def _table_ranges(sheet: Sheet) -> list[TableRange]:
+    """The range of each table of a sheet; an empty one keeps one row, so that its sum has a range."""
+    ranges, row = [], 0
+    is_single = len(sheet.tables) == 1
     for table in sheet.tables:
-        first = row + (1 if alone else 2)
+        first = row + (1 if is_single else 2)
         last = first + max(1, len(table.rows)) - 1
-        places.append(Place(sheet.name, first, last))
+        ranges.append(TableRange(sheet.name, first, last))
         row = last + (3 if table.has_totals else 2)
-    return places
+    return ranges
 
 
 def _number(column: Column, value: Any) -> float | int:

@@ -1,18 +1,18 @@
-"""The money reports as JSON: the documents' Spanish names, amounts as decimal text, instants as UTC."""
+"""The billing reports as JSON: the Spanish names of docs/interface.md, amounts as decimal text, instants in UTC."""
 
 from typing import Any
 
 from app.billing import rules
-from app.billing.queries import cash as ledger
+from app.billing.queries import cash as cash_queries
 from app.kernel import money
 
 
-def cash(data: ledger.DailyCash) -> dict[str, Any]:
-    """The improved report: the documents' five names first, then the blocks of the paper."""
+def cash(data: cash_queries.DailyCash) -> dict[str, Any]:
+    """The improved daily cash report: the five documented keys, then the blocks of the report."""
     return {"fecha": data.day, "pagos_detallados": _payments(data), **summary(data)}
 
 
-_SHOWN = (
+_PAYMENT_COLUMNS = (
     "id",
     "kind",
     "ticket_status",
@@ -30,11 +30,11 @@ _SHOWN = (
 )
 
 
-def _payments(data: ledger.DailyCash) -> list[dict[str, Any]]:
-    """One dict per line of the ledger, straight from the row: days of thousands of lines exist."""
-    text, line_type = money.decimal_text, ledger.line_type
+def _payments(data: cash_queries.DailyCash) -> list[dict[str, Any]]:
+    """One dict per payment, built from row columns, since a day may have thousands."""
+    text, line_type = money.decimal_text, cash_queries.line_type
     codes = {method: code for method, (code, _name) in data.method_names.items()}
-    sessions = {s.id: ledger.session_code(s) for s in data.sessions}
+    sessions = {s.id: cash_queries.session_code(s) for s in data.sessions}
     return [
         {
             "tipo": line_type(kind, status),
@@ -53,12 +53,12 @@ def _payments(data: ledger.DailyCash) -> list[dict[str, Any]]:
         for (
             id_, kind, status, number, cents, method_id, patient, therapist, at,
             service, concept, reference, cashier, session_id,
-        ) in ledger.columns(data.payments, *_SHOWN)
+        ) in cash_queries.columns(data.payments, *_PAYMENT_COLUMNS)
     ]  # fmt: skip
 
 
-def summary(data: ledger.DailyCash) -> dict[str, Any]:
-    """The day without its detail."""
+def summary(data: cash_queries.DailyCash) -> dict[str, Any]:
+    """The daily cash report without its detail."""
     text = money.decimal_text
     return {
         "fecha": data.day,
@@ -74,14 +74,14 @@ def summary(data: ledger.DailyCash) -> dict[str, Any]:
                 "total": text(line.net),
                 "bruto": text(line.gross),
                 "devoluciones": text(line.refunds),
-                "contado": _maybe(line.counted),
-                "diferencia": _maybe(line.difference),
+                "contado": _decimal_or_none(line.counted),
+                "diferencia": _decimal_or_none(line.difference),
             }
             for line in data.by_method
         ],
         "total_general": text(data.total),
         "cantidad_total_pagos": len(data.payments),
-        "caja": _wire_box(data.box),
+        "caja": _box_json(data.box),
         "denominaciones": [
             {"valor": text(value), "cantidad": pieces, "subtotal": text(value * pieces)}
             for value, pieces in data.denominations
@@ -100,12 +100,12 @@ def summary(data: ledger.DailyCash) -> dict[str, Any]:
             }
             for row in data.movements
         ],
-        "por_terapeuta": [_wire_group(line) for line in data.by_therapist],
-        "por_servicio": [_wire_group(line) for line in data.by_service],
-        "control": _wire_control(data.control),
+        "por_terapeuta": [_group_json(line) for line in data.by_therapist],
+        "por_servicio": [_group_json(line) for line in data.by_service],
+        "control": _control_json(data.control),
         "sesiones": [
             {
-                "numero": ledger.session_code(s),
+                "numero": cash_queries.session_code(s),
                 "caja": s.till,
                 "estado": s.status,
                 "abierta": s.opened_at,
@@ -120,11 +120,11 @@ def summary(data: ledger.DailyCash) -> dict[str, Any]:
     }
 
 
-def _maybe(cents: int | None) -> str | None:
+def _decimal_or_none(cents: int | None) -> str | None:
     return None if cents is None else money.decimal_text(cents)
 
 
-def _wire_group(line: ledger.GroupLine) -> dict[str, Any]:
+def _group_json(line: cash_queries.GroupLine) -> dict[str, Any]:
     return {
         "id": line.key,
         "nombre": line.name or None,
@@ -133,7 +133,7 @@ def _wire_group(line: ledger.GroupLine) -> dict[str, Any]:
     }
 
 
-def _wire_box(box: ledger.CashBox) -> dict[str, Any]:
+def _box_json(box: cash_queries.CashBox) -> dict[str, Any]:
     return {
         "saldo_inicial": money.decimal_text(box.opening),
         "efectivo_recibido": money.decimal_text(box.received),
@@ -143,13 +143,13 @@ def _wire_box(box: ledger.CashBox) -> dict[str, Any]:
         "egresos": money.decimal_text(box.paid_out),
         "depositos": money.decimal_text(box.deposited),
         "esperado": money.decimal_text(box.expected),
-        "contado": _maybe(box.counted),
-        "diferencia": _maybe(box.difference),
-        "queda_en_caja": _maybe(box.left),
+        "contado": _decimal_or_none(box.counted),
+        "diferencia": _decimal_or_none(box.difference),
+        "queda_en_caja": _decimal_or_none(box.left),
     }
 
 
-def _wire_control(control: ledger.Control) -> dict[str, Any]:
+def _control_json(control: cash_queries.Control) -> dict[str, Any]:
     return {
         "primer_ticket": control.first and rules.ticket_code(control.first),
         "ultimo_ticket": control.last and rules.ticket_code(control.last),
@@ -161,7 +161,7 @@ def _wire_control(control: ledger.Control) -> dict[str, Any]:
     }
 
 
-def paid_tickets(data: ledger.PaidTickets) -> dict[str, Any]:
+def paid_tickets(data: cash_queries.PaidTickets) -> dict[str, Any]:
     return {
         "fecha": data.day,
         "clinic_id": data.clinic.id,
