@@ -1,9 +1,8 @@
-"""Writes: inbox lines and messages to addresses. Both are unique by their key, so that an event is told once.
+"""Writes of notifications and deliveries. Both are unique by their key, so that an event is notified once.
 
-A message is written in the transaction of whatever decided to tell; its task sends it afterwards. The one window in
-which somebody can get a mail twice: the server accepted it and the worker was killed before it wrote ``sent``. The
-second mail then has the same Message-ID, by which servers and mail programs fold duplicates; the file outbox holds
-one file per key whatever happens.
+A delivery is written in the transaction of the change that causes it; its task sends it afterwards. A mail can be sent
+twice only when a worker is killed between the acceptance of the server and the write of ``sent``. The second mail then
+has the same Message-ID, by which servers and mail programs remove duplicates; the file outbox holds one file per key.
 """
 
 from collections.abc import Iterable
@@ -44,16 +43,16 @@ def notify(
     data: dict[str, Any] | None = None,
     now: datetime,
 ) -> int | None:
-    """Put a line into somebody's inbox; None when ``key`` was told to them before."""
+    """Create a notification in a user's inbox; returns its id, or None when the user has one with this ``key``."""
     values = {"user_id": user_id, "key": key, "kind": kind, "title": title[:160], "text": text[:400], "href": href}
     line = insert(Notification).values(**values, data=data or {}, created_at=now)
     line_id: int | None = db.session.scalar(line.on_conflict_do_nothing().returning(Notification.id))
     if line_id is not None:
-        _inbox_changed(user_id, now=now)
+        _record_inbox_changed(user_id, now=now)
     return line_id
 
 
-def _inbox_changed(user_id: int, *, now: datetime) -> None:
+def _record_inbox_changed(user_id: int, *, now: datetime) -> None:
     outbox.record(
         events.InboxChanged(user_id=user_id),
         actor=None,
@@ -65,19 +64,19 @@ def _inbox_changed(user_id: int, *, now: datetime) -> None:
 
 
 def send_template(*, user_id: int, code: str, data: dict[str, Any], actor: Actor, now: datetime) -> int:
-    """A member of staff tells somebody of their clinics something, in the words of a template (D29).
+    """Create a notification from a template for a user of the actor's clinics (D29); returns its id.
 
-    Raises Forbidden, NotFound (a stranger), Invalid (no such template).
+    Raises Forbidden, NotFound (a user of other clinics), Invalid (unknown template).
     """
     require_anywhere(actor, permissions.SEND)
     template = rules.TEMPLATES.get(code)
     if template is None:
         raise Invalid({"type": N_("Esta plantilla no existe.")})
-    person = queries.recipient(user_id, actor=actor)
-    with force_locale(person.locale or DEFAULT_LOCALE):
+    recipient = queries.recipient(user_id, actor=actor)
+    with force_locale(recipient.locale or DEFAULT_LOCALE):
         title, text = gettext(template.title), gettext(template.text)
     line = Notification(
-        user_id=person.id,
+        user_id=recipient.id,
         key=f"template:{code}:{actor.user_id}:{now.isoformat()}",
         kind=code,
         title=title,
@@ -87,13 +86,13 @@ def send_template(*, user_id: int, code: str, data: dict[str, Any], actor: Actor
         created_at=now,
     )
     db.session.add(line)
-    db.session.flush()  # the answer names the line
-    _inbox_changed(person.id, now=now)
+    db.session.flush()  # for the primary key
+    _record_inbox_changed(recipient.id, now=now)
     return line.id
 
 
 def mark_read(notification_id: int, *, actor: Actor, now: datetime) -> None:
-    """Mark one of the actor's lines as read; again is a no-op. Raises NotFound."""
+    """Mark one of the actor's lines as read; idempotent. Raises NotFound."""
     require_anywhere(actor, permissions.READ_OWN)
     queries.own_line(notification_id, actor=actor)
     _mark(Notification.id == notification_id, actor=actor, now=now)
@@ -105,11 +104,11 @@ def mark_all_read(*, actor: Actor, now: datetime) -> int:
     return _mark(actor=actor, now=now)
 
 
-def _mark(*which: Any, actor: Actor, now: datetime) -> int:
-    unread = (Notification.user_id == actor.user_id, Notification.read_at.is_(None), *which)
+def _mark(*conditions: Any, actor: Actor, now: datetime) -> int:
+    unread = (Notification.user_id == actor.user_id, Notification.read_at.is_(None), *conditions)
     count = changed(db.session.execute(update(Notification).where(*unread).values(read_at=now)))
     if count:
-        _inbox_changed(actor.person_id, now=now)
+        _record_inbox_changed(actor.person_id, now=now)
     return count
 
 
@@ -132,9 +131,9 @@ def deliver(
     now: datetime,
     due_at: datetime | None = None,
 ) -> int | None:
-    """Write a message to be sent at ``due_at`` (now); None when ``key`` was claimed before.
+    """Create a delivery that is sent at ``due_at`` (default now); None when one with this ``key`` exists.
 
-    ``calendar`` is the text of an iCalendar object, attached with the method it names.
+    ``calendar`` is the text of an iCalendar object; its METHOD becomes that of the attachment.
     """
     row = insert(Delivery).values(
         key=key,
@@ -170,28 +169,30 @@ def _organization_of(clinic_id: int | None) -> int:
     return tenancy.organization_of_clinic(clinic_id) if clinic_id else tenancy.home_organization()
 
 
-def drop(key_prefix: str, *, now: datetime) -> int:
-    """Take back what was not sent yet under a prefix (``appointment:12:``); returns how many."""
-    mine = (Delivery.key.startswith(key_prefix, autoescape=True), Delivery.status == "pending")
-    dropped = db.session.scalars(update(Delivery).where(*mine).values(status="dropped").returning(Delivery.id)).all()
-    if dropped:
-        tasks.cancel(*_tasks_of(dropped), now=now)
-    return len(dropped)
+def cancel_pending(key_prefix: str, *, now: datetime) -> int:
+    """Cancel the pending deliveries of a key prefix (``appointment:12:``); returns how many."""
+    pending = (Delivery.key.startswith(key_prefix, autoescape=True), Delivery.status == "pending")
+    cancelled = db.session.scalars(
+        update(Delivery).where(*pending).values(status="dropped").returning(Delivery.id)
+    ).all()
+    if cancelled:
+        tasks.cancel(*_tasks_of(cancelled), now=now)
+    return len(cancelled)
 
 
 def _tasks_of(delivery_ids: Iterable[int]) -> tuple[ColumnElement[bool], ...]:
     return (Task.kind == SEND_DELIVERY.id, Task.key.in_([str(delivery_id) for delivery_id in delivery_ids]))
 
 
-def was_told(key_prefix: str) -> bool:
-    """Whether anything under a prefix was sent, or may just be leaving."""
-    mine = (Delivery.key.startswith(key_prefix, autoescape=True), Delivery.status.in_(("sending", "sent")))
-    return db.session.scalar(select(Delivery.id).where(*mine).limit(1)) is not None
+def is_sent_or_sending(key_prefix: str) -> bool:
+    """Whether a delivery of a key prefix was sent or is being sent."""
+    conditions = (Delivery.key.startswith(key_prefix, autoescape=True), Delivery.status.in_(("sending", "sent")))
+    return db.session.scalar(select(Delivery.id).where(*conditions).limit(1)) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is sent of a delivery."""
+    """The content of a delivery, as it is sent."""
 
     key: str
     address: str
@@ -203,7 +204,7 @@ class Message:
 
 
 def start_sending(delivery_id: int) -> Message | None:
-    """Mark a message as leaving: from now on it cannot be dropped. None when it was sent or dropped."""
+    """Mark a delivery as being sent, so that it can no longer be cancelled; None when it was sent or cancelled."""
     unsent = (Delivery.id == delivery_id, Delivery.status.not_in(("sent", "dropped")))
     row = db.session.execute(
         update(Delivery)
@@ -223,19 +224,19 @@ def start_sending(delivery_id: int) -> Message | None:
 
 
 def mark_sent(delivery_id: int, *, now: datetime) -> None:
-    """The mail server has accepted the message, whoever sent it."""
+    """Mark a delivery as accepted by the mail server, whichever worker sent it."""
     sent = update(Delivery).where(Delivery.id == delivery_id)
     db.session.execute(sent.values(status="sent", sent_at=now, last_error=""))
 
 
-def put_back(delivery_id: int, *, error: str) -> None:
-    """An attempt failed: the message waits, and may be dropped, until the next one."""
+def reschedule(delivery_id: int, *, error: str) -> None:
+    """Make a delivery pending again after a failed attempt; until the next one it can be cancelled."""
     sending = (Delivery.id == delivery_id, Delivery.status == "sending")
     db.session.execute(update(Delivery).where(*sending).values(status="pending", last_error=error[:200]))
 
 
 def give_up(*, delivery_id: int, now: datetime) -> None:
-    """The last attempt failed: tell those who can call the patient."""
+    """Mark a delivery as failed after its last attempt and notify the staff who can call the patient."""
     unsent = (Delivery.id == delivery_id, Delivery.status.in_(("pending", "sending")))
     if not changed(db.session.execute(update(Delivery).where(*unsent).values(status="failed"))):
         return
@@ -253,18 +254,18 @@ def give_up(*, delivery_id: int, now: datetime) -> None:
         subject_id=delivery_id,
         patient_id=row.patient_id,
     )
-    _tell_of_failure(delivery_id, row, now=now)
+    _notify_failure(delivery_id, row, now=now)
 
 
-def _tell_of_failure(delivery_id: int, row: Row[Any], *, now: datetime) -> None:
+def _notify_failure(delivery_id: int, row: Row[Any], *, now: datetime) -> None:
     if row.clinic_id is None:
         return
-    for person in roles.holders(permissions.READ_DELIVERIES, clinic_id=row.clinic_id, now=now):
-        with force_locale(person.locale or DEFAULT_LOCALE):
+    for user in roles.holders(permissions.READ_DELIVERIES, clinic_id=row.clinic_id, now=now):
+        with force_locale(user.locale or DEFAULT_LOCALE):
             title = gettext("Un mensaje no se entregó")
             text = gettext("Para %(address)s: %(subject)s", address=row.address, subject=row.subject)
         notify(
-            user_id=person.id,
+            user_id=user.id,
             key=f"delivery:{delivery_id}:failed:{now.isoformat()}",
             kind="delivery_failed",
             title=title,
@@ -276,12 +277,12 @@ def _tell_of_failure(delivery_id: int, row: Row[Any], *, now: datetime) -> None:
 
 
 def retry_delivery(delivery_id: int, *, actor: Actor, now: datetime) -> None:
-    """Try an undelivered message again from the start. Raises NotFound."""
+    """Send an undelivered message again, from its first attempt. Raises NotFound."""
     require_anywhere(actor, permissions.READ_DELIVERIES)
     scope = (Delivery.id == delivery_id, Delivery.clinic_id.in_(actor.clinics_with(permissions.READ_DELIVERIES)))
     status = db.session.scalar(select(Delivery.status).where(*scope))
     if status is None:
         raise NotFound
-    again = update(Delivery).where(*scope, Delivery.status.in_(("failed", "pending")))
-    if changed(db.session.execute(again.values(status="pending"))):
+    statement = update(Delivery).where(*scope, Delivery.status.in_(("failed", "pending")))
+    if changed(db.session.execute(statement.values(status="pending"))):
         tasks.retry(*_tasks_of([delivery_id]), now=now)

@@ -1,4 +1,4 @@
-"""``/api/notifications``: one's own inbox, and messages of staff by template."""
+"""``/api/notifications``: the caller's inbox, and template messages of staff."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ class InboxQuery(ListQuery):
 
 
 class NewNotification(Body):
-    """``title`` and ``message`` of a client are ignored: the template has the words (D29)."""
+    """``title`` and ``message`` of a client are ignored: the template has the text (D29)."""
 
     recipient: int
     type: str = Field(min_length=1, max_length=40)
@@ -36,7 +36,7 @@ def index(query: InboxQuery) -> dict[str, Any]:
 
 @api.post("/api/notifications/", requires=permissions.SEND, body=NewNotification, status=201)
 def create(body: NewNotification) -> dict[str, Any]:
-    """Tell somebody of the caller's clinics something, from a template."""
+    """Notify a user of the caller's clinics from a template."""
     line_id = actions.send_template(
         user_id=body.recipient, code=body.type, data=dict(body.data), actor=cycle.actor(), now=cycle.now()
     )
@@ -45,14 +45,14 @@ def create(body: NewNotification) -> dict[str, Any]:
 
 @api.post("/api/notifications/<int:notification_id>/read/", requires=permissions.READ_OWN)
 def read(notification_id: int) -> dict[str, Any]:
-    """Mark one line as read; again is harmless."""
+    """Mark one notification as read; idempotent."""
     actions.mark_read(notification_id, actor=cycle.actor(), now=cycle.now())
     return queries.as_json(queries.own_line(notification_id, actor=cycle.actor()))
 
 
 @api.post("/api/notifications/read/", requires=permissions.READ_OWN)
 def read_all() -> dict[str, Any]:
-    """Mark all lines as read."""
+    """Mark all notifications as read."""
     return {"read": actions.mark_all_read(actor=cycle.actor(), now=cycle.now())}
 
 

@@ -1,4 +1,4 @@
-"""What must always be true of this package's rows."""
+"""Integrity checks of deliveries."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Facts of this domain."""
+"""Events of this domain."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -8,7 +8,7 @@ from app.kernel.events import Event
 
 @dataclass(frozen=True, slots=True)
 class InboxChanged(Event):
-    """A line came or was read; the subject is the user."""
+    """A notification was created or read; the subject is the user."""
 
     type: ClassVar[str] = "notifications.inbox.changed.v1"
     user_id: int
@@ -16,7 +16,7 @@ class InboxChanged(Event):
 
 @dataclass(frozen=True, slots=True)
 class DeliveryFailed(Event):
-    """The last try failed: somebody has to call, or correct the address."""
+    """The last attempt failed: staff has to call the patient or correct the address."""
 
     type: ClassVar[str] = "notifications.delivery.failed.v1"
     delivery_id: int

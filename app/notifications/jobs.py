@@ -28,21 +28,21 @@ def send_delivery(*, delivery_id: int, now: datetime, claim: task_runner.Claim) 
     try:
         composed = mail.compose(as_mail(message), sender_name=message.sender_name, sender=settings.mail_from)
         mail.send(composed, smtp_url=settings.smtp_url, outbox=Path(settings.data_dir) / "outbox")
-    except Exception as error:  # whatever it was, the message must not be lost
+    except Exception as error:  # any error: the delivery must be tried again
         with unit_of_work(write=True):
-            task_runner.extend(claim, now=clock.now())  # unless another worker is sending it now
-            actions.put_back(delivery_id, error=f"{type(error).__name__}: {error}")
+            task_runner.extend(claim, now=clock.now())  # raises LeaseLost when another worker sends it now
+            actions.reschedule(delivery_id, error=f"{type(error).__name__}: {error}")
         raise _failure(error) from error
     with unit_of_work(write=True):
         actions.mark_sent(delivery_id, now=clock.now())
 
 
 def as_mail(message: actions.Message) -> mail.Mail:
-    """The mail of a message. Its name comes from the key, so a second copy is the same mail."""
+    """The mail of a message. Its Message-ID comes from the key, so that a second copy has the same one."""
     attachments: tuple[mail.Attachment, ...] = ()
     if message.calendar:
-        found = METHOD.search(message.calendar)
-        parameters = {"method": found.group(1) if found else "PUBLISH", "charset": "utf-8"}
+        match = METHOD.search(message.calendar)
+        parameters = {"method": match.group(1) if match else "PUBLISH", "charset": "utf-8"}
         attachments = (mail.Attachment("cita.ics", message.calendar.encode(), "text", "calendar", parameters),)
     return mail.Mail(
         key=re.sub(r"[^A-Za-z0-9-]", "-", message.key),
@@ -55,14 +55,14 @@ def as_mail(message: actions.Message) -> mail.Mail:
 
 
 def _failure(error: Exception) -> TaskFailed:
-    """What operators read: never the server's words, which repeat the address."""
+    """The error for operators, without the server's text, which repeats the address."""
     code = _smtp_code(error)
-    for_good = isinstance(error, ValueError) or rules.is_refused_for_good(code)
-    return TaskFailed(f"{type(error).__name__} {code}" if code else type(error).__name__, retry=not for_good)
+    is_permanent = isinstance(error, ValueError) or rules.is_permanent_failure(code)
+    return TaskFailed(f"{type(error).__name__} {code}" if code else type(error).__name__, retry=not is_permanent)
 
 
 def _smtp_code(error: Exception) -> int | None:
-    """What the server said about this message; a refused sign-in is about us and may be mended."""
+    """The SMTP code about this message; a refused sign-in is a configuration error and can be corrected."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return next((code for code, _text in error.recipients.values()), None)
     if isinstance(error, smtplib.SMTPDataError):

@@ -1,4 +1,4 @@
-"""What every page shows of the reader's inbox."""
+"""Context values of every page about the actor's inbox."""
 
 from app.kernel.access import Actor
 from app.notifications import queries

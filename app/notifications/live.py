@@ -1,6 +1,6 @@
-"""Channels: a person's own inbox and the badge on the bell; the same lines for programs.
+"""Channels: a user's inbox and the badge of the bell; the same notifications for API clients.
 
-``/ws/notifications/<user_id>/?token=`` sends one frame for each new line of the inbox: ``{"type", "data",
+``/ws/notifications/<user_id>/?token=`` sends one frame for each new notification of the inbox: ``{"type", "data",
 "timestamp"}``.
 """
 
@@ -26,9 +26,9 @@ def _may_read_feed(actor: Actor, user_id: str) -> bool:
 
 
 def _new_lines(connection: Connection, user_id: str) -> list[dict[str, Any]]:
-    """The lines that came since the last call; the first call leaves out those from before the connection.
+    """The notifications since the last call; the first call omits those from before the connection.
 
-    Ids already sent are kept and not the highest: rows become visible out of the order of their ids.
+    The state keeps every sent id, not the highest one, since rows may become visible out of the order of their ids.
     """
     rows = queries.newest_of(int(user_id))
     sent = connection.state.get("sent_lines")

@@ -1,4 +1,4 @@
-"""Tables: inbox lines and outgoing messages."""
+"""Tables: notifications and deliveries."""
 
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from app.tenancy.models import Clinic
 
 
 class Notification(Base):
-    """A line in somebody's inbox. ``key`` makes it unique: the same fact is told once."""
+    """A line of a user's inbox. It is unique by ``key``, so that an event is notified once."""
 
     __tablename__ = "notification"
     __table_args__ = (
@@ -33,10 +33,10 @@ class Notification(Base):
 
 
 class Delivery(Base):
-    """A message to an address. ``key`` names what it says to whom, for good.
+    """A message to an address. ``key`` identifies its event, recipient and channel, and is never reused.
 
-    pending → sending → sent; after a failed attempt pending again, after the last one failed. When and by whom it is
-    sent stands in its task (``SEND_DELIVERY``, the key is this id).
+    pending → sending → sent; after a failed attempt pending again, after the last one failed. Its due time and
+    worker are those of its task (``SEND_DELIVERY``, the key is this id).
     """
 
     __tablename__ = "delivery"

@@ -1,4 +1,4 @@
-"""The inbox, the bell's badge, and what did not arrive."""
+"""Pages of the inbox, the badge of the bell and the undelivered messages."""
 
 from typing import Any
 
@@ -63,7 +63,7 @@ def _answer() -> Response:
 
 @pages.post("/notifications/<int:notification_id>/opening", requires=permissions.READ_OWN)
 def open_one(notification_id: int) -> Response:
-    """Go to what a line is about; it is read then."""
+    """Mark a notification as read and go to its address."""
     actions.mark_read(notification_id, actor=cycle.actor(), now=cycle.now())
     return fragments.leave(queries.own_line(notification_id, actor=cycle.actor()).href or "/notifications")
 

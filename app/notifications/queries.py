@@ -1,6 +1,6 @@
-"""Reads: a person's inbox, what did not arrive, and who is to be told."""
+"""Reads: a user's inbox, undelivered messages, recipients."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -16,9 +16,9 @@ from app.notifications import permissions, rules
 from app.notifications.models import Delivery, Notification
 from app.notifications.task_kinds import SEND_DELIVERY
 
-PAGE = 40
+PAGE_SIZE = 40
 
-LINE = (
+NOTIFICATION_COLUMNS = (
     Notification.id,
     Notification.kind,
     Notification.title,
@@ -34,12 +34,12 @@ LINE = (
 
 
 def unread_count(*, actor: Actor) -> int:
-    mine = (Notification.user_id == actor.user_id, Notification.read_at.is_(None))
-    return db.session.scalar(select(func.count()).where(*mine)) or 0
+    unread = (Notification.user_id == actor.user_id, Notification.read_at.is_(None))
+    return db.session.scalar(select(func.count()).where(*unread)) or 0
 
 
 def topic_of(user_id: int) -> str:
-    """The live topic of a person's inbox."""
+    """The live topic of a user's inbox."""
     return f"inbox:{user_id}"
 
 
@@ -49,16 +49,16 @@ def inbox(*, actor: Actor, page: int = 1) -> dict[str, Any]:
     rows = db.session.execute(
         own_lines(actor=actor)
         .order_by(is_read, Notification.created_at.desc(), Notification.id.desc())
-        .limit(PAGE + 1)
-        .offset((page - 1) * PAGE)
+        .limit(PAGE_SIZE + 1)
+        .offset((page - 1) * PAGE_SIZE)
     ).all()
-    return {"lines": rows[:PAGE], "page": page, "has_older": len(rows) > PAGE}
+    return {"lines": rows[:PAGE_SIZE], "page": page, "has_older": len(rows) > PAGE_SIZE}
 
 
 def own_lines(*, actor: Actor, unread: bool = False) -> Select[Any]:
-    """The statement over the actor's lines, for lists that page themselves."""
-    mine = select(*LINE).where(Notification.user_id == actor.user_id)
-    return mine.where(Notification.read_at.is_(None)) if unread else mine
+    """The statement of the actor's notifications, for lists that page themselves."""
+    statement = select(*NOTIFICATION_COLUMNS).where(Notification.user_id == actor.user_id)
+    return statement.where(Notification.read_at.is_(None)) if unread else statement
 
 
 def own_line(notification_id: int, *, actor: Actor) -> Row[Any]:
@@ -87,18 +87,21 @@ def as_json(row: Row[Any]) -> dict[str, Any]:
 def newest_of(user_id: int, *, limit: int = 50) -> list[Row[Any]]:
     """The last lines of a user, the oldest first (the JSON socket compares them with what it sent)."""
     rows = db.session.execute(
-        select(*LINE).where(Notification.user_id == user_id).order_by(Notification.id.desc()).limit(limit)
+        select(*NOTIFICATION_COLUMNS)
+        .where(Notification.user_id == user_id)
+        .order_by(Notification.id.desc())
+        .limit(limit)
     )
     return list(reversed(rows.all()))
 
 
-# ------------------------------------------------------------------ who is told
+# ------------------------------------------------------------------ recipients
 
 
 def recipient(user_id: int, *, actor: Actor) -> Row[Any]:
-    """Somebody the actor may write to: a colleague of their clinics or a patient of the organization.
+    """A user the actor may notify: a colleague of their clinics or a patient of the organization.
 
-    Raises NotFound for anybody else.
+    Raises NotFound for any other user.
     """
     works_there = Membership.clinic_id.in_(actor.clinics_with(permissions.SEND))
     colleague = select(Membership.id).where(Membership.user_id == User.id, works_there).exists()
@@ -118,18 +121,17 @@ def recipient(user_id: int, *, actor: Actor) -> Row[Any]:
 # ------------------------------------------------------------------ deliveries
 
 
-def existing_keys(keys: Iterable[str]) -> set[str]:
-    """Those of these keys that were told already, by a message or in an inbox."""
-    wanted = list(keys)
-    sent = select(Delivery.key).where(Delivery.key.in_(wanted))
-    told = select(Notification.key).where(Notification.key.in_(wanted))
-    return set(db.session.scalars(sent.union(told)))
+def existing_keys(keys: Collection[str]) -> set[str]:
+    """The keys among these that a delivery or notification already has."""
+    sent = select(Delivery.key).where(Delivery.key.in_(keys))
+    notified = select(Notification.key).where(Notification.key.in_(keys))
+    return set(db.session.scalars(sent.union(notified)))
 
 
 def undelivered(*, actor: Actor, now: datetime) -> list[dict[str, Any]]:
-    """What did not arrive in the actor's clinics: failed for good, or overdue and still being tried."""
+    """Undelivered messages of the actor's clinics: failed, or overdue and still being retried."""
     overdue = and_(Delivery.status.in_(("pending", "sending")), Delivery.created_at <= now - rules.OVERDUE)
-    late = and_(overdue, or_(Task.attempts > 0, Task.due_at <= now - rules.OVERDUE))
+    retried = and_(overdue, or_(Task.attempts > 0, Task.due_at <= now - rules.OVERDUE))
     rows = db.session.execute(
         select(
             Delivery.id,
@@ -145,7 +147,7 @@ def undelivered(*, actor: Actor, now: datetime) -> list[dict[str, Any]]:
         .outerjoin(Task, and_(Task.kind == SEND_DELIVERY.id, Task.key == cast(Delivery.id, String)))
         .where(
             Delivery.clinic_id.in_(actor.clinics_with(permissions.READ_DELIVERIES)),
-            or_(Delivery.status == "failed", late),
+            or_(Delivery.status == "failed", retried),
         )
         .order_by(Delivery.created_at.desc())
         .limit(200)

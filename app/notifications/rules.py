@@ -1,21 +1,21 @@
-"""Decisions: when a message is late or refused for good, and the texts that staff may send by hand."""
+"""Rules: when a message is overdue or refused permanently, and the templates that staff may send."""
 
 from dataclasses import dataclass
 from datetime import timedelta
 
 from app.kernel.i18n import N_
 
-OVERDUE = timedelta(minutes=5)  # what should have left by now and is still here is shown to people
+OVERDUE = timedelta(minutes=5)  # unsent messages older than this are shown to staff
 
 
-def is_refused_for_good(code: int | None) -> bool:
-    """Whether an SMTP reply says that this address will never accept (5xx); 4xx is "not now"."""
+def is_permanent_failure(code: int | None) -> bool:
+    """Whether an SMTP reply is a permanent failure (5xx); 4xx is a transient one."""
     return code is not None and 500 <= code < 600
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A message that staff may send by hand (D29): fixed words, so that no clinical text slips in."""
+    """A message that staff may send by hand (D29): its text is fixed, so that it carries no clinical text."""
 
     title: str
     text: str

@@ -1,4 +1,4 @@
-"""Messages to send, and where they land."""
+"""Fixtures: deliveries and the file outbox."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -29,9 +29,11 @@ def outbox(app: Flask) -> Callable[[], list[EmailMessage]]:
 
 @pytest.fixture
 def deliver(app: Flask) -> Callable[..., int | None]:
-    """Write a message as an action does; ``key`` and whatever else may be given."""
+    """Write a message as an action does; ``key`` and other columns may be passed."""
 
-    def write(key: str = "appointment:12:0:confirmation:email", *, now: datetime | None = None, **given: Any) -> Any:
+    def write(
+        key: str = "appointment:12:0:confirmation:email", *, now: datetime | None = None, **overrides: Any
+    ) -> Any:
         values: dict[str, Any] = {
             "kind": "confirmation",
             "address": "clara@example.com",
@@ -42,7 +44,7 @@ def deliver(app: Flask) -> Callable[..., int | None]:
             "patient_id": 1,
             "subject_id": 12,
             "now": now or clock.now(),
-            **given,
+            **overrides,
         }
         with app.app_context(), unit_of_work(write=True):
             return actions.deliver(key=key, **values)

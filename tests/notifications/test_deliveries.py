@@ -1,4 +1,4 @@
-"""Messages to addresses: neither lost nor sent twice, whatever dies."""
+"""Deliveries: neither lost nor sent twice when a process dies."""
 
 import smtplib
 import socket
@@ -39,7 +39,7 @@ def task_of(app: Flask, delivery_id: int) -> Task:
 
 
 class Server:
-    """A mail server that keeps what it accepts; ``answer`` is what it says to a recipient."""
+    """A mail server that keeps accepted messages; ``answer`` is its reply to a recipient."""
 
     def __init__(self) -> None:
         self.accepted: list[Any] = []
@@ -129,7 +129,7 @@ def test_a_stalled_worker_is_replaced_when_its_lease_ends(app: Flask, deliver: D
     with app.app_context():
         with unit_of_work(write=True):
             assert task_runner.claim(task_of(app, delivery_id).id, now=start)
-            assert actions.start_sending(delivery_id)  # and then the worker stands still
+            assert actions.start_sending(delivery_id)  # and then the worker stalls
         app.extensions["broker"].redis.flushdb()
     with time_machine.travel(start + task_runner.LEASE - timedelta(seconds=1), tick=False):
         assert sweep(app) == 0
@@ -140,12 +140,12 @@ def test_a_stalled_worker_is_replaced_when_its_lease_ends(app: Flask, deliver: D
     assert row_of(app, delivery_id).status == "sent"
 
 
-def test_what_is_leaving_is_not_dropped(app: Flask, deliver: Deliver) -> None:
+def test_a_delivery_being_sent_is_not_cancelled(app: Flask, deliver: Deliver) -> None:
     delivery_id = deliver("appointment:12:0:confirmation:email")
     with app.app_context(), unit_of_work(write=True):
         assert actions.start_sending(delivery_id)
-        assert actions.drop("appointment:12:", now=clock.now()) == 0
-        assert actions.was_told("appointment:12:")
+        assert actions.cancel_pending("appointment:12:", now=clock.now()) == 0
+        assert actions.is_sent_or_sending("appointment:12:")
 
 
 def test_two_workers_send_one_mail(app: Flask, deliver: Deliver) -> None:
@@ -158,20 +158,20 @@ def test_two_workers_send_one_mail(app: Flask, deliver: Deliver) -> None:
     assert len(server.accepted) == 1
 
 
-def test_redis_away_the_sweep_sends_it(app: Flask, deliver: Deliver, outbox: Outbox) -> None:
+def test_without_redis_the_sweep_sends_it(app: Flask, deliver: Deliver, outbox: Outbox) -> None:
     broker = app.extensions["broker"]
-    there = broker.redis
+    redis = broker.redis
     broker.redis = Redis.from_url("unix:///nowhere/redis.sock")
     delivery_id = deliver()
     sweep(app)
     assert row_of(app, delivery_id).status == "pending"
-    broker.redis = there
+    broker.redis = redis
     sweep(app)
     settle(app)
     assert len(outbox()) == 1
 
 
-def test_the_sweep_does_not_pile_up_jobs(app: Flask, deliver: Deliver) -> None:
+def test_the_sweep_does_not_enqueue_twice(app: Flask, deliver: Deliver) -> None:
     deliver()
     app.extensions["broker"].redis.flushdb()
     sweep(app)
@@ -192,7 +192,7 @@ def test_it_waits_until_it_is_due(app: Flask, deliver: Deliver, outbox: Outbox) 
     assert len(outbox()) == 1
 
 
-def test_a_server_that_is_away_is_tried_again_and_then_people_are_told(app: Flask, deliver: Deliver) -> None:
+def test_an_unreachable_server_is_retried_and_then_staff_is_notified(app: Flask, deliver: Deliver) -> None:
     app.config["SETTINGS"] = replace(app.config["SETTINGS"], smtp_url="smtp://127.0.0.1:9")
     instant = clock.now()
     delivery_id = deliver(now=instant)
@@ -209,11 +209,11 @@ def test_a_server_that_is_away_is_tried_again_and_then_people_are_told(app: Flas
     assert (task.last_error, task.failed_at is not None) == ("ConnectionRefusedError", True)
     assert "ConnectionRefusedError" in row_of(app, delivery_id).last_error
     with app.app_context():
-        told = db.session.scalars(select(Notification.user_id).where(Notification.kind == "delivery_failed")).all()
-    assert sorted(told) == [6, 7]  # Diego and Eva; nobody of the other clinic
+        notified = db.session.scalars(select(Notification.user_id).where(Notification.kind == "delivery_failed")).all()
+    assert sorted(notified) == [6, 7]  # Diego and Eva; nobody of the other clinic
 
 
-def test_one_failing_address_holds_up_no_other(app: Flask, deliver: Deliver) -> None:
+def test_a_failing_address_does_not_delay_others(app: Flask, deliver: Deliver) -> None:
     with mail_server(app) as server:
         server.refused = {"clara@example.com": "450 later"}
         first = deliver("a")
@@ -224,7 +224,7 @@ def test_one_failing_address_holds_up_no_other(app: Flask, deliver: Deliver) -> 
     assert row_of(app, second).status == "sent"
 
 
-def test_each_message_tries_a_server_that_is_away_on_its_own(app: Flask, deliver: Deliver) -> None:
+def test_each_delivery_retries_an_unreachable_server_separately(app: Flask, deliver: Deliver) -> None:
     app.config["SETTINGS"] = replace(app.config["SETTINGS"], smtp_url="smtp://127.0.0.1:7")
     first, second = deliver("a"), deliver("b")
     settle(app)
@@ -245,7 +245,7 @@ def test_operators_read_no_address(app: Flask, deliver: Deliver) -> None:
 
 
 @pytest.mark.parametrize(("answer", "status"), [("550 no such person", "failed"), ("450 later", "pending")])
-def test_a_refusal_for_good_is_not_repeated(app: Flask, deliver: Deliver, answer: str, status: str) -> None:
+def test_a_permanent_failure_is_not_retried(app: Flask, deliver: Deliver, answer: str, status: str) -> None:
     with mail_server(app) as server:
         server.answer = answer
         delivery_id = deliver()
@@ -253,14 +253,14 @@ def test_a_refusal_for_good_is_not_repeated(app: Flask, deliver: Deliver, answer
     assert row_of(app, delivery_id).status == status
 
 
-def test_a_header_cannot_be_smuggled_in(app: Flask, deliver: Deliver, outbox: Outbox) -> None:
+def test_header_injection_is_refused(app: Flask, deliver: Deliver, outbox: Outbox) -> None:
     delivery_id = deliver(subject="Su cita\r\nBcc: eve@example.com")
     settle(app)
     assert outbox() == []
     assert row_of(app, delivery_id).status == "failed"
 
 
-def test_a_message_that_kills_every_worker_is_given_up(app: Flask, deliver: Deliver) -> None:
+def test_a_delivery_whose_workers_die_fails_after_its_last_attempt(app: Flask, deliver: Deliver) -> None:
     instant = clock.now()
     delivery_id = deliver(now=instant)
     for _attempt in range(SEND_DELIVERY.retry.max_attempts):
@@ -286,16 +286,16 @@ def test_a_failed_message_is_sent_when_its_task_starts_again(app: Flask, deliver
     assert row_of(app, delivery_id).status == "sent"
 
 
-def test_what_is_dropped_is_never_sent(app: Flask, deliver: Deliver, outbox: Outbox) -> None:
+def test_a_cancelled_delivery_is_never_sent(app: Flask, deliver: Deliver, outbox: Outbox) -> None:
     deliver("appointment:12:0:reminder:email")
     deliver("appointment:123:0:reminder:email")
     with app.app_context(), unit_of_work(write=True):
-        assert actions.drop("appointment:12:", now=clock.now()) == 1
+        assert actions.cancel_pending("appointment:12:", now=clock.now()) == 1
     settle(app)
     (mail,) = outbox()
     assert "appointment-123-" in mail["Message-ID"]
 
 
-def test_which_answers_are_about_the_message() -> None:
+def test_only_errors_about_the_message_have_an_smtp_code() -> None:
     assert jobs._smtp_code(smtplib.SMTPAuthenticationError(535, b"no")) is None
     assert jobs._smtp_code(smtplib.SMTPDataError(554, b"spam")) == 554

@@ -21,31 +21,33 @@ IDS = re.compile(r'name="(?:submission_id|csrf_token)" value="[^"]+"')
 
 
 @pytest.fixture
-def tell(app: Flask) -> Callable[..., int | None]:
+def create_notification(app: Flask) -> Callable[..., int | None]:
     """Put a line into somebody's inbox."""
 
-    def write(user_id: int, key: str = "a", **given: Any) -> int | None:
+    def write(user_id: int, key: str = "a", **overrides: Any) -> int | None:
         values = {"kind": "appointment_created", "title": "Nueva cita", "text": "Lunes, 10:30", "href": "/account"}
         with app.app_context(), unit_of_work(write=True):
-            return actions.notify(user_id=user_id, key=key, now=clock.now(), **{**values, **given})
+            return actions.notify(user_id=user_id, key=key, now=clock.now(), **{**values, **overrides})
 
     return write
 
 
-Tell = Callable[..., int]
+CreateNotification = Callable[..., int]
 
 
-def test_it_works(cast: Cast, bruno: Client, tell: Tell) -> None:
-    tell(cast.bruno_user)
+def test_the_inbox_shows_unread_notifications(
+    cast: Cast, bruno: Client, create_notification: CreateNotification
+) -> None:
+    create_notification(cast.bruno_user)
     answer = bruno.get("/notifications")
     assert "Nueva cita" in answer.text
     assert "1 sin leer" in answer.text
     assert "bell-count" in answer.text
 
 
-def test_what_the_bell_costs(app: Flask, cast: Cast, bruno: Client, tell: Tell) -> None:
+def test_the_number_of_queries(app: Flask, cast: Cast, bruno: Client, create_notification: CreateNotification) -> None:
     for key in "abc":
-        tell(cast.bruno_user, key)
+        create_notification(cast.bruno_user, key)
     with count_queries(app) as badge:
         bruno.get("/notifications/badge")
     with count_queries(app) as page:
@@ -54,7 +56,7 @@ def test_what_the_bell_costs(app: Flask, cast: Cast, bruno: Client, tell: Tell) 
     assert len(page) == 5  # with the lines, the clinics, and the count of the frame
 
 
-def test_an_empty_inbox_says_so(bruno: Client) -> None:
+def test_an_empty_inbox_has_an_empty_state(bruno: Client) -> None:
     answer = bruno.get("/notifications")
     assert "No hay avisos" in answer.text
     assert "bell-count" not in answer.text
@@ -65,24 +67,24 @@ def test_it_requires_read_own(client: Client) -> None:
     assert client.api("GET", "/api/notifications/").status_code == 401
 
 
-def test_the_same_fact_is_told_once(cast: Cast, bruno: Client, tell: Tell) -> None:
-    assert tell(cast.bruno_user)
-    assert tell(cast.bruno_user) is None
-    assert tell(cast.hugo_user)
+def test_the_same_key_is_notified_once(cast: Cast, bruno: Client, create_notification: CreateNotification) -> None:
+    assert create_notification(cast.bruno_user)
+    assert create_notification(cast.bruno_user) is None
+    assert create_notification(cast.hugo_user)
     assert bruno.api("GET", "/api/notifications/").get_json()["count"] == 1
 
 
-def test_unread_stand_first(cast: Cast, bruno: Client, tell: Tell) -> None:
-    old = tell(cast.bruno_user, "old", title="La primera")
-    new = tell(cast.bruno_user, "new", title="La segunda")
+def test_unread_notifications_come_first(cast: Cast, bruno: Client, create_notification: CreateNotification) -> None:
+    old = create_notification(cast.bruno_user, "old", title="La primera")
+    new = create_notification(cast.bruno_user, "new", title="La segunda")
     bruno.post(f"/notifications/{new}/reading")
     text = bruno.get("/notifications").text
     assert text.index(f'id="notice-{old}"') < text.index(f'id="notice-{new}"')
 
 
-def test_reading_one_and_all(cast: Cast, bruno: Client, tell: Tell) -> None:
+def test_reading_one_and_all(cast: Cast, bruno: Client, create_notification: CreateNotification) -> None:
     for key in "abc":
-        tell(cast.bruno_user, key)
+        create_notification(cast.bruno_user, key)
     answer = bruno.post_fragment("/notifications/1/reading", target="section#inbox")
     assert "2 sin leer" in answer.text
     assert 'hx-target="#bell"' in answer.text
@@ -90,45 +92,49 @@ def test_reading_one_and_all(cast: Cast, bruno: Client, tell: Tell) -> None:
     assert "Todo leído" in bruno.get("/notifications").text
 
 
-def test_opening_leads_there_and_reads(cast: Cast, bruno: Client, tell: Tell) -> None:
-    line_id = tell(cast.bruno_user)
+def test_opening_marks_as_read_and_redirects(
+    cast: Cast, bruno: Client, create_notification: CreateNotification
+) -> None:
+    line_id = create_notification(cast.bruno_user)
     assert bruno.post(f"/notifications/{line_id}/opening").location == "/account"
     assert bruno.api("GET", "/api/notifications/?unread=true").get_json()["count"] == 0
 
 
 @pytest.mark.prepares_in_test
-def test_it_hides_other_peoples_lines(cast: Cast, bruno: Client, tell: Tell) -> None:
-    line_id = tell(cast.hugo_user, title="Para Hugo")
+def test_it_hides_notifications_of_other_users(
+    cast: Cast, bruno: Client, create_notification: CreateNotification
+) -> None:
+    line_id = create_notification(cast.hugo_user, title="Para Hugo")
     assert "Para Hugo" not in bruno.get("/notifications").text
     for verb in ("reading", "opening"):
         assert bruno.post(f"/notifications/{line_id}/{verb}").status_code == 404
     assert bruno.api("POST", f"/api/notifications/{line_id}/read/").status_code == 404
 
 
-def test_fragment_equals_page_part(cast: Cast, bruno: Client, tell: Tell) -> None:
-    tell(cast.bruno_user)
+def test_fragment_equals_page_part(cast: Cast, bruno: Client, create_notification: CreateNotification) -> None:
+    create_notification(cast.bruno_user)
     with time_machine.travel(clock.now(), tick=False):
         page = IDS.sub("", bruno.get("/notifications").text)
         assert IDS.sub("", bruno.fragment("/notifications", "section#inbox").text).strip() in page
         assert bruno.fragment("/notifications/badge", "a#bell").text.strip() in page
 
 
-def test_older_lines_are_on_the_next_page(cast: Cast, bruno: Client, tell: Tell) -> None:
+def test_older_lines_are_on_the_next_page(cast: Cast, bruno: Client, create_notification: CreateNotification) -> None:
     for number in range(45):
-        tell(cast.bruno_user, str(number))
+        create_notification(cast.bruno_user, str(number))
     assert 'rel="next"' in bruno.get("/notifications").text
     assert bruno.get("/notifications?page=2").text.count('class="inbox-line ') == 5
 
 
-def test_the_bell_hears_of_it(app: Flask, cast: Cast, bruno: Client, tell: Tell) -> None:
+def test_the_badge_is_refreshed(app: Flask, cast: Cast, bruno: Client, create_notification: CreateNotification) -> None:
     assert f'data-live="inbox:{cast.bruno_user}"' in bruno.get("/account").text
-    tell(cast.bruno_user)
+    create_notification(cast.bruno_user)
     assert f"inbox:{cast.bruno_user}" in settle(app)
     bruno.post("/notifications/reading")
     assert f"inbox:{cast.bruno_user}" in settle(app)
 
 
-def test_nobody_listens_to_anothers_inbox(cast: Cast) -> None:
+def test_only_the_owner_joins_the_inbox_topic(cast: Cast) -> None:
     class Bruno:
         user_id = cast.bruno_user
 
@@ -136,9 +142,9 @@ def test_nobody_listens_to_anothers_inbox(cast: Cast) -> None:
     assert not live.INBOX.may_join(Bruno(), str(cast.hugo_user))
 
 
-def test_ages_are_words(cast: Cast, tell: Tell, app: Flask) -> None:
+def test_ages_are_shown_as_text(cast: Cast, create_notification: CreateNotification, app: Flask) -> None:
     start = clock.now()
-    tell(cast.bruno_user)
+    create_notification(cast.bruno_user)
     with time_machine.travel(start + timedelta(minutes=5), tick=False):
         assert "hace 5 minutos" in Client(app).sign_in("bruno@example.com").get("/notifications").text
 
@@ -146,8 +152,8 @@ def test_ages_are_words(cast: Cast, tell: Tell, app: Flask) -> None:
 # ------------------------------------------------------------------ JSON
 
 
-def test_the_list_as_json(cast: Cast, bruno: Client, tell: Tell) -> None:
-    line_id = tell(cast.bruno_user, data={"appointment_id": 12})
+def test_the_list_as_json(cast: Cast, bruno: Client, create_notification: CreateNotification) -> None:
+    line_id = create_notification(cast.bruno_user, data={"appointment_id": 12})
     (line,) = bruno.api("GET", "/api/notifications/?unread=true").get_json()["results"]
     assert line["type"] == "appointment_created"
     assert line["data"] == {"appointment_id": 12}
@@ -157,7 +163,7 @@ def test_the_list_as_json(cast: Cast, bruno: Client, tell: Tell) -> None:
     assert bruno.api("GET", "/api/notifications/").get_json()["count"] == 1
 
 
-def test_staff_tell_a_patient_from_a_template(cast: Cast, ana: Client, clara: Client) -> None:
+def test_staff_notify_a_patient_from_a_template(cast: Cast, ana: Client, clara: Client) -> None:
     sent = {"recipient": cast.clara_user, "type": "call_the_clinic", "title": "Su diagnóstico", "message": "…"}
     assert ana.api("POST", "/api/notifications/", sent).status_code == 201
     (line,) = clara.api("GET", "/api/notifications/").get_json()["results"]
@@ -186,8 +192,8 @@ def test_it_rejects_bad_input(cast: Cast, ana: Client, wrong: dict[str, Any]) ->
 # ------------------------------------------------------------------ what did not arrive
 
 
-def _failed(app: Flask, deliver: Callable[..., int], **given: Any) -> int:
-    delivery_id = deliver(subject="Bad\r\nheader", **given)
+def _failed(app: Flask, deliver: Callable[..., int], **values: Any) -> int:
+    delivery_id = deliver(subject="Bad\r\nheader", **values)
     settle(app)
     return delivery_id
 
@@ -203,12 +209,12 @@ def test_the_admin_sees_what_failed_and_tries_again(app: Flask, eva: Client, del
     assert "1 intento" in eva.get("/admin/deliveries").text
 
 
-def test_a_failure_is_an_alarm_in_the_inbox(app: Flask, diego: Client, deliver: Callable[..., int]) -> None:
+def test_a_failed_delivery_notifies_the_supervisor(app: Flask, diego: Client, deliver: Callable[..., int]) -> None:
     _failed(app, deliver)
     assert "Un mensaje no se entregó" in diego.get("/notifications").text
 
 
-def test_what_waits_too_long_is_seen_too(app: Flask, eva: Client, deliver: Callable[..., int]) -> None:
+def test_overdue_deliveries_are_listed(app: Flask, eva: Client, deliver: Callable[..., int]) -> None:
     deliver(now=clock.now() - timedelta(minutes=6))
     assert "Se sigue intentando" in eva.get("/admin/deliveries").text
 

@@ -1,4 +1,4 @@
-"""Whoever asked for a report hears that it is there, or that it is not."""
+"""The user who requested a report is notified of its end."""
 
 import pytest
 from flask import Flask
@@ -12,7 +12,7 @@ from tests.client import Client
 
 
 @pytest.mark.parametrize(("ok", "title"), [(True, "Reporte listo"), (False, "El reporte no se pudo generar")])
-def test_it_lands_in_the_inbox_once(app: Flask, cast: Cast, ana: Client, ok: bool, title: str) -> None:
+def test_the_requester_is_notified_once(app: Flask, cast: Cast, ana: Client, ok: bool, title: str) -> None:
     with app.app_context(), unit_of_work(write=True):
         code = registry.all_reports()[0].code
         for _twice in range(2):

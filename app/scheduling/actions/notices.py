@@ -41,8 +41,8 @@ def notify_therapist(kind: str, visit: Notice, *, account: Account | None = None
 
 def notify_cancelled(visit: Notice, *, now: datetime) -> None:
     """The visit is off. A patient whose confirmation still waits gets neither: the waiting e-mail is dropped."""
-    was_waiting = notifications.drop(visit.all_keys, now=now)
-    if was_waiting and not notifications.was_told(visit.all_keys):
+    was_waiting = notifications.cancel_pending(visit.all_keys, now=now)
+    if was_waiting and not notifications.is_sent_or_sending(visit.all_keys):
         create_inbox_item(visit.patient_user, "cancellation", visit, name="cancellation", now=now)
     else:
         notify_patient("cancellation", visit, now=now)
@@ -51,14 +51,14 @@ def notify_cancelled(visit: Notice, *, now: datetime) -> None:
 
 def notify_changed(visit: Notice, *, now: datetime) -> None:
     """Another time or therapist. What was not sent yet is dropped: it is no longer true."""
-    was_waiting = notifications.drop(visit.all_keys, now=now)
-    is_first_word = was_waiting and not notifications.was_told(visit.all_keys)
+    was_waiting = notifications.cancel_pending(visit.all_keys, now=now)
+    is_first_word = was_waiting and not notifications.is_sent_or_sending(visit.all_keys)
     notify_patient("confirmation" if is_first_word else "changed", visit, now=now)
 
 
 def notify_reinstated(visit: Notice, *, after: str, now: datetime) -> None:
     """A request was accepted, or a cancellation taken back."""
-    notifications.drop(visit.all_keys, now=now)
+    notifications.cancel_pending(visit.all_keys, now=now)
     notify_patient("confirmation", visit, now=now, after=after)
 
 
