@@ -1,5 +1,5 @@
-"""What operators look at: the background work that is due, under way or given up.
+"""Operations: the background tasks that are due, running or failed.
 
-Owns no table: it reads the tasks of the kernel, of the operator's own organization. Ids, kinds and counts alone; what a
-task is about belongs to the package that added it.
+Owns no table: it reads the tasks of the kernel, of the operator's own organization. It shows ids, kinds
+and counts; the payload of a task belongs to the package that added it.
 """

@@ -13,19 +13,19 @@ from app.kernel.tasks import Task
 
 
 def retry_task(task_id: int, *, actor: Actor, now: datetime) -> None:
-    """Start a task of the actor's organization from its first attempt; one that runs or is done is left alone.
+    """Start a task of the actor's organization from its first attempt; running and done ones stay unchanged.
 
     Raises Forbidden, NotFound.
     """
     require_anywhere(actor, permissions.MANAGE_TASKS)
-    mine = (Task.id == task_id, Task.organization_id == actor.organization_id)
-    if db.session.scalar(select(Task.id).where(*mine)) is None:
+    own_task = (Task.id == task_id, Task.organization_id == actor.organization_id)
+    if db.session.scalar(select(Task.id).where(*own_task)) is None:
         raise NotFound
-    tasks.retry(*mine, now=now)
+    tasks.retry(*own_task, now=now)
 
 
 def retry_failed(kind: str, *, actor: Actor, now: datetime) -> int:
-    """Start every failed task of a kind in the actor's organization; returns how many. Raises Forbidden."""
+    """Start every failed task of a kind in the actor's organization; returns their number. Raises Forbidden."""
     require_anywhere(actor, permissions.MANAGE_TASKS)
     failed = (Task.kind == kind, Task.organization_id == actor.organization_id, Task.failed_at.is_not(None))
     return tasks.retry(*failed, now=now)

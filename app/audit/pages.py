@@ -1,4 +1,4 @@
-"""The operators' page: background work and how to start it again."""
+"""The operators' page of background tasks, with retries."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Decisions: in which states operators see a task."""
+"""Rules: the states in which operators see a task."""
 
 from enum import StrEnum
 

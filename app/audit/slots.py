@@ -1,4 +1,4 @@
-"""The places of this package on shared screens."""
+"""Slots of this package on shared screens."""
 
 from flask_babel import gettext as _
 

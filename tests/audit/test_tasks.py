@@ -1,4 +1,4 @@
-"""The operators' page of background work."""
+"""The operators' page of background tasks."""
 
 from datetime import timedelta
 from typing import Any
@@ -49,7 +49,7 @@ def row(app: Flask, task_id: int) -> Task:
         return db.session.get_one(Task, task_id)
 
 
-def test_it_lists_what_is_not_done(eva: Client, rows: dict[str, int]) -> None:
+def test_it_lists_open_tasks(eva: Client, rows: dict[str, int]) -> None:
     page = eva.get("/admin/tasks").get_data(as_text=True)
     shown = [state for state, task_id in rows.items() if f'id="task-{task_id}"' in page]
     assert shown == ["failed", "overdue", "running", "waiting"]
@@ -65,8 +65,8 @@ def test_it_is_filtered_by_state(eva: Client, rows: dict[str, int], state: str) 
 
 def test_a_failed_task_starts_again(app: Flask, eva: Client, rows: dict[str, int]) -> None:
     assert eva.post(f"/admin/tasks/{rows['failed']}/attempts", {}).status_code in {200, 303}
-    again = row(app, rows["failed"])
-    assert (again.failed_at, again.attempts, again.last_error) == (None, 0, "")
+    task = row(app, rows["failed"])
+    assert (task.failed_at, task.attempts, task.last_error) == (None, 0, "")
     assert waiting_jobs(app) == 1
 
 
@@ -82,15 +82,15 @@ def test_every_failed_task_of_a_kind_starts_again(app: Flask, eva: Client, rows:
     assert failed == {"overdue", "foreign"}
 
 
-def test_what_runs_is_left_alone(app: Flask, eva: Client, rows: dict[str, int]) -> None:
+def test_a_running_task_is_left_alone(app: Flask, eva: Client, rows: dict[str, int]) -> None:
     eva.post(f"/admin/tasks/{rows['running']}/attempts", {})
     assert row(app, rows["running"]).attempts == 1
 
 
-def test_it_hides_another_organizations_tasks(eva: Client, rows: dict[str, int]) -> None:
+def test_it_hides_tasks_of_other_organizations(eva: Client, rows: dict[str, int]) -> None:
     assert eva.post(f"/admin/tasks/{rows['foreign']}/attempts", {}).status_code == 404
 
 
-def test_the_administration_says_that_something_failed(eva: Client, rows: dict[str, int]) -> None:
+def test_the_administration_shows_a_badge_for_failed_tasks(eva: Client, rows: dict[str, int]) -> None:
     page = eva.get("/admin").get_data(as_text=True)
     assert "Hay tareas que no se pudieron terminar." in page
