@@ -13,15 +13,15 @@ from app.kernel.i18n import N_
 
 
 class Account(StrEnum):
-    """Where money stands, with what its dimension is the id of (0 where there is none)."""
+    """Accounts of the ledger; the comments name the entity whose id is the dimension (0 for none)."""
 
     TILL = "till"  # till: cash in a drawer
     FUND = "fund"  # petty cash fund
     CLEARING = "clearing"  # payment method: collected, not yet settled
-    TRANSIT = "transit"  # on its way between tills or to the bank
+    TRANSIT = "transit"  # being moved between tills or to the bank
     BANK = "bank"
     RECEIVABLE = "receivable"  # ticket: owed by the patient; below zero it is due back
-    SUSPENSE = "suspense"  # till: the other side of cash in and out that names none
+    SUSPENSE = "suspense"  # till: counterpart of cash in and out without another account
     CREDIT = "credit"  # patient
     UNEARNED = "unearned"  # package
     TIPS_PAYABLE = "tips_payable"  # therapist
@@ -39,14 +39,14 @@ class Account(StrEnum):
     BAD_DEBT = "bad_debt"
 
 
-COLLECTED = (Account.TILL, Account.CLEARING)  # what a till session answers for
+COLLECTED = (Account.TILL, Account.CLEARING)  # accounts that a till session has to account for
 Postings = Mapping[tuple[Account, int], int]
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
     """A kind of movement. ``ticket_side`` is the column of ``ticket_balance`` in which it counts; the
-    database refuses a movement that does not name what its kind needs."""
+    database refuses a movement without the references that its kind needs."""
 
     label: str
     debit: tuple[Account, ...]
@@ -77,24 +77,24 @@ CASH_MOVES = ("expense", "deposit", "cash_in", "cash_out")
 
 
 def charge(ticket_id: int, line_id: int, cents: int) -> Postings:
-    """A line of a ticket is owed."""
+    """Postings of the charge of a ticket line."""
     return {(Account.RECEIVABLE, ticket_id): cents, (Account.REVENUE, line_id): -cents}
 
 
 def collected(till_id: int, method_id: int, ticket_id: int, cents: int, *, is_cash: bool) -> Postings:
-    """Money taken for a ticket; with negative cents given back."""
-    money = (Account.TILL, till_id) if is_cash else (Account.CLEARING, method_id)
-    return {money: cents, (Account.RECEIVABLE, ticket_id): -cents}
+    """Postings of a payment for a ticket, with negative cents of a refund."""
+    asset = (Account.TILL, till_id) if is_cash else (Account.CLEARING, method_id)
+    return {asset: cents, (Account.RECEIVABLE, ticket_id): -cents}
 
 
 def cash_move(kind: str, till_id: int, cents: int) -> Postings:
-    """Cash put into a drawer (positive) or taken out of it that is no payment.
+    """Postings of cash in (positive) or out (negative) other than payments.
 
     >>> dict(cash_move("expense", 1, -500)) == {(Account.TILL, 1): -500, (Account.EXPENSE, 0): 500}
     True
     """
-    others = {"expense": (Account.EXPENSE, 0), "deposit": (Account.BANK, 0)}
-    return {(Account.TILL, till_id): cents, others.get(kind, (Account.SUSPENSE, till_id)): -cents}
+    counterparts = {"expense": (Account.EXPENSE, 0), "deposit": (Account.BANK, 0)}
+    return {(Account.TILL, till_id): cents, counterparts.get(kind, (Account.SUSPENSE, till_id)): -cents}
 
 
 def mirror(postings: Postings) -> Postings:
@@ -102,10 +102,10 @@ def mirror(postings: Postings) -> Postings:
     return {key: -cents for key, cents in postings.items()}
 
 
-def problem_of(kind: str, postings: Postings) -> str:
-    """What is wrong with the postings of a kind; empty when nothing is.
+def find_problem(kind: str, postings: Postings) -> str:
+    """Describe what is wrong with the postings of a kind; empty when nothing is.
 
-    >>> problem_of("expense", cash_move("deposit", 1, -500))
+    >>> find_problem("expense", cash_move("deposit", 1, -500))
     'bank is not debited by expense'
     """
     if not postings or sum(postings.values()) != 0:

@@ -1,4 +1,4 @@
-"""What must be true of the money at every moment, asked of the live data by ``flask verify``."""
+"""Integrity checks of tickets, tills and the ledger, run on live data by ``flask verify``."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,18 +13,18 @@ from app.kernel.db import db
 from app.kernel.integrity import Check, CheckContext
 
 
-def _rows(statement: str, sentence: str) -> Callable[[CheckContext], Iterator[str]]:
-    """A check by SQL: a sentence per row, its first column in the place of ``{}``."""
-    return lambda _context: (sentence.format(*row) for row in db.session.execute(text(statement)))
+def _rows(statement: str, message: str) -> Callable[[CheckContext], Iterator[str]]:
+    """A check by SQL: a message per row, with its columns in the places of ``{}``."""
+    return lambda _context: (message.format(*row) for row in db.session.execute(text(statement)))
 
 
 def _gaps(_context: CheckContext) -> Iterator[str]:
-    papers = (
+    documents = (
         ("ticket", Ticket.clinic_id, Ticket.number),
         ("till", TillSession.clinic_id, TillSession.number),
         ("difference", TillSession.clinic_id, TillSession.difference_number),
     )
-    for kind, clinic_id, number in papers:
+    for kind, clinic_id, number in documents:
         numbers = select(clinic_id.label("clinic_id"), func.count(number), func.min(number), func.max(number))
         series = select(DocumentSeries.clinic_id, DocumentSeries.next_number).where(DocumentSeries.kind == kind)
         following = dict(db.session.execute(series).tuples().all())
@@ -38,12 +38,12 @@ def _gaps(_context: CheckContext) -> Iterator[str]:
 
 def _wrong_accounts(_context: CheckContext) -> Iterator[str]:
     """A movement debits and credits only the accounts of its kind."""
-    is_debit: ColumnElement[bool] = literal_column("posting.cents > 0")  # no bound value: PostgreSQL compares the texts
+    is_debit: ColumnElement[bool] = literal_column("posting.cents > 0")  # not bound: has to equal the GROUP BY
     sides = select(Movement.kind, Posting.account, is_debit.label("is_debit"), func.min(Movement.id))
     sides = sides.join(Posting, Posting.movement_id == Movement.id).group_by(Movement.kind, Posting.account, is_debit)
     for kind, account, debited, example in db.session.execute(sides):
-        known = accounts.KINDS.get(kind)
-        if known is None or account not in (known.debit if debited else known.credit):
+        movement_kind = accounts.KINDS.get(kind)
+        if movement_kind is None or account not in (movement_kind.debit if debited else movement_kind.credit):
             yield f"movement {example}: {account} is not {'debited' if debited else 'credited'} by {kind}"
 
 
@@ -60,7 +60,7 @@ def _unknown_kinds(_context: CheckContext) -> Iterator[str]:
 
 
 def _closed_sessions(_context: CheckContext) -> Iterator[str]:
-    """A closed session is what was sealed: its SHA-256, its figures, its difference, nothing after it."""
+    """A closed session agrees with its sealed report: SHA-256, figures, difference, no later movement."""
     columns = (
         TillSession.id,
         TillSession.clinic_id,
@@ -84,12 +84,12 @@ def _problems_of(session: Any) -> Iterator[str]:
     counts = select(TillCount.method_id, TillCount.expected_cents, TillCount.counted_cents).where(of_session)
     counted = {row.method_id: row for row in db.session.execute(counts)}
     figures = tills.figures(session.id, clinic_id=session.clinic_id, opening_float_cents=session.opening_float_cents)
-    written = {line["code"]: line["expected_cents"] for line in orjson.loads(session.snapshot)["methods"]}
+    sealed = {line["code"]: line["expected_cents"] for line in orjson.loads(session.snapshot)["methods"]}
     for figure in figures:
         count = counted.get(figure.method_id)
         if count is None and not figure.expected_cents:
-            continue  # a method that came into the catalogue later
-        if count is None or not count.expected_cents == figure.expected_cents == written.get(figure.code):
+            continue  # the method was added to the catalogue later
+        if count is None or not count.expected_cents == figure.expected_cents == sealed.get(figure.code):
             yield f"{figure.code}: the ledger says {figure.expected_cents} cents"
     if sum(row.counted_cents - row.expected_cents for row in counted.values()) != session.difference_cents:
         yield "the difference is not that of its counts"
@@ -107,14 +107,14 @@ def _foreign_rows(_context: CheckContext) -> Iterator[str]:
 
 
 def _wrong_reversals(_context: CheckContext) -> Iterator[str]:
-    """A reversal or refund has the contrary postings of what it names, and nothing takes a reversal back."""
-    old = Movement.__table__.alias("old")
-    reversed_again = select(Movement.id).join(old, old.c.id == Movement.reverses_id)
+    """A reversal or refund has the opposite postings of the movement it reverses, and is not reversed itself."""
+    original = Movement.__table__.alias("original")
+    reversed_again = select(Movement.id).join(original, original.c.id == Movement.reverses_id)
     for row in db.session.execute(
-        reversed_again.where(or_(old.c.reverses_id.is_not(None), old.c.ticket_id != Movement.ticket_id))
+        reversed_again.where(or_(original.c.reverses_id.is_not(None), original.c.ticket_id != Movement.ticket_id))
     ):
         yield f"movement {row.id} does not take back what it names"
-    # the drawer of a refund may be another one than that of its payment: accounts, not dimensions
+    # compares accounts, not dimensions: a refund may come from another till than its payment
     pairs = """SELECT id FROM (
         SELECT m.id, p.account, p.cents FROM movement m JOIN posting p ON p.movement_id = m.id
         WHERE m.reverses_id IS NOT NULL

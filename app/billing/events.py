@@ -1,4 +1,4 @@
-"""Facts of this domain. ``service_day`` lets the desk of that day refresh itself."""
+"""Events of this domain. ``service_day`` selects the desk screen that has to refresh."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -8,8 +8,8 @@ from app.kernel.events import Event
 
 
 @dataclass(frozen=True, slots=True)
-class TicketFact(Event):
-    """What every fact of a ticket says."""
+class TicketEvent(Event):
+    """Fields of every event of a ticket."""
 
     ticket_id: int
     appointment_id: int | None
@@ -17,44 +17,44 @@ class TicketFact(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class TicketIssued(TicketFact):
+class TicketIssued(TicketEvent):
     type: ClassVar[str] = "billing.ticket.issued.v1"
 
 
 @dataclass(frozen=True, slots=True)
-class TicketVoided(TicketFact):
+class TicketVoided(TicketEvent):
     type: ClassVar[str] = "billing.ticket.voided.v1"
 
 
 @dataclass(frozen=True, slots=True)
-class TicketCredited(TicketFact):
-    """Its visit was cancelled after it was paid: nothing is owed any more and what was paid is due back."""
+class TicketCredited(TicketEvent):
+    """Its appointment was cancelled after payments: its charges are reversed and a refund is due."""
 
     type: ClassVar[str] = "billing.ticket.credited.v1"
 
 
 @dataclass(frozen=True, slots=True)
-class TicketReopened(TicketFact):
+class TicketReopened(TicketEvent):
     type: ClassVar[str] = "billing.ticket.revived.v1"  # as first published
 
 
 @dataclass(frozen=True, slots=True)
-class TicketMoved(TicketFact):
+class TicketMoved(TicketEvent):
     """``service_day`` is the new day."""
 
     type: ClassVar[str] = "billing.ticket.moved.v1"
 
 
 @dataclass(frozen=True, slots=True)
-class PaymentTaken(TicketFact):
+class PaymentTaken(TicketEvent):
     type: ClassVar[str] = "billing.payment.taken.v1"
     payment_id: int
     session_id: int
 
 
 @dataclass(frozen=True, slots=True)
-class PaymentRefunded(TicketFact):
-    """``payment_id`` is the refund's own line, ``reverses_id`` the payment it takes back."""
+class PaymentRefunded(TicketEvent):
+    """``payment_id`` is the movement of the refund, ``reverses_id`` the refunded payment."""
 
     type: ClassVar[str] = "billing.payment.refunded.v1"
     payment_id: int
@@ -63,42 +63,42 @@ class PaymentRefunded(TicketFact):
 
 
 @dataclass(frozen=True, slots=True)
-class SlipPrinted(TicketFact):
+class SlipPrinted(TicketEvent):
     """The first is the original, each later one a copy (COPIA n)."""
 
     type: ClassVar[str] = "billing.slip.printed.v1"
 
 
 @dataclass(frozen=True, slots=True)
-class TillFact(Event):
-    """What every fact of a till session says."""
+class TillEvent(Event):
+    """Fields of every event of a till session."""
 
     session_id: int
     till_id: int
 
 
 @dataclass(frozen=True, slots=True)
-class TillOpened(TillFact):
+class TillOpened(TillEvent):
     type: ClassVar[str] = "billing.till.opened.v1"
 
 
 @dataclass(frozen=True, slots=True)
-class TillMoved(TillFact):
-    """Cash in or out that is no payment."""
+class TillMoved(TillEvent):
+    """Cash in or out other than payments."""
 
     type: ClassVar[str] = "billing.till.moved.v1"
     movement_id: int
 
 
 @dataclass(frozen=True, slots=True)
-class ClosingApproved(TillFact):
+class ClosingApproved(TillEvent):
     """A supervisor allows this session to close with a difference above the limit."""
 
     type: ClassVar[str] = "billing.till.closing_approved.v1"
 
 
 @dataclass(frozen=True, slots=True)
-class TillClosed(TillFact):
+class TillClosed(TillEvent):
     type: ClassVar[str] = "billing.till.closed.v1"
     sha256: str
 

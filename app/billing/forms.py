@@ -1,4 +1,4 @@
-"""Request data of tickets and tills."""
+"""Forms of tickets and tills."""
 
 from collections.abc import Iterable
 
@@ -23,7 +23,7 @@ class PaymentForm(Form):
 
 
 class ReasonForm(Form):
-    """Why something is taken back."""
+    """The reason of a refund or a voided ticket."""
 
     reason = StringField(_l("Motivo"), [DataRequired(_l("Escriba el motivo.")), Length(max=200)])
 
@@ -47,7 +47,7 @@ class MovementForm(Form):
 
 
 class ClosingForm(Form):
-    """The count. ``for_methods`` adds a field per method and one per note and coin."""
+    """The count of a closing. ``for_methods`` adds a field per method and one per note and coin."""
 
     reason = StringField(_l("Explicación de la diferencia"), [Length(max=200)])
     left_for_tomorrow = MoneyField(_l("Queda como fondo para la próxima apertura"), [Optional()])
@@ -62,22 +62,22 @@ class ClosingForm(Form):
             f"pieces_{value}": IntegerField(money.show(value), [Optional(), NumberRange(0, 100_000)])
             for value in rules.DENOMINATIONS
         }
-        made: ClosingForm = type("CountForm", (cls,), {**counted, **pieces, "methods": methods})()
-        return made
+        form: ClosingForm = type("CountForm", (cls,), {**counted, **pieces, "methods": methods})()
+        return form
 
     def counted(self) -> dict[str, int]:
-        """Cents by method code, of what was filled in."""
-        found = {m.code: self[f"counted_{m.code}"].data for m in self.methods}
-        return {code: cents for code, cents in found.items() if cents is not None}
+        """Cents by method code, without empty fields."""
+        counted = {m.code: self[f"counted_{m.code}"].data for m in self.methods}
+        return {code: cents for code, cents in counted.items() if cents is not None}
 
     def denominations(self) -> dict[int, int]:
-        """Pieces by cents, of what was filled in."""
-        found = {value: self[f"pieces_{value}"].data for value in rules.DENOMINATIONS}
-        return {value: pieces for value, pieces in found.items() if pieces}
+        """Pieces by denomination in cents, without empty fields."""
+        pieces_by_value = {value: self[f"pieces_{value}"].data for value in rules.DENOMINATIONS}
+        return {value: pieces for value, pieces in pieces_by_value.items() if pieces}
 
 
 class TicketFilter(Form):
-    """The filters of the ticket list; a GET form, so without token and submission."""
+    """The filters of the ticket list; a GET form, so without CSRF token and submission id."""
 
     class Meta:
         csrf = False

@@ -20,11 +20,11 @@ TILL = Channel("till", _at_till)
 TICKETS = Channel("tickets", _reads_tickets)
 TICKET = Channel("ticket", _reads_tickets)
 
-for _till_fact in events.OF_TILLS:
-    TILL.on(_till_fact, lambda row: [f"till:{row.clinic_id}"])
-for _ticket_fact in events.OF_TICKETS:
-    TICKETS.on(_ticket_fact, lambda row: [f"tickets:{row.clinic_id}"])
-    TICKET.on(_ticket_fact, lambda row: [f"ticket:{row.clinic_id}:{row.parse(events.TicketFact).ticket_id}"])
+for _till_event in events.OF_TILLS:
+    TILL.on(_till_event, lambda row: [f"till:{row.clinic_id}"])
+for _ticket_event in events.OF_TICKETS:
+    TICKETS.on(_ticket_event, lambda row: [f"tickets:{row.clinic_id}"])
+    TICKET.on(_ticket_event, lambda row: [f"ticket:{row.clinic_id}:{row.parse(events.TicketEvent).ticket_id}"])
 
 
 CHANNELS = (TILL, TICKETS, TICKET)

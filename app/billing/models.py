@@ -1,6 +1,6 @@
 """Tables and views: payment methods, document series, tickets, tills, till sessions, the ledger.
 
-Triggers of the migration keep what code could forget: the ledger is append-only and each movement balanced, a
+Triggers of the migrations enforce the invariants: the ledger is append-only and each movement balanced, a
 closed session and its rows are immutable, a ticket is never paid above what it owes.
 """
 
@@ -43,7 +43,7 @@ class PaymentMethod(Base):
 
 
 class DocumentSeries(Base):
-    """The next number of a clinic's papers of a kind; taken under its row lock, so without gaps."""
+    """The next number of a clinic's documents of a kind; taken under its row lock, so without gaps."""
 
     __tablename__ = "document_series"
 
@@ -55,7 +55,7 @@ class DocumentSeries(Base):
 class Ticket(Base):
     """What is charged for an appointment (or a sale at the desk). Voided, never deleted.
 
-    It keeps no amount: ``ticket_balance`` says what its lines come to, what was paid and what is owed.
+    It keeps no amount: ``ticket_balance`` sums its lines, payments and what is owed.
     """
 
     __tablename__ = "ticket"
@@ -91,7 +91,7 @@ class Ticket(Base):
 class TicketLine(Base):
     """What a ticket charges for: ``kind`` is ``service`` now, the reference is the visit, product or package.
 
-    Tax is contained in the price (D25). Written once; only the therapist follows a moved visit.
+    Tax is contained in the price (D25). Immutable, except for the therapist when the visit moves.
     """
 
     __tablename__ = "ticket_line"
@@ -121,7 +121,7 @@ class TicketLine(Base):
 
 
 class Till(Base):
-    """A drawer. ``recaudadora`` collects; ``fondo_fijo`` is petty cash (D33)."""
+    """A cash drawer. ``recaudadora`` takes payments; ``fondo_fijo`` is petty cash (D33)."""
 
     __tablename__ = "till"
     __table_args__ = (UniqueConstraint("clinic_id", "name"),)
@@ -194,7 +194,7 @@ class LedgerAccount(Base):
 
 
 class MovementKind(Base):
-    """A kind of ``accounts.KINDS`` as a row: the guards and views read it, so that a new kind is an INSERT."""
+    """A kind of ``accounts.KINDS`` as a row: triggers and views read it, so that a new kind needs only an INSERT."""
 
     __tablename__ = "movement_kind"
 
@@ -209,10 +209,9 @@ class MovementKind(Base):
 class Movement(Base):
     """One business event of the ledger with its postings; ``actions.ledger`` writes it.
 
-    A payment keeps what the patient handed over (``tendered_cents``) and got back (``change_cents``) apart
-    from its amount. A correction is a new movement that names the old one (``reverses_id``). Without a
-    session and a receiver it is the system's or a gateway's. ``sealed`` is set after the postings, once: that
-    is when SQLite, which has no deferred trigger, checks their sum.
+    A payment keeps ``tendered_cents`` and ``change_cents`` apart from its amount. A correction is a new movement that
+    refers to the original (``reverses_id``). Without a session and a receiver it comes from the system or a gateway.
+    ``sealed`` is set once, after the postings: SQLite has no deferred trigger and checks their sum at that moment.
     """
 
     __tablename__ = "movement"
@@ -247,7 +246,7 @@ class Movement(Base):
 class Posting(Base):
     """Signed cents of a movement on an account: debits positive, credits negative, zero per movement.
 
-    ``dimension`` is the id of what the account is kept by (``accounts.Account``), 0 for none.
+    ``dimension`` is the id of the entity of the account (``accounts.Account``), 0 for none.
     """
 
     __tablename__ = "posting"
@@ -263,7 +262,7 @@ class Posting(Base):
     cents: Mapped[int]
 
 
-# Views. ``paid_cents`` is net of refunds; ``owed_cents`` below zero is due back.
+# Views. ``paid_cents`` is net of refunds; a negative ``owed_cents`` is a refund due.
 ticket_balance = table(
     "ticket_balance",
     column("ticket_id", Integer),
@@ -273,7 +272,7 @@ ticket_balance = table(
     column("refunded_cents", Integer),
     column("owed_cents", Integer),
 )
-# One row per session, method and kind: ``cents`` signed, into the till positive.
+# One row per session, method and kind: ``cents`` is signed, positive into the till.
 till_session_totals = table(
     "till_session_totals",
     column("session_id", Integer),

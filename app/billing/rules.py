@@ -1,4 +1,4 @@
-"""Decisions: codes of papers, the state of a ticket, payments, what a till must hold, when it may close.
+"""Rules: document codes, payment states, payments, expected figures of a till, closings.
 
 Pure functions on values; all amounts are integer cents.
 """
@@ -17,7 +17,7 @@ from app.kernel.i18n import N_
 
 DENOMINATIONS = (20000, 10000, 5000, 2000, 1000, 500, 200, 100, 50, 20, 10)  # PEN: notes to 10, then coins
 SMALLEST_NOTE = 1000
-LONG_SESSION = timedelta(hours=24)  # after which an open session warns
+LONG_SESSION = timedelta(hours=24)  # a session open for longer is shown with a warning
 
 PAYMENT_STATES = {
     "none": N_("Por cobrar"),
@@ -29,11 +29,11 @@ PAYMENT_STATES = {
 }
 
 
-# ------------------------------------------------------------------ papers
+# ------------------------------------------------------------------ documents
 
 
 def ticket_code(number: int) -> str:
-    """How people name a ticket.
+    """The displayed number of a ticket.
 
     >>> ticket_code(1)
     'TKT-000001'
@@ -42,7 +42,7 @@ def ticket_code(number: int) -> str:
 
 
 def till_code(business_day: date, number: int) -> str:
-    """How people name a till session: the year of its business day and its number in the clinic.
+    """The displayed number of a till session: the year of its business day and its number in the clinic.
 
     >>> till_code(date(2026, 11, 20), 123)
     'CJ-2026-000123'
@@ -53,7 +53,7 @@ def till_code(business_day: date, number: int) -> str:
 def payment_state(*, owed_cents: int, paid_cents: int, refunded_cents: int, status: str) -> str:
     """``none``, ``partial``, ``paid``, ``refunded``, ``refund_due`` or ``voided``; ``paid_cents`` is net of refunds.
 
-    A courtesy (nothing to pay) counts as paid. Below zero nothing is owed and something is due back.
+    A courtesy (nothing to pay) counts as paid. A negative ``owed_cents`` means that a refund is due.
     """
     if status == "voided":
         return "voided"
@@ -74,7 +74,7 @@ class AmountExceedsBalance(RuleBroken):
     field = "amount"
 
 
-class UnknownMethod(Invalid):
+class UnknownPaymentMethod(Invalid):
     def __init__(self) -> None:
         super().__init__({"method": N_("Este método de pago no existe o no está activo.")})
 
@@ -91,7 +91,7 @@ class Method:
 
 
 def check_amount(amount_cents: int | None, *, owed_cents: int, currency: str = "PEN") -> int:
-    """The amount to take: what is owed when none is named. Raises Invalid, AmountExceedsBalance."""
+    """The amount to take; all that is owed when None. Raises Invalid, AmountExceedsBalance."""
     amount = owed_cents if amount_cents is None else amount_cents
     if amount > owed_cents:
         owed = {"owed": money.decimal_text(owed_cents)}
@@ -102,9 +102,9 @@ def check_amount(amount_cents: int | None, *, owed_cents: int, currency: str = "
 
 
 def change_of(method: Method, *, amount_cents: int, tendered_cents: int | None) -> tuple[int | None, int]:
-    """What was handed over and what goes back, ``(tendered, change)``; exact cash when nothing is named.
+    """``(tendered, change)`` of a payment; exact cash when nothing was tendered.
 
-    Raises Invalid when less than the amount was handed over, or anything with a method that is not cash.
+    Raises Invalid when less than the amount was tendered, or anything else with a method other than cash.
     """
     if not method.is_cash:
         if tendered_cents not in (None, amount_cents):
@@ -117,14 +117,14 @@ def change_of(method: Method, *, amount_cents: int, tendered_cents: int | None) 
 
 
 def check_reference(method: Method, reference: str) -> str:
-    """The reference, where the method asks for one. Raises Invalid."""
+    """The normalized reference; required where the method needs one. Raises Invalid."""
     if method.needs_reference and not reference.strip():
         raise Invalid({"reference": N_("Escriba el número de operación.")})
     return reference.strip()[:60]
 
 
 def quick_cash(owed_cents: int) -> list[int]:
-    """What people are likely to hand over for an amount: rounded up to common notes, without doubles.
+    """Suggested amounts tendered: the amount and its roundings up to common notes.
 
     >>> quick_cash(8000)
     [8000, 10000, 20000]
@@ -142,7 +142,7 @@ def quick_cash(owed_cents: int) -> list[int]:
 
 @dataclass(frozen=True, slots=True)
 class MethodFigures:
-    """What went through a session by one method, all parts positive; the float belongs to cash alone."""
+    """Totals of a session by one method, all positive; only cash has an opening float."""
 
     method_id: int
     code: str
@@ -157,18 +157,18 @@ class MethodFigures:
 
     @property
     def net_cents(self) -> int:
-        """Collected, refunds taken off."""
+        """Payments less refunds."""
         return self.payments_cents - self.refunds_cents
 
     @property
     def expected_cents(self) -> int:
-        """What must be there. Amounts are net of change, so change is in it once and only once."""
+        """What has to be in the till. Amounts are net of change, so change is not subtracted again."""
         return self.opening_cents + self.net_cents + self.in_cents - self.out_cents
 
 
 @dataclass(frozen=True, slots=True)
 class KindTotal:
-    """What one kind of movement brought (positive) or took in a session by one method."""
+    """Sum of one kind of movement in a session by one method; positive is money in."""
 
     kind: str
     count: int
@@ -176,7 +176,7 @@ class KindTotal:
 
 
 def figures_of(method: Method, totals: Iterable[KindTotal], *, opening_cents: int) -> MethodFigures:
-    """The figures of a method in a session from its totals by kind."""
+    """Figures of a method in a session, from its totals by kind."""
     totals = tuple(totals)
     payments = [t for t in totals if t.kind == "payment"]
     others = [t.cents for t in totals if t.kind not in ("payment", "refund")]
@@ -196,7 +196,7 @@ def figures_of(method: Method, totals: Iterable[KindTotal], *, opening_cents: in
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """Expected and counted of one method; ``difference_cents`` below zero is missing (faltante)."""
+    """Expected and counted of one method; a negative ``difference_cents`` is a shortage (faltante)."""
 
     method_id: int
     expected_cents: int
@@ -207,7 +207,7 @@ class Count:
         return self.counted_cents - self.expected_cents
 
 
-class ReasonMissing(Invalid):
+class DifferenceReasonMissing(Invalid):
     def __init__(self) -> None:
         super().__init__({"reason": N_("Lo contado no coincide con lo esperado. Explique la diferencia.")})
 
@@ -221,7 +221,7 @@ class ApprovalNeeded(Conflict):
 
 
 def count_cash(pieces: Mapping[int, int]) -> int:
-    """The sum of ``{denomination in cents: pieces}``. Raises Invalid for money that does not exist."""
+    """The sum of ``{denomination in cents: pieces}``. Raises Invalid for unknown denominations."""
     if any(value not in DENOMINATIONS or number < 0 for value, number in pieces.items()):
         raise Invalid({"denominations": N_("Use las denominaciones del sol y cantidades desde cero.")})
     return sum(value * number for value, number in pieces.items())
@@ -230,24 +230,24 @@ def count_cash(pieces: Mapping[int, int]) -> int:
 def counts_of(
     figures: Iterable[MethodFigures], counted: Mapping[str, int], denominations: Mapping[int, int] | None
 ) -> list[Count]:
-    """Put counted beside expected. ``counted`` is cents by method code; cash may be given by pieces.
+    """Match counted amounts with expected ones. ``counted`` is cents by method code; cash may be counted by pieces.
 
     A method left out counts as zero only where nothing is expected. Raises Invalid per method.
     """
     figures = list(figures)
     counted = dict(counted)
-    wrong = {f"counted.{code}": UNKNOWN_METHOD for code in counted.keys() - {f.code for f in figures}}
+    errors = {f"counted.{code}": UNKNOWN_METHOD for code in counted.keys() - {f.code for f in figures}}
     for figure in figures:
         if figure.is_cash and denominations:
             by_pieces = count_cash(denominations)
             if counted.setdefault(figure.code, by_pieces) != by_pieces:
-                wrong[f"counted.{figure.code}"] = PIECES_DIFFER
+                errors[f"counted.{figure.code}"] = PIECES_DIFFER
         if figure.code not in counted and (figure.is_cash or figure.expected_cents):
-            wrong[f"counted.{figure.code}"] = NOT_COUNTED
+            errors[f"counted.{figure.code}"] = NOT_COUNTED
         if counted.get(figure.code, 0) < 0:
-            wrong[f"counted.{figure.code}"] = BELOW_ZERO
-    if wrong:
-        raise Invalid(wrong)
+            errors[f"counted.{figure.code}"] = BELOW_ZERO
+    if errors:
+        raise Invalid(errors)
     return [Count(f.method_id, f.expected_cents, counted.get(f.code, 0)) for f in figures]
 
 
@@ -258,21 +258,21 @@ BELOW_ZERO = N_("Lo contado no puede ser menor que cero.")
 
 
 def check_closing(counts: Iterable[Count], *, reason: str, limit_cents: int, is_approved: bool) -> int:
-    """The difference over all methods; zero when each agrees. Raises ReasonMissing, ApprovalNeeded.
+    """The signed difference over all methods. Raises DifferenceReasonMissing, ApprovalNeeded.
 
-    The limit looks at each method by itself: a missing note is not made good by a surplus elsewhere.
+    The limit applies to the sum of absolute differences: a surplus of one method does not offset a shortage of another.
     """
     differences = [c.difference_cents for c in counts]
-    apart = sum(abs(d) for d in differences)
-    if apart and not reason.strip():
-        raise ReasonMissing
-    if apart > limit_cents and not is_approved:
+    total_difference = sum(abs(d) for d in differences)
+    if total_difference and not reason.strip():
+        raise DifferenceReasonMissing
+    if total_difference > limit_cents and not is_approved:
         raise ApprovalNeeded
     return sum(differences)
 
 
-def left_over(left_cents: int | None, *, counted_cash_cents: int) -> int:
-    """What stays in the drawer as the next float; everything counted when nothing is named."""
+def next_float(left_cents: int | None, *, counted_cash_cents: int) -> int:
+    """The next opening float; all counted cash when None. Raises Invalid."""
     left = counted_cash_cents if left_cents is None else left_cents
     if not 0 <= left <= counted_cash_cents:
         raise Invalid({"left_for_tomorrow": N_("No puede quedar más de lo contado en efectivo.")})
@@ -280,7 +280,7 @@ def left_over(left_cents: int | None, *, counted_cash_cents: int) -> int:
 
 
 def is_overlong(opened_at: datetime, now: datetime) -> bool:
-    """Whether a session should have been closed long ago."""
+    """Whether a session has been open for longer than ``LONG_SESSION``."""
     return now - opened_at > LONG_SESSION
 
 
@@ -288,11 +288,11 @@ def is_overlong(opened_at: datetime, now: datetime) -> bool:
 
 
 def canonical(report: Mapping[str, Any]) -> str:
-    """A report as JSON that is the same text for the same content: sorted keys, UTC instants."""
+    """A report as canonical JSON: sorted keys, UTC instants."""
     options = orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
     return orjson.dumps(report, option=options).decode()
 
 
 def seal(text: str) -> str:
-    """The SHA-256 of a canonical report: whoever changes a figure changes this."""
+    """The SHA-256 of a canonical report."""
     return hashlib.sha256(text.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""The places of this package on shared screens."""
+"""Slots of this package on shared screens."""
 
 from app.billing import permissions
 from app.http.screens import MENU, Slot

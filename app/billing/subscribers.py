@@ -1,4 +1,4 @@
-"""When something happened in another domain, what it means for the till."""
+"""Subscribers of billing to events of other packages."""
 
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from app.kernel.outbox import EventRow
 
 
 def on_clinic_created(*, event: EventRow, now: datetime) -> None:
-    """A new clinic can take money at once."""
+    """Create the default payment methods and till of a new clinic."""
     catalogue.create_default_payment_methods(event.parse(ClinicCreated).clinic_id)
 
 

@@ -31,7 +31,7 @@ def clinic_day_of_encounter(row: EventRow) -> list[str]:
 
 def clinic_day_of_ticket(row: EventRow) -> list[str]:
     """``clinic:day`` of a payment or a voided ticket: it changes what the card of its visit says."""
-    return [f"{row.clinic_id}:{row.parse(billing.TicketFact).service_day}"]
+    return [f"{row.clinic_id}:{row.parse(billing.TicketEvent).service_day}"]
 
 
 def _may_read_patient(actor: Actor, patient_id: str) -> bool:

@@ -57,7 +57,7 @@ def test_bad_payments_are_refused_with_their_reason(unit, desk, ticket, till):
             ({"amount_cents": 8001}, rules.AmountExceedsBalance),
             ({"amount_cents": -1}, Invalid),
             ({"tendered_cents": 100}, Invalid),
-            ({"method": "bitcoin"}, rules.UnknownMethod),
+            ({"method": "bitcoin"}, rules.UnknownPaymentMethod),
             ({"method": "yape"}, Invalid),
             ({"method": "yape", "reference": "1", "tendered_cents": 9000}, Invalid),
         ):

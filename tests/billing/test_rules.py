@@ -97,7 +97,7 @@ def test_a_count_with_gaps_says_where(counted, pieces, wrong):
 def test_a_difference_needs_a_reason_and_above_the_limit_an_approval():
     short = [rules.Count(1, 10000, 9950)]
     assert rules.check_closing([rules.Count(1, 10000, 10000)], reason="", limit_cents=0, is_approved=False) == 0
-    with pytest.raises(rules.ReasonMissing):
+    with pytest.raises(rules.DifferenceReasonMissing):
         rules.check_closing(short, reason=" ", limit_cents=50, is_approved=True)
     assert rules.check_closing(short, reason="vuelto", limit_cents=50, is_approved=False) == -50
     with pytest.raises(rules.ApprovalNeeded):
@@ -112,11 +112,11 @@ def test_a_surplus_elsewhere_does_not_hide_what_is_missing():
 
 
 def test_what_stays_is_at_most_what_was_counted():
-    assert rules.left_over(None, counted_cash_cents=500) == 500
-    assert rules.left_over(200, counted_cash_cents=500) == 200
+    assert rules.next_float(None, counted_cash_cents=500) == 500
+    assert rules.next_float(200, counted_cash_cents=500) == 200
     for wrong in (501, -1):
         with pytest.raises(Invalid):
-            rules.left_over(wrong, counted_cash_cents=500)
+            rules.next_float(wrong, counted_cash_cents=500)
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,7 @@ def test_the_sum_of_the_ledger_is_the_sum_of_the_report(unit, desk, ticket, till
 
 def test_above_the_limit_a_supervisor_approves(unit, desk, supervisor, till):
     with unit():
-        with pytest.raises(rules.ReasonMissing):
+        with pytest.raises(rules.DifferenceReasonMissing):
             close(till, desk, 9000)
         with pytest.raises(rules.ApprovalNeeded):
             close(till, desk, 9000, reason="No sé")

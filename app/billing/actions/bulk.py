@@ -1,6 +1,6 @@
-"""Tickets and till movements written at once with what follows from each: for demo and benchmark data.
+"""Bulk inserts of tickets and till movements with their ledger entries, for demo and benchmark data.
 
-No permission is asked and no event recorded; the database's guards hold as for any other write.
+They check no permission and record no event; the triggers of the database apply as for any other write.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,10 +19,10 @@ Row = Mapping[str, Any]
 def issue_tickets(rows: Sequence[Row]) -> list[int]:
     """Tickets of one line each: the columns of a ticket with ``amount_cents`` and ``tax_rate_bp``.
 
-    Charges them, and takes the charges of the voided ones back. All rows name the same columns.
+    Charges them and reverses the charges of voided ones; returns their ids. All rows have the same columns.
     """
-    of_line = {"amount_cents", "tax_rate_bp"}
-    tickets = [{name: value for name, value in row.items() if name not in of_line} for row in rows]
+    line_columns = {"amount_cents", "tax_rate_bp"}
+    tickets = [{name: value for name, value in row.items() if name not in line_columns} for row in rows]
     ids = list(db.session.scalars(insert(Ticket).returning(Ticket.id, sort_by_parameter_order=True), tickets))
     lines = [_line(ticket_id, row) for ticket_id, row in zip(ids, rows, strict=True)]
     line_ids = db.session.scalars(insert(TicketLine).returning(TicketLine.id, sort_by_parameter_order=True), lines)
@@ -74,11 +74,11 @@ def _reversal(ticket_id: int, line_id: int, row: Row, charge_id: int) -> tuple[R
 def record_movements(rows: Sequence[Row]) -> list[int]:
     """Payments, refunds and cash moves of open sessions: the columns of a movement with signed ``amount_cents``.
 
-    All rows name the same columns.
+    All rows have the same columns.
     """
     cash_ids = set(db.session.scalars(select(PaymentMethod.id).where(PaymentMethod.is_cash)))
-    used = {row["session_id"] for row in rows}
-    sessions = select(TillSession.id, TillSession.till_id).where(TillSession.id.in_(used))
+    session_ids = {row["session_id"] for row in rows}
+    sessions = select(TillSession.id, TillSession.till_id).where(TillSession.id.in_(session_ids))
     till_of = dict(db.session.execute(sessions).tuples().all())
     return ledger.post_many([_movement(row, till_of[row["session_id"]], row["method_id"] in cash_ids) for row in rows])
 

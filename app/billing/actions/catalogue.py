@@ -1,4 +1,4 @@
-"""What a clinic needs to take money: payment methods and a till. Series of papers make themselves."""
+"""Default payment methods and till of a clinic. Document series are created on first use."""
 
 from sqlalchemy import select
 
@@ -16,7 +16,7 @@ METHODS = (
 
 
 def create_default_payment_methods(clinic_id: int) -> None:
-    """Create the usual methods and one till of a clinic; what exists already stays."""
+    """Create the default payment methods and a till of a clinic; existing ones stay unchanged."""
     rows = [
         {
             "clinic_id": clinic_id,

@@ -1,4 +1,4 @@
-"""The only writer of the ledger: a movement, its postings, and then the seal."""
+"""The only writer of the ledger: a movement, its postings, then its ``sealed`` flag."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,21 +11,21 @@ from app.kernel.db import db
 
 
 def post(movement: Movement, postings: Postings) -> Movement:
-    """Write a movement with its postings. The database refuses what does not sum to zero, pays a ticket more
-    than it owes, misses what its kind needs or belongs to a closed session.
+    """Write a movement with its postings. The database refuses postings that do not sum to zero, payments above what
+    is owed, movements without the references of their kind or of a closed session.
     """
     movement.postings = [
         Posting(account=account, dimension=dimension, cents=cents) for (account, dimension), cents in postings.items()
     ]
     db.session.add(movement)
-    db.session.flush()  # all postings stand before the seal
+    db.session.flush()  # all postings are inserted before the movement is sealed
     movement.sealed = True
     db.session.flush()
     return movement
 
 
 def post_many(entries: Sequence[tuple[Mapping[str, Any], Postings]]) -> list[int]:
-    """The same for many at once: ``(columns of the movement, its postings)``; returns the ids in order."""
+    """Write many movements: ``(columns of the movement, its postings)``; returns the ids in order."""
     if not entries:
         return []
     movements = [dict(values) for values, _postings in entries]
@@ -33,11 +33,11 @@ def post_many(entries: Sequence[tuple[Mapping[str, Any], Postings]]) -> list[int
     ids = list(db.session.scalars(statement, movements))
     postings = [
         {"movement_id": id_, "account": account, "dimension": dimension, "cents": cents}
-        for id_, (_values, of_one) in zip(ids, entries, strict=True)
-        for (account, dimension), cents in of_one.items()
+        for id_, (_values, entry_postings) in zip(ids, entries, strict=True)
+        for (account, dimension), cents in entry_postings.items()
     ]
     db.session.execute(insert(Posting), postings)
-    between = (Movement.id.between(min(ids), max(ids)), Movement.sealed.is_(False))
-    seal = update(Movement).where(*between).values(sealed=True)
+    unsealed = (Movement.id.between(min(ids), max(ids)), Movement.sealed.is_(False))
+    seal = update(Movement).where(*unsealed).values(sealed=True)
     db.session.execute(seal.execution_options(synchronize_session=False))
     return ids

@@ -1,4 +1,4 @@
-"""Writes of the ledger that concern a ticket: take a payment, give it back.
+"""Writes of payments and refunds of tickets.
 
 Locks are taken in one order, session before ticket, so that no two transactions wait for each other.
 """
@@ -18,7 +18,7 @@ from app.kernel.i18n import N_
 
 
 class NoOpenTill(Conflict):
-    """``details['next']`` says where a till is opened."""
+    """``details['next']`` is the address where a till is opened."""
 
     code = "NO_OPEN_TILL"
     message = N_("No hay una caja abierta en esta sede. Abra la caja y vuelva a cobrar.")
@@ -44,7 +44,7 @@ class AlreadyRefunded(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """What was written. ``change_cents`` goes back to the patient."""
+    """A recorded payment or refund. ``change_cents`` is given back to the patient."""
 
     id: int
     ticket_id: int
@@ -68,7 +68,7 @@ def take_payment(
     actor: Actor,
     now: datetime,
 ) -> Payment:
-    """Take money for a ticket into the open till; without an amount, all that is owed.
+    """Take a payment for a ticket into the open till; without an amount, all that is owed.
 
     ``method`` is a code of the clinic's catalogue. Raises NotFound, NoOpenTill, TicketIsVoided,
     AmountExceedsBalance, Invalid.
@@ -82,58 +82,60 @@ def take_payment(
     owed = queries.tickets.balance(ticket.id).owed_cents
     if owed <= 0:
         raise AlreadyPaid
-    by = active_method(clinic_id, method)
+    payment_method = active_method(clinic_id, method)
     amount = rules.check_amount(amount_cents, owed_cents=owed, currency=ticket.currency)
-    tendered, change = rules.change_of(by, amount_cents=amount, tendered_cents=tendered_cents)
+    tendered, change = rules.change_of(payment_method, amount_cents=amount, tendered_cents=tendered_cents)
     movement = ledger.post(
         Movement(
             clinic_id=clinic_id,
             session_id=session.id,
             kind="payment",
-            method_id=by.id,
+            method_id=payment_method.id,
             ticket_id=ticket.id,
             tendered_cents=tendered,
             change_cents=change,
-            reference=rules.check_reference(by, reference),
+            reference=rules.check_reference(payment_method, reference),
             note=note.strip()[:200],
             received_at=now,
             received_by=actor.user_id,
         ),
-        accounts.collected(session.till_id, by.id, ticket.id, amount, is_cash=by.is_cash),
+        accounts.collected(session.till_id, payment_method.id, ticket.id, amount, is_cash=payment_method.is_cash),
     )
-    payment = _payment(movement, session.id, ticket.id, by.code, amount)
+    payment = _payment(movement, session.id, ticket.id, payment_method.code, amount)
     tickets.record(events.PaymentTaken, ticket, payment_id=payment.id, session_id=session.id, actor=actor, now=now)
     return payment
 
 
 def refund_payment(payment_id: int, *, reason: str, actor: Actor, now: datetime) -> Payment:
-    """Give a payment back: a reversing movement in the session that is open now. The old one stays.
+    """Refund a payment by a reversing movement in the currently open session; the payment stays unchanged.
 
     Raises NotFound, NoOpenTill, AlreadyRefunded, Invalid without a reason.
     """
-    paid = queries.tickets.payment(payment_id, actor=actor)
-    require(actor, permissions.REFUND, paid.clinic_id)
+    payment = queries.tickets.payment(payment_id, actor=actor)
+    require(actor, permissions.REFUND, payment.clinic_id)
     if not reason.strip():
         raise Invalid({"reason": N_("Escriba el motivo de la devolución.")})
-    session = lock_open_session(paid.clinic_id, actor=actor)
-    ticket = tickets.get_for_update(paid.ticket_id)
+    session = lock_open_session(payment.clinic_id, actor=actor)
+    ticket = tickets.get_for_update(payment.ticket_id)
     if db.session.scalar(select(Movement.id).where(Movement.reverses_id == payment_id)):
         raise AlreadyRefunded
     movement = ledger.post(
         Movement(
-            clinic_id=paid.clinic_id,
+            clinic_id=payment.clinic_id,
             session_id=session.id,
             kind="refund",
-            method_id=paid.method_id,
+            method_id=payment.method_id,
             ticket_id=ticket.id,
-            reference=paid.reference,
+            reference=payment.reference,
             reverses_id=payment_id,
             note=reason.strip()[:200],
             received_at=now,
             received_by=actor.user_id,
             authorised_by=actor.user_id,
         ),
-        accounts.collected(session.till_id, paid.method_id, ticket.id, -paid.amount_cents, is_cash=paid.is_cash),
+        accounts.collected(
+            session.till_id, payment.method_id, ticket.id, -payment.amount_cents, is_cash=payment.is_cash
+        ),
     )
     tickets.record(
         events.PaymentRefunded,
@@ -144,11 +146,11 @@ def refund_payment(payment_id: int, *, reason: str, actor: Actor, now: datetime)
         actor=actor,
         now=now,
     )
-    return _payment(movement, session.id, ticket.id, paid.method, -paid.amount_cents)
+    return _payment(movement, session.id, ticket.id, payment.method, -payment.amount_cents)
 
 
 def _payment(movement: Movement, session_id: int, ticket_id: int, method: str, amount_cents: int) -> Payment:
-    """What was just written, for the answer."""
+    """The movement as a Payment."""
     return Payment(
         id=movement.id,
         ticket_id=ticket_id,
@@ -169,10 +171,10 @@ class OpenSession:
 
 
 def lock_open_session(clinic_id: int, *, actor: Actor) -> OpenSession:
-    """The session that takes the money, held open until this transaction ends. Raises NoOpenTill.
+    """The open session that takes the payment, locked until this transaction ends. Raises NoOpenTill.
 
-    The shared row lock makes a closing wait for the payment; a payment that comes during a closing
-    waits in its turn, finds the session closed and is refused.
+    The shared row lock makes a closing wait for the payment; a payment during a closing
+    waits for it, finds the session closed and is refused.
     """
     row = db.session.execute(
         select(TillSession.id, TillSession.till_id)
@@ -188,9 +190,9 @@ def lock_open_session(clinic_id: int, *, actor: Actor) -> OpenSession:
 
 
 def active_method(clinic_id: int, code: str) -> rules.Method:
-    """An active method of a clinic by its code. Raises UnknownMethod."""
-    folded = code.strip().casefold()
-    method = next((m for m in queries.tills.methods(clinic_id) if m.code == folded), None)
+    """An active method of a clinic by its code. Raises UnknownPaymentMethod."""
+    normalized = code.strip().casefold()
+    method = next((m for m in queries.tills.methods(clinic_id) if m.code == normalized), None)
     if method is None:
-        raise rules.UnknownMethod
+        raise rules.UnknownPaymentMethod
     return method

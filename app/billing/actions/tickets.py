@@ -1,7 +1,7 @@
 """Writes of tickets: issued by a booking, moved and voided with it.
 
-The functions on appointments check no permission: the booking, the move or the cancellation that calls
-them was permitted by its own action, and the ticket follows it in the same transaction.
+The functions on appointments check no permission: the calling action has checked
+the booking, move or cancellation, and the ticket changes in the same transaction.
 """
 
 from collections.abc import Iterable
@@ -49,7 +49,7 @@ def open_ticket(
     actor: Actor | None,
     now: datetime,
 ) -> IssuedTicket:
-    """Issue a ticket of one line with the price of this moment, and charge it."""
+    """Issue a ticket of one line at the current price, and charge it."""
     number = series.next_number(clinic_id, "ticket")
     line = TicketLine(
         reference_type="appointment" if appointment_id else None,
@@ -84,8 +84,8 @@ def open_ticket(
 def void_ticket_of(appointment_id: int, *, reason: str, actor: Actor | None, now: datetime) -> None:
     """Void the open ticket of an appointment that is cancelled.
 
-    With payments on it the ticket stays open and its charge is taken back: what was paid is due back, and the
-    ticket says so (``refund_due``) until it is refunded.
+    A ticket with payments stays open and its charges are reversed: its state is ``refund_due`` until the payments are
+    refunded.
     """
     ticket = _find_for_update(Ticket.appointment_id == appointment_id)
     if ticket is None or ticket.status != "open":
@@ -115,19 +115,19 @@ def reopen_ticket_for(appointment_id: int, *, actor: Actor | None, now: datetime
 def move_ticket_of(
     appointment_id: int, *, service_day: date, therapist_id: int | None, actor: Actor | None, now: datetime
 ) -> None:
-    """Let the open ticket follow its appointment to another day or therapist."""
+    """Move the ticket with its appointment to another day or therapist."""
     ticket = _find_for_update(Ticket.appointment_id == appointment_id)
     if ticket is None or (ticket.service_day, ticket.therapist_id) == (service_day, therapist_id):
         return
     if ticket.therapist_id != therapist_id:
-        of_visit = (TicketLine.ticket_id == ticket.id, TicketLine.reference_type == "appointment")
-        db.session.execute(update(TicketLine).where(*of_visit).values(therapist_id=therapist_id))
+        visit_lines = (TicketLine.ticket_id == ticket.id, TicketLine.reference_type == "appointment")
+        db.session.execute(update(TicketLine).where(*visit_lines).values(therapist_id=therapist_id))
     _change(ticket, service_day=service_day, therapist_id=therapist_id)
     record(events.TicketMoved, ticket, actor=actor, now=now)
 
 
 def get_for_update(ticket_id: int) -> Ticket:
-    """A ticket under its row lock: what is read of its money after this stays true until the commit.
+    """A ticket under its row lock, so that its balance cannot change until the commit.
 
     Raises NotFound.
     """
@@ -138,14 +138,14 @@ def get_for_update(ticket_id: int) -> Ticket:
 
 
 def _find_for_update(condition: ColumnElement[bool]) -> Ticket | None:
-    found: Ticket | None = db.session.scalar(
+    ticket: Ticket | None = db.session.scalar(
         select(Ticket).where(condition).with_for_update().execution_options(populate_existing=True)
     )
-    return found
+    return ticket
 
 
 def void_ticket(ticket_id: int, *, reason: str, actor: Actor, now: datetime) -> None:
-    """Void a ticket without payments; its number stays taken. Again is harmless.
+    """Void a ticket without payments; its number stays used. Idempotent.
 
     Raises NotFound, HasPayments, Invalid without a reason.
     """
@@ -169,7 +169,7 @@ def print_slip(ticket_id: int, *, actor: Actor, now: datetime) -> None:
 
 
 def void(ticket: Ticket, *, reason: str, actor: Actor | None, now: datetime) -> None:
-    """Mark a locked ticket voided and take its charges back; its number stays taken."""
+    """Mark a locked ticket as voided and reverse its charges; its number stays used."""
     voided_by = actor.user_id if actor else None
     _change(ticket, status="voided", voided_at=now, voided_by=voided_by, void_reason=reason[:200])
     _reverse_charges(ticket, reason=reason, actor=actor, now=now)
@@ -185,7 +185,7 @@ def _change(ticket: Ticket, **values: object) -> None:
 
 
 def _charge(ticket: Ticket, lines: Iterable[TicketLine], *, actor: Actor | None, now: datetime) -> None:
-    """One charge per line; a courtesy charges nothing."""
+    """Write one charge per line; a courtesy has none."""
     for line in lines:
         if line.total_cents:
             charge = _movement("charge", ticket, actor=actor, now=now)
@@ -226,7 +226,7 @@ def _movement(kind: str, ticket: Ticket, *, actor: Actor | None, now: datetime, 
 
 
 def record(
-    event: type[events.TicketFact], ticket: Ticket, *, actor: Actor | None, now: datetime, **more: object
+    event: type[events.TicketEvent], ticket: Ticket, *, actor: Actor | None, now: datetime, **more: object
 ) -> None:
     """Record an event of a ticket."""
     outbox.record(

@@ -42,7 +42,7 @@ def open_till(till_id: int, *, opening_float_cents: int, note: str = "", actor: 
     require(actor, permissions.OPERATE_TILL, till.clinic_id)
     if opening_float_cents < 0:
         raise Invalid({"opening_float": N_("El fondo no puede ser menor que cero.")})
-    lock("till", till.id)  # two people who open the same till: the second waits and finds it open
+    lock("till", till.id)  # a second user who opens the same till waits and finds it open
     if db.session.scalar(select(TillSession.id).where(TillSession.till_id == till.id, TillSession.status == "open")):
         raise TillAlreadyOpen
     session = TillSession(
@@ -56,7 +56,7 @@ def open_till(till_id: int, *, opening_float_cents: int, note: str = "", actor: 
         opening_note=note.strip()[:200],
     )
     db.session.add(session)
-    db.session.flush()  # its id is the event's subject
+    db.session.flush()  # for the primary key
     _record(events.TillOpened, session, actor=actor, now=now)
     return session.id
 
@@ -72,7 +72,7 @@ def record_movement(
     actor: Actor,
     now: datetime,
 ) -> int:
-    """Put cash in or take it out of an open session; ``amount_cents`` is positive, the kind gives the sign.
+    """Record cash in or out of an open session; ``amount_cents`` is positive, the kind determines the sign.
 
     Raises NotFound, TillAlreadyClosed, Invalid.
     """
@@ -80,15 +80,15 @@ def record_movement(
     require(actor, permissions.OPERATE_TILL, head["clinic_id"])
     cents = _check_movement(kind, amount_cents, concept)
     session = _lock_open(session_id, read=True)
-    drawer = next((m for m in queries.tills.methods(session.clinic_id) if m.is_cash), None)
-    if drawer is None:
-        raise rules.UnknownMethod
+    cash_method = next((m for m in queries.tills.methods(session.clinic_id) if m.is_cash), None)
+    if cash_method is None:
+        raise rules.UnknownPaymentMethod
     movement = ledger.post(
         Movement(
             clinic_id=session.clinic_id,
             session_id=session.id,
             kind=kind,
-            method_id=drawer.id,
+            method_id=cash_method.id,
             concept=concept.strip()[:160],
             beneficiary=beneficiary.strip()[:120],
             voucher_number=voucher_number.strip()[:40],
@@ -102,22 +102,22 @@ def record_movement(
 
 
 def _check_movement(kind: str, amount_cents: int | None, concept: str) -> int:
-    wrong = {}
+    errors = {}
     if kind not in accounts.CASH_MOVES:
-        wrong["kind"] = N_("Elija ingreso, retiro, gasto o depósito.")
+        errors["kind"] = N_("Elija ingreso, retiro, gasto o depósito.")
     if amount_cents is None or amount_cents <= 0:
-        wrong["amount"] = N_("Escriba un monto mayor que cero.")
+        errors["amount"] = N_("Escriba un monto mayor que cero.")
     if not concept.strip():
-        wrong["concept"] = N_("Escriba el concepto.")
-    if wrong or amount_cents is None:
-        raise Invalid(wrong)
+        errors["concept"] = N_("Escriba el concepto.")
+    if errors or amount_cents is None:
+        raise Invalid(errors)
     return amount_cents
 
 
 def approve_closing(session_id: int, *, actor: Actor, now: datetime) -> None:
     """Allow an open session to close with a difference above the clinic's limit.
 
-    Given by a supervisor from their own account, so nobody types a password at somebody else's desk.
+    A supervisor approves from their own account, so that no password is typed at another user's desk.
     """
     head = queries.tills.session(session_id, actor=actor)
     require(actor, permissions.APPROVE, head["clinic_id"])
@@ -136,10 +136,10 @@ def close_till(
     actor: Actor,
     now: datetime,
 ) -> dict[str, Any]:
-    """Count, compare, seal, close: one transaction. Returns the Z report.
+    """Close a session with its counts and seal its report, in one transaction. Returns the Z report.
 
     ``counted`` is cents by method code. The row lock makes the closing wait for payments under way and
-    see them. Raises NotFound, TillAlreadyClosed, Invalid, ReasonMissing, ApprovalNeeded.
+    see them. Raises NotFound, TillAlreadyClosed, Invalid, DifferenceReasonMissing, ApprovalNeeded.
     """
     head = queries.tills.session(session_id, actor=actor)
     require(actor, permissions.OPERATE_TILL, head["clinic_id"])
@@ -171,8 +171,8 @@ def _closing(
     has_difference = any(c.difference_cents for c in counts)
     cash = {f.method_id for f in figures if f.is_cash}
     in_drawer = sum(c.counted_cents for c in counts if c.method_id in cash)
-    left = rules.left_over(left_cents, counted_cash_cents=in_drawer)
-    # all checks are made: from here on numbers are taken
+    left = rules.next_float(left_cents, counted_cash_cents=in_drawer)
+    # after all checks: a document number is taken here
     return queries.tills.Closing(
         closed_at=now,
         closed_by=actor.name,
@@ -188,7 +188,7 @@ def _closing(
 
 
 def _write_closing(session: TillSession, closing: queries.tills.Closing, snapshot: str, actor: Actor) -> None:
-    # the counts come first: once the session is closed, the database takes nothing more for it
+    # counts are inserted first: the database refuses rows of a closed session
     rows = [{"session_id": session.id, **asdict(count)} for count in closing.counts]
     db.session.execute(insert(TillCount), rows)
     session.status = "closed"
@@ -202,7 +202,7 @@ def _write_closing(session: TillSession, closing: queries.tills.Closing, snapsho
     session.denominations = {str(value): pieces for value, pieces in closing.denominations.items()}
     session.snapshot = snapshot
     session.snapshot_sha256 = rules.seal(snapshot)
-    db.session.flush()  # the answer of this request reads the closed session
+    db.session.flush()  # the response of this request reads the closed session
 
 
 def _lock_open(session_id: int, *, read: bool = False) -> TillSession:
@@ -221,7 +221,7 @@ def _lock_open(session_id: int, *, read: bool = False) -> TillSession:
     return session
 
 
-def _record(event: type[events.TillFact], session: TillSession, *, actor: Actor, now: datetime, **more: Any) -> None:
+def _record(event: type[events.TillEvent], session: TillSession, *, actor: Actor, now: datetime, **more: Any) -> None:
     outbox.record(
         event(session_id=session.id, till_id=session.till_id, **more),
         actor=actor,

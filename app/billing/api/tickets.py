@@ -55,12 +55,12 @@ def _conditions(query: TicketQuery) -> list[Any]:
         Ticket.service_day: _day("date", query.date),
         Ticket.status: query.status,
     }
-    found: list[Any] = [column == value for column, value in equal.items() if value is not None]
+    conditions: list[Any] = [column == value for column, value in equal.items() if value is not None]
     if first := _day("date_from", query.date_from):
-        found.append(Ticket.service_day >= first)
+        conditions.append(Ticket.service_day >= first)
     if last := _day("date_to", query.date_to):
-        found.append(Ticket.service_day <= last)
-    return found
+        conditions.append(Ticket.service_day <= last)
+    return conditions
 
 
 def _number(text: str | None) -> int | None:
@@ -114,9 +114,9 @@ def _named(id_: int | None, name: str | None) -> dict[str, Any] | None:
 @api.get("/api/tickets/<int:ticket_id>/", requires=(permissions.READ, permissions.READ_OWN))
 def ticket(ticket_id: int) -> dict[str, Any]:
     """One ticket with its payments and refunds."""
-    found = queries.tickets.ticket(ticket_id, actor=cycle.actor())
+    ticket = queries.tickets.ticket(ticket_id, actor=cycle.actor())
     lines = queries.tickets.payments(ticket_id)
-    return ticket_json(found) | {"payments": [_payment_line(line, found.currency) for line in lines]}
+    return ticket_json(ticket) | {"payments": [_payment_line(line, ticket.currency) for line in lines]}
 
 
 def _payment_line(line: queries.tickets.PaymentLine, currency: str) -> dict[str, Any]:
@@ -142,7 +142,7 @@ class Reason(Body):
 
 @api.post("/api/tickets/<int:ticket_id>/void/", requires=permissions.VOID, body=Reason)
 def void_ticket(ticket_id: int, body: Reason) -> dict[str, Any]:
-    """Void a ticket without payments; its number stays taken."""
+    """Void a ticket without payments; its number stays used."""
     actions.tickets.void_ticket(ticket_id, reason=body.reason, actor=cycle.actor(), now=cycle.now())
     return ticket_json(queries.tickets.ticket(ticket_id, actor=cycle.actor()))
 
@@ -160,7 +160,7 @@ class NewPayment(Body):
 
 @api.post("/api/tickets/<int:ticket_id>/payments/", requires=permissions.TAKE_PAYMENT, body=NewPayment, status=201)
 def take_payment(ticket_id: int, body: NewPayment) -> dict[str, Any]:
-    """Take a payment into the open till of the clinic; ``change`` goes back to the patient."""
+    """Take a payment into the open till of the clinic; ``change`` is given back to the patient."""
     payment = actions.payments.take_payment(
         ticket_id,
         method=body.method,
@@ -171,18 +171,18 @@ def take_payment(ticket_id: int, body: NewPayment) -> dict[str, Any]:
         actor=cycle.actor(),
         now=cycle.now(),
     )
-    return _written(payment)
+    return _payment_json(payment)
 
 
 @api.post("/api/payments/<int:payment_id>/refund/", requires=permissions.REFUND, body=Reason, status=201)
 def refund_payment(payment_id: int, body: Reason) -> dict[str, Any]:
-    """Give a payment back out of the till that is open now."""
-    taken_back = actions.payments.refund_payment(payment_id, reason=body.reason, actor=cycle.actor(), now=cycle.now())
-    return _written(taken_back) | {"reverses_id": payment_id}
+    """Refund a payment from the currently open till."""
+    refund = actions.payments.refund_payment(payment_id, reason=body.reason, actor=cycle.actor(), now=cycle.now())
+    return _payment_json(refund) | {"reverses_id": payment_id}
 
 
-def _written(payment: actions.payments.Payment) -> dict[str, Any]:
-    found = queries.tickets.ticket(payment.ticket_id, actor=cycle.actor())
+def _payment_json(payment: actions.payments.Payment) -> dict[str, Any]:
+    ticket = queries.tickets.ticket(payment.ticket_id, actor=cycle.actor())
     return {
         "id": payment.id,
         "till_session_id": payment.session_id,
@@ -190,10 +190,10 @@ def _written(payment: actions.payments.Payment) -> dict[str, Any]:
         "amount": decimal_text(payment.amount_cents),
         "tendered": None if payment.tendered_cents is None else decimal_text(payment.tendered_cents),
         "change": decimal_text(payment.change_cents),
-        "currency": found.currency,
+        "currency": ticket.currency,
         "reference": payment.reference,
         "received_at": payment.received_at,
-        "ticket": ticket_json(found),
+        "ticket": ticket_json(ticket),
     }
 
 
@@ -203,7 +203,7 @@ class ClinicQuery(Query):
 
 @api.get("/api/payment-methods/", requires=permissions.READ, query=ClinicQuery)
 def payment_methods(query: ClinicQuery) -> dict[str, Any]:
-    """The active methods of a clinic: what ``method`` of a payment may be."""
+    """The active methods of a clinic: the values of ``method`` of a payment."""
     methods = queries.tills.methods(clinic_of(query.clinic_id, permissions.READ))
     rows = [
         {

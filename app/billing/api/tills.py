@@ -25,7 +25,7 @@ class SessionQuery(ListQuery):
 
 @api.get("/api/till-sessions/", requires=permissions.OPERATE_TILL, query=SessionQuery)
 def session_list(query: SessionQuery) -> dict[str, Any]:
-    """The till sessions one may see, the newest first."""
+    """The till sessions visible to the actor, the newest first."""
     statement = queries.tills.sessions_statement(actor=cycle.actor())
     if query.clinic_id is not None:
         statement = statement.where(TillSession.clinic_id == query.clinic_id)
@@ -65,7 +65,7 @@ def _head_json(head: Mapping[str, Any]) -> dict[str, Any]:
 
 @api.get("/api/till-sessions/<int:session_id>/", requires=permissions.OPERATE_TILL)
 def session(session_id: int) -> dict[str, Any]:
-    """One session with its movements; the figures per method where the reader does not count blind."""
+    """One session with its movements; the figures per method unless the actor counts blind."""
     return _session_json(session_id)
 
 
@@ -84,8 +84,10 @@ def _methods(head: Mapping[str, Any]) -> list[dict[str, Any]] | None:
     if head["status"] == "open":
         if not queries.tills.sees_expected(cycle.actor(), clinic.id, blind_close=clinic.blind_close):
             return None
-        found = queries.tills.figures(head["id"], clinic_id=clinic.id, opening_float_cents=head["opening_float_cents"])
-        return [{"method": f.code, "expected": decimal_text(f.expected_cents)} for f in found]
+        figures = queries.tills.figures(
+            head["id"], clinic_id=clinic.id, opening_float_cents=head["opening_float_cents"]
+        )
+        return [{"method": f.code, "expected": decimal_text(f.expected_cents)} for f in figures]
     return [_count_json(**row) for row in queries.tills.counts(head["id"])]
 
 
@@ -154,7 +156,7 @@ class NewMovement(Body):
     "/api/till-sessions/<int:session_id>/movements/", requires=permissions.OPERATE_TILL, body=NewMovement, status=201
 )
 def record_movement(session_id: int, body: NewMovement) -> dict[str, Any]:
-    """Cash in or out that is no payment: ``cash_in``, ``cash_out``, ``expense``, ``deposit``."""
+    """Cash in or out other than payments: ``cash_in``, ``cash_out``, ``expense``, ``deposit``."""
     movement_id = actions.tills.record_movement(
         session_id,
         kind=body.kind,
@@ -186,7 +188,7 @@ class Count(Body):
 
 @api.post("/api/till-sessions/<int:session_id>/closing/", requires=permissions.OPERATE_TILL, body=Count)
 def close_till(session_id: int, body: Count) -> dict[str, Any]:
-    """Close a session with what was counted per method; answers expected, counted and difference."""
+    """Close a session with what was counted per method; returns expected, counted and difference."""
     actions.tills.close_till(
         session_id,
         counted=body.counted,

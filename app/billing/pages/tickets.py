@@ -21,10 +21,10 @@ def ticket_list() -> Response:
     today = clock.local_day(cycle.now(), clinic.timezone)
     form = forms.TicketFilter(formdata=request.args)
     day = form.day.data if form.validate() else None
-    words = (form.q.data or "").strip()
-    if day is None and not words and not form.debts.data:
+    text = (form.q.data or "").strip()
+    if day is None and not text and not form.debts.data:
         day = form.day.data = today
-    rows = queries.tickets.search(clinic.id, actor=cycle.actor(), words=words, day=day, debts=bool(form.debts.data))
+    rows = queries.tickets.search(clinic.id, actor=cycle.actor(), text=text, day=day, debts=bool(form.debts.data))
     return fragments.page(
         "billing/tickets.html",
         parts={"tickets": "billing/_tickets.html"},
@@ -46,10 +46,10 @@ def ticket(ticket_id: int) -> Response:
 
 
 def _ticket(ticket_id: int) -> dict[str, Any]:
-    found = queries.tickets.ticket(ticket_id, actor=cycle.actor())
-    clinic = clinics.clinic(found.clinic_id)
+    ticket = queries.tickets.ticket(ticket_id, actor=cycle.actor())
+    clinic = clinics.clinic(ticket.clinic_id)
     return {
-        "ticket": found,
+        "ticket": ticket,
         "payments": queries.tickets.payments(ticket_id),
         "zone": clinic.timezone,
         "today": clock.local_day(cycle.now(), clinic.timezone),
@@ -90,14 +90,14 @@ def take_payment(ticket_id: int, form: forms.PaymentForm) -> Response:
 
 
 def _tendered(ticket_id: int, form: forms.PaymentForm) -> int | None:
-    """What was handed over; the field hides with other methods than cash, but keeps what was typed before."""
+    """The tendered cents; None for methods other than cash, whose hidden field keeps its former value."""
     clinic_id = queries.tickets.clinic_of(ticket_id, actor=cycle.actor())
     is_cash = any(m.is_cash and m.code == form.method.data for m in queries.tills.methods(clinic_id))
     return form.tendered.data if is_cash else None
 
 
 def _collect(ticket_id: int, form: forms.PaymentForm | None) -> Response:
-    """The side panel, or without script the ticket's page with the panel in it."""
+    """The side panel, or without JavaScript the ticket's page with the panel in it."""
     context = _ticket(ticket_id)
     ticket = context["ticket"]
     methods = queries.tills.methods(ticket.clinic_id)
@@ -126,13 +126,13 @@ def _taken(payment: actions.payments.Payment) -> Response:
         payment=payment,
         debts=queries.tickets.other_debts(ticket, actor=cycle.actor()),
     )
-    words = _("Cobrado %(amount)s.", amount=money.show(payment.amount_cents, ticket.currency))
+    toast = _("Cobrado %(amount)s.", amount=money.show(payment.amount_cents, ticket.currency))
     if payment.change_cents:
-        words += " " + _("Vuelto: %(change)s.", change=money.show(payment.change_cents, ticket.currency))
-    return fragments.answer(html, go=f"/tickets/{ticket.id}", toast=words)
+        toast += " " + _("Vuelto: %(change)s.", change=money.show(payment.change_cents, ticket.currency))
+    return fragments.answer(html, go=f"/tickets/{ticket.id}", toast=toast)
 
 
-# ------------------------------------------------------------------ taking back
+# ------------------------------------------------------------------ refunds and voids
 
 
 @pages.get("/payments/<int:payment_id>/refund", requires=permissions.REFUND)
@@ -160,7 +160,7 @@ def _refund(payment_id: int, form: forms.ReasonForm) -> Response:
     return _reason(
         form,
         title=_("Devolver %(amount)s", amount=money.show(payment.amount_cents)),
-        about=_("Se registra una línea nueva en la caja abierta; el cobro original queda como está."),
+        description=_("Se registra una línea nueva en la caja abierta; el cobro original queda como está."),
         action=f"/payments/{payment_id}/refund",
         label=_("Devolver"),
         back=f"/tickets/{payment.ticket_id}",
@@ -188,7 +188,7 @@ def _void(ticket_id: int, form: forms.ReasonForm) -> Response:
     return _reason(
         form,
         title=_("Anular %(code)s", code=ticket.code),
-        about=_("El ticket deja de deberse. Su número queda ocupado y se muestra como anulado."),
+        description=_("El ticket deja de deberse. Su número queda ocupado y se muestra como anulado."),
         action=f"/tickets/{ticket_id}/void",
         label=_("Anular ticket"),
         back=f"/tickets/{ticket_id}",
@@ -204,8 +204,8 @@ def _reason(form: forms.ReasonForm, **texts: Any) -> Response:
     )
 
 
-def _changed(ticket_id: int, words: str) -> Response:
-    return fragments.answer(go=f"/tickets/{ticket_id}", toast=words, close_dialog=True)
+def _changed(ticket_id: int, toast: str) -> Response:
+    return fragments.answer(go=f"/tickets/{ticket_id}", toast=toast, close_dialog=True)
 
 
 # ------------------------------------------------------------------ the slip
@@ -217,7 +217,7 @@ def slip(ticket_id: int) -> Response:
     clinic = clinics.clinic(context["ticket"].clinic_id)
     prints = queries.tickets.prints_of(ticket_id)
     return fragments.page(
-        "billing/slip.html", clinic_facts=clinic, prints=prints, copy=prints - 1, now=cycle.now(), **context
+        "billing/slip.html", issuer=clinic, prints=prints, copy=prints - 1, now=cycle.now(), **context
     )
 
 

@@ -1,4 +1,4 @@
-"""Tills: the home of the day, opening, movements, the X and Z report, the closing."""
+"""Tills: overview, opening, movements, the X and Z report, the closing."""
 
 from typing import Any
 
@@ -16,30 +16,30 @@ from app.kernel.errors import DomainError
 
 pages = PageBlueprint("tills", __name__)
 
-LATEST_LINES = 8
+MAX_LATEST_MOVEMENTS = 8
 
 
-# ------------------------------------------------------------------ the home of the till
+# ------------------------------------------------------------------ overview
 
 
 @pages.get("/till", requires=permissions.OPERATE_TILL)
 def till() -> Response:
-    return _home(cycle.clinic_id(permissions.OPERATE_TILL), None)
+    return _overview(cycle.clinic_id(permissions.OPERATE_TILL), None)
 
 
-def _home(clinic_id: int, form: forms.OpenTillForm | None) -> Response:
+def _overview(clinic_id: int, form: forms.OpenTillForm | None) -> Response:
     actor, clinic = cycle.actor(), clinics.clinic(clinic_id)
-    sees = queries.tills.sees_expected(actor, clinic_id, blind_close=clinic.blind_close)
+    sees_expected = queries.tills.sees_expected(actor, clinic_id, blind_close=clinic.blind_close)
     idle = queries.tills.idle_tills(clinic_id)
     return fragments.page(
         "billing/till.html",
         parts={"till": "billing/_till.html"},
         clinic_id=clinic_id,
-        open_sessions=[_open(head, sees) for head in queries.tills.open_sessions(clinic_id, actor=actor)],
+        open_sessions=[_open(head, sees_expected) for head in queries.tills.open_sessions(clinic_id, actor=actor)],
         past=queries.tills.past_sessions(clinic_id, actor=actor),
         idle=idle,
         open_form=_open_form(idle, form),
-        sees_expected=sees,
+        sees_expected=sees_expected,
         can_approve=can(actor, permissions.APPROVE, clinic_id),
         zone=clinic.timezone,
         currency=clinic.currency,
@@ -47,13 +47,13 @@ def _home(clinic_id: int, form: forms.OpenTillForm | None) -> Response:
     )
 
 
-def _open(head: dict[str, Any], sees: bool) -> dict[str, Any]:
-    """An open session with its latest lines, and its figures for those who may see them."""
+def _open(head: dict[str, Any], sees_expected: bool) -> dict[str, Any]:
+    """An open session with its latest movements, and its figures when the actor may see them."""
     lines = queries.tills.movements(head["id"])
-    figures = _figures(head) if sees else []
+    figures = _figures(head) if sees_expected else []
     return {
         **head,
-        "lines": lines[-LATEST_LINES:][::-1],
+        "lines": lines[-MAX_LATEST_MOVEMENTS:][::-1],
         "line_count": len(lines),
         "figures": figures,
         "cash_cents": sum(f.expected_cents for f in figures if f.is_cash),
@@ -69,7 +69,7 @@ def _figures(head: dict[str, Any]) -> list[rules.MethodFigures]:
 
 
 def _open_form(idle: list[dict[str, Any]], form: forms.OpenTillForm | None) -> forms.OpenTillForm:
-    """The float comes prefilled with what the till's last closing left in the drawer."""
+    """The form to open a till; its float defaults to what the last closing left in the drawer."""
     if form is None:
         left = idle[0]["float_cents"] if idle else 0
         form = forms.OpenTillForm(formdata=None, opening_float=left)
@@ -87,7 +87,7 @@ def _make_open_form() -> forms.OpenTillForm:
 
 def _retry_open(*, form: forms.OpenTillForm, error: DomainError | None) -> Response:
     form.add_summary(error)
-    return _home(cycle.clinic_id(permissions.OPERATE_TILL), form)
+    return _overview(cycle.clinic_id(permissions.OPERATE_TILL), form)
 
 
 @pages.post("/till-sessions", requires=permissions.OPERATE_TILL, form=_make_open_form, retry=_retry_open)
@@ -103,8 +103,8 @@ def open_till(form: forms.OpenTillForm) -> Response:
     return _changed("/till", _("Caja abierta: %(code)s.", code=code))
 
 
-def _changed(go: str, words: str) -> Response:
-    return fragments.answer(go=go, toast=words, close_dialog=True)
+def _changed(go: str, toast: str) -> Response:
+    return fragments.answer(go=go, toast=toast, close_dialog=True)
 
 
 # ------------------------------------------------------------------ one session
@@ -117,13 +117,13 @@ def session(session_id: int) -> Response:
     clinic = clinics.clinic(head["clinic_id"])
     is_open = head["status"] == "open"
     report = queries.tills.report(head, _figures(head)) if is_open else queries.tills.sealed_report(session_id)
-    sees = not is_open or queries.tills.sees_expected(actor, head["clinic_id"], blind_close=clinic.blind_close)
+    sees_expected = not is_open or queries.tills.sees_expected(actor, head["clinic_id"], blind_close=clinic.blind_close)
     return fragments.page(
         "billing/session.html",
         parts={"report": "billing/_report.html"},
         head=head,
         report=report,
-        sees_expected=sees,
+        sees_expected=sees_expected,
         labels=accounts.LABELS,
     )
 

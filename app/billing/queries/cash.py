@@ -1,7 +1,7 @@
-"""The day's money, from the one ledger: what was received between two midnights of the clinic.
+"""The daily cash report: what a clinic received on a local day, read from the ledger.
 
-Money is dated by the hour it was received, never by the visit it pays for. The main query fetches Core
-rows; whoever shows them (JSON, workbook, paper) makes its own dicts, once.
+Money belongs to the day it was received, not to that of the visit. The main query returns Core rows; each output
+format builds its own dicts from them.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,7 +25,7 @@ from app.reports import permissions
 
 @dataclass(frozen=True, slots=True)
 class MethodLine:
-    """A method's day. ``counted`` and ``difference`` are None while a session of the day is open."""
+    """Totals of a payment method. ``counted`` and ``difference`` are None while a session of the day is open."""
 
     code: str
     name: str
@@ -42,7 +42,7 @@ class MethodLine:
 
 @dataclass(frozen=True, slots=True)
 class GroupLine:
-    """What was collected for a therapist or a service; ``key`` None is what names none."""
+    """What was collected for a therapist or a service; ``key`` is None for those without one."""
 
     key: int | None
     name: str
@@ -52,7 +52,7 @@ class GroupLine:
 
 @dataclass(frozen=True, slots=True)
 class CashBox:
-    """The drawers of the sessions opened that day: each line signed, their sum is what must lie there."""
+    """Cash of the sessions opened on a day: each part is signed, their sum is the expected cash."""
 
     opening: int
     received: int
@@ -77,7 +77,7 @@ class CashBox:
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """Figures that show what is missing or out of order."""
+    """Control figures: numbers issued, voided tickets, debts."""
 
     first: int | None
     last: int | None
@@ -129,41 +129,43 @@ class DailyCash:
 
 
 def daily_cash(*, clinic_id: int, day: date, actor: Actor, methods: Iterable[str] | None = None) -> DailyCash:
-    """What a clinic took, gave back and holds of a local day; ``methods`` narrows payments and summary.
+    """The cash report of a clinic and local day; ``methods`` filters payments and summary.
 
-    Raises NotFound for a foreign clinic, Forbidden without the permission, Invalid for an unknown method.
+    Raises NotFound for another clinic, Forbidden without the permission, Invalid for an unknown method.
     """
     clinic = readable_clinic(clinic_id, actor)
     start, end = clock.day_bounds(day, clinic.timezone)
     period = {"clinic": clinic_id, "start": start, "end": end}
     catalogue = db.session.execute(statements.CATALOGUE, {"clinic": clinic_id}).all()
-    wanted = _chosen(catalogue, methods)
-    narrowed = len(wanted) < len(catalogue)
-    statement = statements.of_methods([m.id for m in wanted]) if narrowed else statements.LEDGER
+    selected = _chosen(catalogue, methods)
+    is_filtered = len(selected) < len(catalogue)
+    statement = statements.of_methods([m.id for m in selected]) if is_filtered else statements.LEDGER
     rows = db.session.execute(statement, period).all()
     payments = [row for row, ticket_id in zip(rows, columns(rows, "ticket_id"), strict=True) if ticket_id is not None]
-    used = set(columns(rows, "session_id"))
-    sessions = db.session.execute(statements.SESSIONS, {"clinic": clinic_id, "day": day, "used": list(used)}).all()
-    own = [s for s in sessions if s.business_day == day and s.kind == "recaudadora"]
-    counts = _counts(own)
+    session_ids = set(columns(rows, "session_id"))
+    sessions = db.session.execute(
+        statements.SESSIONS, {"clinic": clinic_id, "day": day, "used": list(session_ids)}
+    ).all()
+    opened_today = [s for s in sessions if s.business_day == day and s.kind == "recaudadora"]
+    counts = _counts(opened_today)
     return DailyCash(
         clinic=clinic,
         day=day,
-        methods=tuple(m.code for m in wanted) if narrowed else (),
+        methods=tuple(m.code for m in selected) if is_filtered else (),
         payments=payments,
         movements=[row for row in rows if row.ticket_id is None] if len(payments) < len(rows) else [],
-        by_method=_by_method(wanted, payments, counts),
+        by_method=_by_method(selected, payments, counts),
         by_therapist=_grouped(payments, "therapist_id", "therapist"),
         by_service=_grouped(payments, "service_id", "service"),
         sessions=sessions,
-        box=_box(own, counts, [m.id for m in catalogue if m.is_cash]),
+        box=_box(opened_today, counts, [m.id for m in catalogue if m.is_cash]),
         control=_control({**period, "day": day}, payments),
         method_names={m.id: (m.code, m.name) for m in catalogue},
     )
 
 
 def columns(rows: Sequence[Row[Any]], *names: str) -> Iterator[Any]:
-    """These columns of each row, as tuples (one name: as values). In loops over thousands of rows this is
+    """The named columns of each row, as tuples (as values for a single name). In loops over thousands of rows this is
     several times faster than attributes."""
     if not rows:
         return iter(())
@@ -172,7 +174,7 @@ def columns(rows: Sequence[Row[Any]], *names: str) -> Iterator[Any]:
 
 
 def readable_clinic(clinic_id: int, actor: Actor) -> clinics.ClinicView:
-    """The clinic, when the actor may read its reports: a stranger learns nothing, a colleague is refused."""
+    """The clinic, when the actor may read its reports. Raises NotFound outside the actor's clinics, else Forbidden."""
     if clinic_id not in actor.grants:
         access.require_anywhere(actor, permissions.READ)
         raise NotFound
@@ -227,7 +229,7 @@ def _by_method(
 
 
 def _grouped(payments: Sequence[Row[Any]], key: str, name: str) -> list[GroupLine]:
-    """Collected by a column of the ticket, the largest first and what names none last."""
+    """Collected by a column of the ticket, the largest first, lines without a key last."""
     names: dict[int | None, str] = {}
     tickets: dict[int | None, set[int]] = {}
     cents: dict[int | None, int] = {}
@@ -260,7 +262,7 @@ def _box(sessions: Sequence[Row[Any]], counts: dict[int, tuple[int, int]], cash:
 
 
 def _cash_sums(session_ids: list[int], cash: list[int]) -> dict[str, int]:
-    """Cents by kind over the cash lines of these sessions; ``change`` is what was handed back."""
+    """Cents by kind over the cash lines of these sessions; ``change`` is the change given."""
     if not session_ids:
         return {}
     rows = db.session.execute(statements.CASH_SUMS, {"sessions": session_ids, "methods": cash}).all()

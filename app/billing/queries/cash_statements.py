@@ -33,7 +33,7 @@ DAY: BindParameter[Any] = bindparam("day")
 START: BindParameter[Any] = bindparam("start")
 END: BindParameter[Any] = bindparam("end")
 
-# The ledger of a day with everything its papers name. Signed: refunds are negative.
+# The ledger of a day with the names its reports show. Signed: refunds are negative.
 LEDGER = (
     select(
         movement.c.id,
@@ -152,7 +152,7 @@ VOIDED = (
     .where(ticket.c.clinic_id == CLINIC, ticket.c.voided_at >= START, ticket.c.voided_at < END)
     .order_by(ticket.c.number)
 )
-# What came in after the day is taken off today's balance: the figure of a past day stays what it was.
+# Payments after the day are subtracted from the current balance, so that the report of a past day does not change.
 _PAID_SINCE = (
     select(func.coalesce(func.sum(posting.c.cents), 0))
     .select_from(movement)
@@ -212,5 +212,5 @@ PAID_TICKETS = (
 
 
 def of_methods(method_ids: list[int]) -> Select[Any]:
-    """The ledger of these methods alone."""
+    """The ledger, only of these methods."""
     return LEDGER.where(movement.c.method_id.in_(method_ids))

@@ -1,4 +1,4 @@
-"""Reads of tickets: their state and money, alone and per appointment or patient."""
+"""Reads of tickets: state and balance, single and per appointment or patient."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -27,7 +27,7 @@ _OF_TICKET = BALANCE.ticket_id == Ticket.id
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """The money of a ticket in cents; ``paid`` is net of refunds, ``owed`` below zero is due back."""
+    """The money of a ticket in cents; ``paid`` is net of refunds, a negative ``owed`` is a refund due."""
 
     amount_cents: int
     charged_cents: int
@@ -38,7 +38,7 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class TicketState:
-    """What a ticket says about money; ``paid_cents`` is net of refunds."""
+    """Payment state of a ticket; ``paid_cents`` is net of refunds."""
 
     ticket_id: int
     number: int
@@ -52,7 +52,7 @@ class TicketState:
 
 @dataclass(frozen=True, slots=True)
 class TicketView:
-    """A ticket with its people, its money and what the actor may do with it (for a single one)."""
+    """A ticket with its names and balance and, when read alone, what the actor may do with it."""
 
     id: int
     clinic_id: int
@@ -86,7 +86,7 @@ class TicketView:
 
 @dataclass(frozen=True, slots=True)
 class PaymentLine:
-    """A payment or refund on a ticket; ``refund_id`` is the refund that took it back."""
+    """A payment or refund on a ticket; ``refund_id`` is its refund."""
 
     id: int
     kind: str
@@ -127,7 +127,7 @@ def state_of(row: Row[Any]) -> str:
     )
 
 
-# Built once: the agenda and the front desk ask them all day long.
+# Built once, since the agenda and the front desk execute them often.
 _OF_APPOINTMENTS = (
     select(
         Ticket.id,
@@ -177,13 +177,13 @@ def of_appointments(appointment_ids: Collection[int]) -> dict[int, TicketState]:
 
 
 def has_payments(appointment_id: int) -> bool:
-    """Whether money stands on the appointment's ticket, refunds taken off."""
+    """Whether the ticket of an appointment has payments, net of refunds."""
     paid = select(BALANCE.paid_cents).join(Ticket, _OF_TICKET).where(Ticket.appointment_id == appointment_id)
     return (db.session.scalar(paid) or 0) > 0
 
 
 def balance(ticket_id: int) -> Balance:
-    """The money of a ticket that exists."""
+    """The balance of an existing ticket."""
     columns = (
         BALANCE.amount_cents,
         BALANCE.charged_cents,
@@ -196,7 +196,7 @@ def balance(ticket_id: int) -> Balance:
 
 
 def debts_of_patients(patient_ids: Collection[int], *, before_day: date) -> dict[int, int]:
-    """Cents that patients owe on open tickets of days before ``before_day``; who owes nothing is left out."""
+    """Cents that patients owe on open tickets of days before ``before_day``; patients without debts are left out."""
     if not patient_ids:
         return {}
     rows = db.session.execute(_DEBTS, {"ids": list(patient_ids), "before_day": before_day})
@@ -223,7 +223,7 @@ def clinic_of(ticket_id: int, *, actor: Actor) -> int:
 
 
 def listing_statement(*, actor: Actor) -> Select[Any]:
-    """All tickets the actor may see with their money and people, for lists that filter and page."""
+    """All tickets the actor may see with names and balance, for lists that filter and page."""
     return (
         select(
             Ticket.id,
@@ -270,7 +270,7 @@ def owes() -> ColumnElement[bool]:
 
 
 def ticket(ticket_id: int, *, actor: Actor) -> TicketView:
-    """One ticket with its money and what the actor may do. Raises NotFound."""
+    """One ticket with its balance and what the actor may do. Raises NotFound."""
     row = db.session.execute(listing_statement(actor=actor).where(Ticket.id == ticket_id)).first()
     if row is None:
         raise NotFound
@@ -284,12 +284,12 @@ def ticket(ticket_id: int, *, actor: Actor) -> TicketView:
 
 
 def search(
-    clinic_id: int, *, actor: Actor, words: str = "", day: date | None = None, debts: bool = False, limit: int = 100
+    clinic_id: int, *, actor: Actor, text: str = "", day: date | None = None, debts: bool = False, limit: int = 100
 ) -> list[TicketView]:
     """Tickets of a clinic by number or patient, of a day, or only those that owe; the newest first."""
     statement = listing_statement(actor=actor).where(Ticket.clinic_id == clinic_id)
-    if words.strip():
-        statement = statement.where(matches(words))
+    if text.strip():
+        statement = statement.where(matches(text))
     if day is not None:
         statement = statement.where(Ticket.service_day == day)
     if debts:
@@ -298,17 +298,17 @@ def search(
     return [view_of(row) for row in rows]
 
 
-def matches(words: str) -> ColumnElement[bool]:
+def matches(text: str) -> ColumnElement[bool]:
     """A ticket's number (``412``, ``TKT-000412``) or its patient's name, document or phone."""
-    digits = words.strip().upper().removeprefix("TKT-")
-    people = [Patient.search_text.contains(f" {part}", autoescape=True) for part in fold(words).split()]
+    digits = text.strip().upper().removeprefix("TKT-")
+    people = [Patient.search_text.contains(f" {part}", autoescape=True) for part in fold(text).split()]
     if digits.isdecimal() and len(digits) < 10:
         return or_(Ticket.number == int(digits), and_(*people))
     return and_(*people)
 
 
 def payments(ticket_id: int) -> list[PaymentLine]:
-    """The payments and refunds on a ticket, each with whether it was given back later."""
+    """The payments and refunds on a ticket, each with its later refund."""
     refund, receiver = aliased(Movement), aliased(User)
     rows = db.session.execute(
         select(
@@ -338,7 +338,7 @@ def payments(ticket_id: int) -> list[PaymentLine]:
 
 
 def payment(payment_id: int, *, actor: Actor) -> RefundablePayment:
-    """A payment that may be given back: its ticket, method and amount. Raises NotFound."""
+    """A payment that may be refunded: its ticket, method and amount. Raises NotFound."""
     row = db.session.execute(
         select(
             Movement.id,

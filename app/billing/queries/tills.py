@@ -69,15 +69,15 @@ _SESSION = (
 
 
 def visible_to(actor: Actor) -> ColumnElement[bool]:
-    """Supervision sees every session of its clinics; the desk sees the open ones and its own."""
-    all_of = actor.clinics_with(permissions.SEE_EXPECTED)
-    some_of = actor.clinics_with(permissions.OPERATE_TILL)
-    mine = or_(
+    """Supervisors see every session of their clinics, receptionists the open ones and their own."""
+    supervised = actor.clinics_with(permissions.SEE_EXPECTED)
+    operated = actor.clinics_with(permissions.OPERATE_TILL)
+    open_or_own = or_(
         TillSession.status == "open",
         TillSession.opened_by == actor.user_id,
         TillSession.closed_by == actor.user_id,
     )
-    return or_(TillSession.clinic_id.in_(all_of), and_(TillSession.clinic_id.in_(some_of), mine))
+    return or_(TillSession.clinic_id.in_(supervised), and_(TillSession.clinic_id.in_(operated), open_or_own))
 
 
 def sees_expected(actor: Actor, clinic_id: int, *, blind_close: bool) -> bool:
@@ -91,7 +91,7 @@ def sees_expected(actor: Actor, clinic_id: int, *, blind_close: bool) -> bool:
 
 
 def session(session_id: int, *, actor: Actor) -> dict[str, Any]:
-    """A session's head. Raises NotFound outside the actor's view."""
+    """The head of a session. Raises NotFound when the actor may not see it."""
     row = db.session.execute(_SESSION.where(TillSession.id == session_id, visible_to(actor))).first()
     if row is None:
         raise NotFound
@@ -110,12 +110,12 @@ def sessions_statement(*, actor: Actor) -> Select[Any]:
 
 def open_sessions(clinic_id: int, *, actor: Actor) -> list[dict[str, Any]]:
     """The open sessions of a clinic, the actor's own first."""
-    wanted = _SESSION.where(TillSession.clinic_id == clinic_id, TillSession.status == "open", visible_to(actor))
-    return [head_of(row) for row in db.session.execute(wanted.order_by(*preference(actor)))]
+    statement = _SESSION.where(TillSession.clinic_id == clinic_id, TillSession.status == "open", visible_to(actor))
+    return [head_of(row) for row in db.session.execute(statement.order_by(*preference(actor)))]
 
 
 def preference(actor: Actor) -> tuple[Any, ...]:
-    """The order in which open sessions take a payment: one's own, collecting tills, the oldest."""
+    """The order in which open sessions take a payment: the actor's own, collecting tills, the oldest."""
     return (
         case((TillSession.opened_by == actor.user_id, 0), else_=1),
         case((Till.kind == "recaudadora", 0), else_=1),
@@ -125,8 +125,8 @@ def preference(actor: Actor) -> tuple[Any, ...]:
 
 def past_sessions(clinic_id: int, *, actor: Actor, limit: int = 30) -> list[dict[str, Any]]:
     """The latest closed sessions of a clinic that the actor may see."""
-    wanted = _SESSION.where(TillSession.clinic_id == clinic_id, TillSession.status == "closed", visible_to(actor))
-    rows = db.session.execute(wanted.order_by(TillSession.closed_at.desc()).limit(limit))
+    statement = _SESSION.where(TillSession.clinic_id == clinic_id, TillSession.status == "closed", visible_to(actor))
+    rows = db.session.execute(statement.order_by(TillSession.closed_at.desc()).limit(limit))
     return [head_of(row) for row in rows]
 
 
@@ -168,7 +168,7 @@ def methods(clinic_id: int) -> list[rules.Method]:
 
 
 def figures(session_id: int, *, clinic_id: int, opening_float_cents: int) -> list[rules.MethodFigures]:
-    """What went through a session per method: the active methods, and others that were used in it."""
+    """Figures of a session per method: the active methods, and others with movements in it."""
     of_session = (
         select(TOTALS.method_id, TOTALS.kind, TOTALS.movement_count, TOTALS.cents)
         .where(TOTALS.session_id == session_id)
@@ -194,15 +194,15 @@ def figures(session_id: int, *, clinic_id: int, opening_float_cents: int) -> lis
         of_method = totals.setdefault(rules.Method(*method), [])
         if kind is not None:
             of_method.append(rules.KindTotal(kind, count, int(cents)))
-    drawer = next((method.id for method in totals if method.is_cash), None)
+    cash_id = next((method.id for method in totals if method.is_cash), None)
     return [
-        rules.figures_of(method, of_method, opening_cents=opening_float_cents if method.id == drawer else 0)
+        rules.figures_of(method, of_method, opening_cents=opening_float_cents if method.id == cash_id else 0)
         for method, of_method in totals.items()
     ]
 
 
 def movements(session_id: int) -> list[dict[str, Any]]:
-    """The lines of a session in their order, refunds beside the code of what they take back."""
+    """The lines of a session in their order, each with the code of its ticket."""
     receiver = aliased(User)
     rows = db.session.execute(
         select(
@@ -246,7 +246,7 @@ def _line(row: Mapping[Any, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """What the closing adds to the figures of its session."""
+    """Data that a closing adds to the figures of its session."""
 
     closed_at: datetime
     closed_by: str
@@ -260,8 +260,10 @@ class Closing:
     left_for_tomorrow_cents: int
 
 
-def report(head: Mapping[str, Any], found: list[rules.MethodFigures], closing: Closing | None = None) -> dict[str, Any]:
-    """The X report of a session, or its Z when it is being closed: what the snapshot keeps, in cents."""
+def report(
+    head: Mapping[str, Any], figures: list[rules.MethodFigures], closing: Closing | None = None
+) -> dict[str, Any]:
+    """The X report of a session, or the Z report of a closing, as the snapshot keeps it; amounts in cents."""
     clinic = clinics.clinic(head["clinic_id"])
     counts = {c.method_id: c for c in closing.counts} if closing else {}
     report: dict[str, Any] = {
@@ -280,9 +282,9 @@ def report(head: Mapping[str, Any], found: list[rules.MethodFigures], closing: C
         "opened_by": head["opened_by"],
         "opening_float_cents": head["opening_float_cents"],
         "opening_note": head["opening_note"],
-        "methods": [_method_line(f, counts.get(f.method_id)) for f in found],
+        "methods": [_method_line(f, counts.get(f.method_id)) for f in figures],
         "tickets": _control_figures(head["id"]),
-        "movements": [_paper_line(m) for m in movements(head["id"])],
+        "movements": [_report_line(m) for m in movements(head["id"])],
     }
     if closing:
         report |= {
@@ -316,7 +318,7 @@ def _method_line(figure: rules.MethodFigures, count: rules.Count | None) -> dict
     }
 
 
-_ON_PAPER = (
+_REPORT_COLUMNS = (
     "id",
     "kind",
     "received_at",
@@ -333,9 +335,9 @@ _ON_PAPER = (
 )
 
 
-def _paper_line(line: Mapping[str, Any]) -> dict[str, Any]:
-    """A line without the patient's name: a cash paper needs the ticket, not the person."""
-    return {name: line[name] for name in _ON_PAPER}
+def _report_line(line: Mapping[str, Any]) -> dict[str, Any]:
+    """A movement without the patient's name, which a cash report does not need."""
+    return {name: line[name] for name in _REPORT_COLUMNS}
 
 
 def _control_figures(session_id: int) -> dict[str, Any]:
@@ -353,15 +355,15 @@ def _control_figures(session_id: int) -> dict[str, Any]:
 
 
 def sealed_report(session_id: int) -> dict[str, Any]:
-    """The Z report of a closed session as it was written at the closing, and whether its seal holds."""
+    """The Z report of a closed session as sealed at the closing, with ``is_intact``: whether its SHA-256 agrees."""
     text, sha256 = db.session.execute(
         select(TillSession.snapshot, TillSession.snapshot_sha256).where(TillSession.id == session_id)
     ).one()
     report = orjson.loads(text)
-    for place in (report, *report["movements"]):
+    for section in (report, *report["movements"]):
         for name in ("opened_at", "closed_at", "received_at"):
-            if name in place:
-                place[name] = datetime.fromisoformat(place[name])
+            if name in section:
+                section[name] = datetime.fromisoformat(section[name])
     report["business_day"] = date.fromisoformat(report["business_day"])
     report["denominations"] = {int(value): pieces for value, pieces in report["denominations"].items()}
     return {**report, "sha256": sha256, "is_intact": rules.seal(text) == sha256}
@@ -379,5 +381,5 @@ def counts(session_id: int) -> list[dict[str, Any]]:
 
 
 def name_of(user_id: int | None) -> str | None:
-    """The name of a user of the house, for papers."""
+    """The full name of a user, for reports."""
     return db.session.scalar(select(User.full_name).where(User.id == user_id)) if user_id else None
