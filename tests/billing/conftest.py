@@ -1,4 +1,4 @@
-"""A visit of Clara to bill, the till, and the people who work at it."""
+"""A visit of Clara to bill, the till, and the people who function at it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -19,7 +19,7 @@ TODAY = date(2026, 11, 20)
 
 @pytest.fixture
 def desk(app: Flask) -> Actor:
-    """Ana at the desk of Miraflores, as the sign-in would load her."""
+    """Ana, receptionist of Miraflores."""
     with app.app_context():
         return build.actor(1, "Ana Torres", 1, "receptionist")
 
@@ -31,8 +31,8 @@ def supervisor(app: Flask) -> Actor:
 
 
 @pytest.fixture
-def stranger(app: Flask) -> Actor:
-    """Fabio of the other clinic."""
+def other_clinic_desk(app: Flask) -> Actor:
+    """Fabio, receptionist of the other clinic."""
     with app.app_context():
         return build.actor(8, "Fabio Luna", 2, "receptionist")
 

@@ -1,4 +1,4 @@
-"""The JSON of tickets, payments and tills, as docs/interface.md promises it."""
+"""The JSON of tickets, payments and tills, as documented in docs/interface.md."""
 
 import pytest
 from sqlalchemy import update
@@ -158,7 +158,7 @@ def test_a_session_from_opening_to_closing(ana, diego, ticket):
     pay(ana)
     listed = ana.api("GET", "/api/till-sessions/?status=open").get_json()["results"]
     assert [s["id"] for s in listed] == [session["id"]]
-    assert ana.api("GET", f"{path}/").get_json()["methods"] is None  # she counts blind
+    assert ana.api("GET", f"{path}/").get_json()["methods"] is None  # she counts without seeing expected amounts
     expected = diego.api("GET", f"{path}/").get_json()["methods"]
     assert expected[0] == {"method": "efectivo", "expected": "164.50"}
     count = {"counted": {"efectivo": "164.50"}, "denominations": {"100": 1, "50": 1, "10": 1, "2": 2, "0.50": 1}}

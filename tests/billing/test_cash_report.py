@@ -1,4 +1,4 @@
-"""The day's cash against rows that were written straight into the ledger."""
+"""The daily cash report, compared with rows inserted into the ledger."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -37,7 +37,7 @@ def _of(app: Flask, cast: Cast, day: date = DAY, methods: tuple[str, ...] = ()) 
     return cash.daily_cash(clinic_id=cast.miraflores, day=day, actor=actor, methods=methods)
 
 
-def test_it_has_the_documents_shape(diego: Client, full_day: int) -> None:
+def test_it_has_the_documented_keys(diego: Client, full_day: int) -> None:
     body = diego.api("GET", URL).get_json()
     assert body["fecha"] == "2026-11-20"
     assert body["pagos_detallados"][0] == {
@@ -61,24 +61,24 @@ def test_it_has_the_documents_shape(diego: Client, full_day: int) -> None:
     assert [m["monto"] for m in body["movimientos"]] == ["-15.00", "-30.00"]
 
 
-def test_get_and_post_say_the_same(diego: Client, full_day: int) -> None:
+def test_get_and_post_return_the_same(diego: Client, full_day: int) -> None:
     posted = diego.api("POST", "/api/reports/improved-daily-cash/", {"date": "2026-11-20"})
     assert posted.status_code == 200
     assert posted.get_json() == diego.api("GET", URL).get_json()
 
 
-def test_totals_are_the_ledgers(app: Flask, cast: Cast, full_day: int) -> None:
+def test_totals_equal_the_ledger(app: Flask, cast: Cast, full_day: int) -> None:
     with app.app_context():
-        found = _of(app, cast)
+        report = _of(app, cast)
         paid = db.session.scalar(select(func.sum(ticket_balance.c.paid_cents)))
-        assert found.total == paid == 23450
-        assert sum(line.net for line in found.by_method) == found.total
-        assert sum(line.collected for line in found.by_therapist) == found.total
-        assert sum(line.collected for line in found.by_service) == found.total
-        assert (found.by_therapist[-1].key, found.by_therapist[-1].collected) == (None, 6000)
+        assert report.total == paid == 23450
+        assert sum(line.net for line in report.by_method) == report.total
+        assert sum(line.collected for line in report.by_therapist) == report.total
+        assert sum(line.collected for line in report.by_service) == report.total
+        assert (report.by_therapist[-1].key, report.by_therapist[-1].collected) == (None, 6000)
 
 
-def test_the_box_says_what_must_lie_in_it(app: Flask, cast: Cast, full_day: int) -> None:
+def test_the_expected_cash_is_float_plus_movements(app: Flask, cast: Cast, full_day: int) -> None:
     with app.app_context():
         box = _of(app, cast).box
         assert (box.opening, box.received, box.change) == (20000, 13450, -2000)
@@ -126,7 +126,7 @@ def test_a_refund_of_a_voided_ticket_is_a_cancellation(app: Flask, cast: Cast, d
     assert body["total_general"] == "0.00"
 
 
-def test_methods_narrow_it(app: Flask, cast: Cast, diego: Client, full_day: int) -> None:
+def test_it_is_filtered_by_method(app: Flask, cast: Cast, diego: Client, full_day: int) -> None:
     body = diego.api("GET", URL + "&payment_methods=yape,tarjeta").get_json()
     assert [line["metodo"] for line in body["resumen_por_metodo"]] == ["yape", "tarjeta"]
     assert body["total_general"] == "120.00"
@@ -136,12 +136,12 @@ def test_methods_narrow_it(app: Flask, cast: Cast, diego: Client, full_day: int)
         _of(app, cast, methods=("cheque",))
 
 
-def test_an_empty_day_is_a_report_too(diego: Client) -> None:
+def test_an_empty_day_has_a_report(diego: Client) -> None:
     body = diego.api("GET", URL).get_json()
     assert (body["pagos_detallados"], body["total_general"], body["cantidad_total_pagos"]) == ([], "0.00", 0)
 
 
-def test_only_who_may_read_reports_of_the_clinic(app: Flask, cast: Cast) -> None:
+def test_it_requires_report_read_in_the_clinic(app: Flask, cast: Cast) -> None:
     with app.app_context():
         with pytest.raises(Forbidden):
             cash.daily_cash(clinic_id=cast.miraflores, day=DAY, actor=_actor(cast.ana_user))
@@ -149,7 +149,7 @@ def test_only_who_may_read_reports_of_the_clinic(app: Flask, cast: Cast) -> None
             cash.daily_cash(clinic_id=cast.arequipa, day=DAY, actor=_actor(cast.diego_user))
 
 
-def test_the_other_clinics_money_is_not_in_it(app: Flask, cast: Cast, eva: Client, full_day: int) -> None:
+def test_it_excludes_payments_of_other_clinics(app: Flask, cast: Cast, eva: Client, full_day: int) -> None:
     with app.app_context():
         session = ledger.open_session(clinic=2)
         ledger.pay(session, ledger.ticket(7000, clinic=2), 7000, clinic=2)

@@ -1,4 +1,4 @@
-"""Random histories through the real actions, beside a model of plain counters.
+"""Random histories through the real actions, compared with a model of counters.
 
 ``MONEY_HISTORIES`` sets how many are drawn; a deep run takes 10,000 or more.
 """
@@ -68,7 +68,7 @@ class Model:
 
 
 class History:
-    """Each act says whether the model permits it; the product has to agree."""
+    """Each step computes whether the model permits it; the application has to agree."""
 
     def __init__(self, actor, tills):
         self.actor, self.tills, self.model = actor, tills, Model()
@@ -245,7 +245,7 @@ def second_till(unit):
 
 
 class Discard(Exception):
-    """Ends a history without a commit."""
+    """Ends a history by rolling back."""
 
 
 PRELUDE = ((0, 0, 1, 0), (1, 0, 0, 0), (1, 1, 0, 0))
@@ -261,7 +261,7 @@ ACTS = st.lists(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(ACTS)
-def test_every_history_closes_to_the_cent(app, supervisor, second_till, acts):
+def test_every_random_history_balances(app, supervisor, second_till, acts):
     with app.app_context():
         try:
             with unit_of_work(write=True):

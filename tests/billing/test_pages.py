@@ -25,13 +25,13 @@ def shop(ticket, till):
 
 
 @pytest.mark.parametrize("path", [*PAGES, *FORMS])
-def test_it_works(ana, diego, shop, path):
+def test_every_page_opens(ana, diego, shop, path):
     assert ana.get(path).status_code == 200
     assert diego.get(path).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/payments/2/refund", "/tickets/1/void"])
-def test_taking_back_works_for_supervision_alone(unit, desk, ana, diego, shop, path):
+def test_only_supervisors_refund_and_void(unit, desk, ana, diego, shop, path):
     with unit():
         actions.payments.take_payment(1, method="efectivo", amount_cents=100, actor=desk, now=clock.now())
     assert diego.get(path).status_code == 200
@@ -93,7 +93,7 @@ def test_the_number_of_queries(app, unit, ana, shop):
 # ------------------------------------------------------------------ collecting
 
 
-def test_exact_cash_needs_no_typing(ana, shop):
+def test_exact_cash_is_the_default(ana, shop):
     panel = ana.fragment("/tickets/1/payment", "aside#panel").text
     assert re.search(r'name="amount"[^>]*value="80.00"', panel)
     assert re.search(r'value="efectivo"[^>]*checked', panel)
@@ -105,7 +105,7 @@ def test_exact_cash_needs_no_typing(ana, shop):
     assert {"till:1", "ticket:1:1", "tickets:1"} <= set(ana.triggers(answer)["live:changed"]["topics"])
 
 
-def test_the_change_is_shown_large_and_the_rest_is_offered(ana, shop):
+def test_the_change_and_the_remaining_balance_are_shown(ana, shop):
     form = {"method": "efectivo", "amount": "50", "tendered": "100"}
     answer = ana.post_fragment("/tickets/1/payments", form, "aside#panel")
     assert re.search(r'class="change-value">S/ 50.00', answer.text)
@@ -113,7 +113,7 @@ def test_the_change_is_shown_large_and_the_rest_is_offered(ana, shop):
     assert "S/ 30.00" in answer.text
 
 
-def test_without_script_a_payment_leads_to_the_ticket(ana, shop):
+def test_without_htmx_a_payment_redirects_to_the_ticket(ana, shop):
     ana.get("/tickets/1/payment")
     answer = ana.post("/tickets/1/payments", {"method": "yape", "amount": "80.00", "reference": "991"})
     assert (answer.status_code, answer.location) == (303, "/tickets/1")
@@ -121,7 +121,7 @@ def test_without_script_a_payment_leads_to_the_ticket(ana, shop):
 
 
 @pytest.mark.parametrize(
-    ("form", "words"),
+    ("form", "message"),
     [
         ({"method": "efectivo", "amount": "80.001"}, "dos decimales"),
         ({"method": "efectivo", "amount": "81"}, "mayor que lo que se debe (S/ 80.00)"),
@@ -133,23 +133,23 @@ def test_without_script_a_payment_leads_to_the_ticket(ana, shop):
         ({"method": "efectivo", "amount": ""}, "Escriba un monto"),
     ],
 )
-def test_it_rejects_bad_payments_and_keeps_what_was_typed(unit, ana, shop, form, words):
+def test_it_rejects_bad_payments_and_keeps_the_input(unit, ana, shop, form, message):
     answer = ana.post_fragment("/tickets/1/payments", {**form, "reference": form.get("reference", "")}, "aside#panel")
     assert answer.status_code == 422
-    assert words in answer.text
+    assert message in answer.text
     assert f'value="{form["amount"]}' in answer.text
     with unit():
         assert db.session.scalar(select(Movement).where(Movement.kind != "charge")) is None
 
 
-def test_what_was_handed_over_is_forgotten_when_the_method_changes(ana, shop):
+def test_tendered_is_ignored_for_methods_other_than_cash(ana, shop):
     form = {"method": "yape", "amount": "80", "tendered": "100", "reference": "4411"}
     answer = ana.post_fragment("/tickets/1/payments", form, "aside#panel")
     assert answer.status_code == 200
     assert "Vuelto" not in answer.text
 
 
-def test_without_a_till_the_panel_says_where_to_open_one(ana, ticket):
+def test_without_an_open_till_the_panel_links_to_the_tills(ana, ticket):
     assert 'href="/till"' in ana.fragment("/tickets/1/payment", "aside#panel").text
     answer = ana.post_fragment("/tickets/1/payments", {"method": "efectivo", "amount": "80"}, "aside#panel")
     assert answer.status_code == 409
@@ -166,7 +166,7 @@ def test_a_double_click_pays_once(unit, ana, shop):
         assert len(db.session.scalars(select(Movement).where(Movement.kind == "payment")).all()) == 1
 
 
-def test_older_debts_stand_in_the_panel(unit, ana, shop):
+def test_the_panel_lists_older_debts(unit, ana, shop):
     with unit():
         old = make_ticket(2, amount_cents=6000)
     panel = ana.fragment("/tickets/1/payment", "aside#panel").text
@@ -181,7 +181,7 @@ def test_tickets_are_found_by_number_name_day_and_debt(unit, ana, shop):
     with unit():
         make_ticket(2, patient_id=2, amount_cents=0, day=LONG_AGO)
     today = clock.local_day(clock.now(), "America/Lima").isoformat()
-    for query, found in (
+    for query, expected in (
         ("q=TKT-000001", {"1"}),
         ("q=2", {"2"}),
         ("q=nunez", {"1"}),
@@ -192,7 +192,7 @@ def test_tickets_are_found_by_number_name_day_and_debt(unit, ana, shop):
         ("q=%25", set()),
     ):
         rows = set(re.findall(r'id="ticket-(\d+)"', ana.get(f"/tickets?{query}").text))
-        assert rows == found, query
+        assert rows == expected, query
 
 
 def test_refund_and_void(diego, shop):
@@ -211,7 +211,7 @@ def test_refund_and_void(diego, shop):
     assert "Anulado" in diego.get("/tickets/1").text
 
 
-def test_the_slip_says_which_copy_it_is(ana, shop):
+def test_the_slip_shows_its_copy_number(ana, shop):
     assert "VISTA PREVIA" in ana.get("/tickets/1/slip").text
     assert ana.post("/tickets/1/slip", {"submission_id": "a"}).location == "/tickets/1/slip"
     original = ana.get("/tickets/1/slip").text
@@ -221,10 +221,10 @@ def test_the_slip_says_which_copy_it_is(ana, shop):
     assert "COPIA 1" in ana.get("/tickets/1/slip").text
 
 
-# ------------------------------------------------------------------ the till
+# ------------------------------------------------------------------ tills
 
 
-def test_a_till_is_opened_with_what_the_last_one_left(unit, desk, ana, till):
+def test_the_opening_float_defaults_to_what_the_last_session_left(unit, desk, ana, till):
     assert "Abrir caja" not in ana.get("/till").text
     with unit():
         actions.tills.close_till(till, counted={"efectivo": 10000}, actor=desk, now=clock.now())
@@ -257,7 +257,7 @@ def test_movements_of_cash(ana, shop):
     )
 
 
-def test_the_desk_counts_blind_and_supervision_does_not(unit, ana, diego, shop):
+def test_only_supervisors_see_expected_amounts(unit, ana, diego, shop):
     ana.post_fragment("/tickets/1/payments", {"method": "efectivo", "amount": "80"}, "aside#panel")
     for path in ("/till", "/till-sessions/1", "/till-sessions/1/closing"):
         assert "S/ 180.00" not in ana.get(path).text, path
@@ -268,7 +268,7 @@ def test_the_desk_counts_blind_and_supervision_does_not(unit, ana, diego, shop):
     assert "S/ 180.00" in ana.get("/till").text
 
 
-def test_closing_counts_and_shows_the_z(unit, ana, shop):
+def test_closing_shows_the_z_report(unit, ana, shop):
     ana.post_fragment("/tickets/1/payments", {"method": "efectivo", "amount": "80"}, "aside#panel")
     form = {"counted_efectivo": "180.00", "pieces_10000": "1", "pieces_5000": "1", "pieces_1000": "3"}
     answer = ana.post("/till-sessions/1/closing", form)
@@ -284,8 +284,8 @@ def test_closing_counts_and_shows_the_z(unit, ana, shop):
     assert ana.get("/till-sessions/1/closing").location == "/till-sessions/1"
 
 
-def test_it_rejects_bad_counts_and_keeps_what_was_typed(ana, shop):
-    for form, words in (
+def test_it_rejects_bad_counts_and_keeps_the_input(ana, shop):
+    for form, message in (
         ({"counted_efectivo": ""}, "Cuente lo cobrado"),
         ({"counted_efectivo": "diez"}, "dos decimales"),
         ({"counted_efectivo": "100", "pieces_100": "7"}, "No coincide con la suma"),
@@ -293,7 +293,7 @@ def test_it_rejects_bad_counts_and_keeps_what_was_typed(ana, shop):
     ):
         answer = ana.post("/till-sessions/1/closing", form)
         assert answer.status_code == 422
-        assert words in answer.text
+        assert message in answer.text
         assert re.search(rf'name="counted_efectivo"[^>]*value="{form["counted_efectivo"]}', answer.text)
 
 

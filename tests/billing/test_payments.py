@@ -19,8 +19,8 @@ def pay(ticket, actor, **more):
 
 
 def state(ticket, actor):
-    found = queries.tickets.ticket(ticket, actor=actor)
-    return found.state, found.paid_cents, found.owed_cents
+    view = queries.tickets.ticket(ticket, actor=actor)
+    return view.state, view.paid_cents, view.owed_cents
 
 
 def test_cash_keeps_amount_tendered_and_change_apart(unit, desk, ticket, till):
@@ -36,9 +36,9 @@ def test_cash_keeps_amount_tendered_and_change_apart(unit, desk, ticket, till):
         assert (row.session_id, row.received_by, row.received_at) == (till, desk.user_id, NOW)
         assert payment.change_cents == 2000
         assert state(ticket, desk) == ("paid", 8000, 0)
-        fact = db.session.scalar(select(EventRow).where(EventRow.type == "billing.payment.taken.v1"))
-        assert (fact.clinic_id, fact.patient_id, fact.data["payment_id"]) == (1, 1, payment.id)
-        assert "service_day" in fact.data
+        event = db.session.scalar(select(EventRow).where(EventRow.type == "billing.payment.taken.v1"))
+        assert (event.clinic_id, event.patient_id, event.data["payment_id"]) == (1, 1, payment.id)
+        assert "service_day" in event.data
 
 
 def test_a_ticket_is_paid_in_parts_by_several_methods(unit, desk, ticket, till):
@@ -79,12 +79,12 @@ def test_no_payment_on_a_voided_ticket(unit, desk, supervisor, ticket, till):
             pay(ticket, desk)
 
 
-def test_strangers_do_not_find_the_ticket(unit, stranger, ticket, till):
+def test_other_clinics_do_not_find_the_ticket(unit, other_clinic_desk, ticket, till):
     with unit(), pytest.raises(NotFound):
-        pay(ticket, stranger)
+        pay(ticket, other_clinic_desk)
 
 
-def test_the_own_session_takes_the_payment(unit, desk, supervisor, ticket, till):
+def test_a_payment_goes_into_the_cashiers_own_session(unit, desk, supervisor, ticket, till):
     with unit():
         second = add_till()
         own = actions.tills.open_till(second, opening_float_cents=0, actor=supervisor, now=NOW)
@@ -92,7 +92,7 @@ def test_the_own_session_takes_the_payment(unit, desk, supervisor, ticket, till)
         assert pay(ticket, desk, amount_cents=100).session_id == till
 
 
-def test_a_refund_is_a_new_line_in_the_session_open_now(unit, desk, supervisor, ticket, till):
+def test_a_refund_is_a_new_movement_in_the_open_session(unit, desk, supervisor, ticket, till):
     with unit():
         payment = pay(ticket, desk)
         close(till, desk, 18000)
@@ -129,7 +129,7 @@ def test_a_ticket_with_payments_is_not_voided(unit, desk, supervisor, ticket, ti
         assert queries.tickets.has_payments(1)
 
 
-def test_the_ticket_of_a_cancelled_paid_visit_says_that_a_refund_is_due(unit, desk, supervisor, ticket, till):
+def test_the_paid_ticket_of_a_cancelled_visit_is_refund_due(unit, desk, supervisor, ticket, till):
     with unit():
         payment = pay(ticket, desk)
         actions.tickets.void_ticket_of(1, reason="Cancelada", actor=desk, now=NOW)
@@ -143,7 +143,7 @@ def test_the_ticket_of_a_cancelled_paid_visit_says_that_a_refund_is_due(unit, de
         assert state(ticket, desk) == ("refunded", 0, 8000)
 
 
-def test_what_is_owed_in_other_tickets_stands_beside(unit, desk, ticket, till):
+def test_other_debts_lists_older_unpaid_tickets(unit, desk, ticket, till):
     with unit():
         old = make_ticket(2, amount_cents=6000)
         make_ticket(3, patient_id=2)
@@ -151,7 +151,7 @@ def test_what_is_owed_in_other_tickets_stands_beside(unit, desk, ticket, till):
         assert [d.id for d in queries.tickets.other_debts(shown, actor=desk)] == [old]
 
 
-# ------------------------------------------------------------------ the database by itself
+# ------------------------------------------------------------------ database guards
 
 
 def test_the_ledger_is_append_only(unit, desk, ticket, till):
@@ -198,7 +198,7 @@ def test_a_sealed_movement_takes_no_posting(unit, desk, ticket, till):
         db.session.execute(insert(Movement), {**entry, "sealed": True})
 
 
-def test_a_payment_names_its_session_receiver_and_drawer(unit, desk, ticket, till):
+def test_a_payment_needs_session_receiver_and_method(unit, desk, ticket, till):
     entry = {key: value for key, value in _line(till, ticket, 0).items() if key != "amount_cents"}
     postings = {("till", 1): 500, ("receivable", ticket): -500}
     for missing in ("session_id", "received_by", "method_id", "ticket_id"):
@@ -208,8 +208,8 @@ def test_a_payment_names_its_session_receiver_and_drawer(unit, desk, ticket, til
         ledger.post(Movement(**entry), {("till", 2): 500, ("receivable", ticket): -500})
 
 
-def test_a_new_kind_of_money_is_one_row(unit, ticket):
-    """A gateway pays without a drawer and without a person; balance, guard and view know it at once."""
+def test_a_new_movement_kind_is_one_row(unit, ticket):
+    """A gateway payment has no till and no receiver; balance, trigger and view include it."""
     kind = {"code": "gateway_payment", "ticket_side": "paid", "needs_ticket": True, "needs_method": True}
     movement = {"clinic_id": 1, "kind": "gateway_payment", "ticket_id": ticket, "method_id": 4, "received_at": NOW}
     with unit():

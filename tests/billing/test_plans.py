@@ -1,4 +1,4 @@
-"""The hot reads find their rows by index on both engines: none goes over the whole ledger."""
+"""Query plans: frequent reads use an index on both engines and never scan the ledger."""
 
 import re
 
@@ -31,10 +31,10 @@ READS = {
 
 
 @pytest.mark.parametrize("name", READS)
-def test_no_read_goes_over_the_ledger(unit, supervisor, ticket, till, name):
+def test_no_query_scans_the_ledger(unit, supervisor, ticket, till, name):
     with unit():
         connection, sent = db.session.connection(), []
-        if on_postgresql():  # a table of few rows would be read whole
+        if on_postgresql():  # the planner scans small tables
             db.session.execute(text("SET LOCAL enable_seqscan = off"))
 
         def note(_connection, _cursor, statement, parameters, _context, _many):

@@ -1,4 +1,4 @@
-"""Decisions about money, on values alone."""
+"""Rules of billing, on plain values."""
 
 from datetime import UTC, datetime
 
@@ -19,13 +19,13 @@ def figure(method_id=1, code="efectivo", **parts):
 
 
 @given(amount=CENTS, extra=CENTS)
-def test_change_is_what_was_handed_over_less_the_amount(amount, extra):
+def test_change_is_tendered_less_the_amount(amount, extra):
     tendered, change = rules.change_of(CASH, amount_cents=amount, tendered_cents=amount + extra)
     assert tendered - change == amount
     assert change == extra
 
 
-def test_nothing_named_is_exact_cash():
+def test_nothing_tendered_is_exact_cash():
     assert rules.change_of(CASH, amount_cents=8000, tendered_cents=None) == (8000, 0)
 
 
@@ -37,7 +37,7 @@ def test_too_little_cash_and_tendered_without_cash_are_refused():
     assert rules.change_of(YAPE, amount_cents=8000, tendered_cents=None) == (None, 0)
 
 
-def test_the_amount_is_what_is_owed_or_less():
+def test_the_amount_is_at_most_what_is_owed():
     assert rules.check_amount(None, owed_cents=8000) == 8000
     assert rules.check_amount(5000, owed_cents=8000) == 5000
     with pytest.raises(rules.AmountExceedsBalance) as refused:
@@ -47,7 +47,7 @@ def test_the_amount_is_what_is_owed_or_less():
         rules.check_amount(0, owed_cents=8000)
 
 
-def test_a_reference_is_asked_for_by_the_method():
+def test_a_reference_is_required_by_the_method():
     assert rules.check_reference(CASH, "") == ""
     assert rules.check_reference(YAPE, " 00123 ") == "00123"
     with pytest.raises(Invalid):
@@ -55,10 +55,10 @@ def test_a_reference_is_asked_for_by_the_method():
 
 
 @given(CENTS, CENTS, CENTS, CENTS, CENTS)
-def test_expected_is_float_and_everything_in_less_everything_out(opening, payments, refunds, in_, out):
-    found = figure(opening_cents=opening, payments_cents=payments, refunds_cents=refunds, in_cents=in_, out_cents=out)
-    assert found.expected_cents == opening + payments - refunds + in_ - out
-    assert found.expected_cents - found.opening_cents - in_ + out == found.net_cents
+def test_expected_is_float_plus_money_in_less_money_out(opening, payments, refunds, in_, out):
+    figures = figure(opening_cents=opening, payments_cents=payments, refunds_cents=refunds, in_cents=in_, out_cents=out)
+    assert figures.expected_cents == opening + payments - refunds + in_ - out
+    assert figures.expected_cents - figures.opening_cents - in_ + out == figures.net_cents
 
 
 @given(st.dictionaries(st.sampled_from(rules.DENOMINATIONS), st.integers(0, 500)))
@@ -67,12 +67,12 @@ def test_pieces_sum_to_their_value(pieces):
 
 
 @pytest.mark.parametrize("pieces", [{300: 1}, {20000: -1}])
-def test_money_that_does_not_exist_is_refused(pieces):
+def test_unknown_denominations_are_refused(pieces):
     with pytest.raises(Invalid):
         rules.count_cash(pieces)
 
 
-def test_counts_stand_beside_what_was_expected():
+def test_counts_are_matched_with_expected_amounts():
     figures = [figure(opening_cents=10000), figure(2, "yape", payments_cents=8000), figure(3, "plin")]
     counts = rules.counts_of(figures, {"yape": 8000}, {5000: 2})
     assert [(c.expected_cents, c.counted_cents) for c in counts] == [(10000, 10000), (8000, 8000), (0, 0)]
@@ -88,7 +88,7 @@ def test_counts_stand_beside_what_was_expected():
         ({"efectivo": 0, "yape": 0, "bitcoin": 1}, None, "counted.bitcoin"),
     ],
 )
-def test_a_count_with_gaps_says_where(counted, pieces, wrong):
+def test_an_incomplete_count_names_its_fields(counted, pieces, wrong):
     with pytest.raises(Invalid) as refused:
         rules.counts_of([figure(), figure(2, "yape", payments_cents=8000)], counted, pieces)
     assert list(refused.value.details) == [wrong]
@@ -105,13 +105,13 @@ def test_a_difference_needs_a_reason_and_above_the_limit_an_approval():
     assert rules.check_closing(short, reason="vuelto", limit_cents=49, is_approved=True) == -50
 
 
-def test_a_surplus_elsewhere_does_not_hide_what_is_missing():
+def test_a_surplus_does_not_offset_a_shortage_of_another_method():
     swapped = [rules.Count(1, 10000, 9000), rules.Count(2, 5000, 6000)]
     with pytest.raises(rules.ApprovalNeeded):
         rules.check_closing(swapped, reason="cruzado", limit_cents=50, is_approved=False)
 
 
-def test_what_stays_is_at_most_what_was_counted():
+def test_the_next_float_is_at_most_the_counted_cash():
     assert rules.next_float(None, counted_cash_cents=500) == 500
     assert rules.next_float(200, counted_cash_cents=500) == 200
     for wrong in (501, -1):
@@ -134,11 +134,11 @@ def test_what_stays_is_at_most_what_was_counted():
     ],
 )
 def test_the_state_of_a_ticket_is_computed(charged, paid, refunded, status, state):
-    found = rules.payment_state(owed_cents=charged - paid, paid_cents=paid, refunded_cents=refunded, status=status)
-    assert found == state
+    result = rules.payment_state(owed_cents=charged - paid, paid_cents=paid, refunded_cents=refunded, status=status)
+    assert result == state
 
 
-def test_the_seal_follows_every_figure_and_no_order():
+def test_the_seal_depends_on_figures_and_not_on_key_order():
     one = {"b": 1, "a": datetime(2026, 11, 20, 15, tzinfo=UTC)}
     same = {"a": datetime(2026, 11, 20, 15, tzinfo=UTC), "b": 1}
     assert rules.canonical(one) == rules.canonical(same) == '{"a":"2026-11-20T15:00:00Z","b":1}'

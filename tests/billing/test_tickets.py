@@ -1,4 +1,4 @@
-"""Tickets that follow their appointments."""
+"""Tickets of appointments."""
 
 from datetime import date, timedelta
 
@@ -33,12 +33,12 @@ def test_a_ticket_is_voided_reopened_and_moved_with_its_appointment(unit):
         ticket = db.session.scalar(select(Ticket).where(Ticket.appointment_id == 7))
         assert (ticket.status, ticket.voided_at, ticket.void_reason) == ("open", None, "")
         assert (ticket.service_day, ticket.therapist_id) == (date(2026, 11, 27), 2)
-        facts = db.session.execute(select(EventRow.type, EventRow.data).order_by(EventRow.id)).all()
-        assert [f.type.split(".")[2] for f in facts] == ["issued", "voided", "revived", "moved"]
-        assert facts[-1].data == {"ticket_id": ticket.id, "appointment_id": 7, "service_day": "2026-11-27"}
+        events = db.session.execute(select(EventRow.type, EventRow.data).order_by(EventRow.id)).all()
+        assert [event.type.split(".")[2] for event in events] == ["issued", "voided", "revived", "moved"]
+        assert events[-1].data == {"ticket_id": ticket.id, "appointment_id": 7, "service_day": "2026-11-27"}
 
 
-def test_an_appointment_without_ticket_is_left_alone(unit):
+def test_an_appointment_without_ticket_changes_nothing(unit):
     with unit():
         actions.tickets.void_ticket_of(99, reason="", actor=receptionist(), now=NOW)
         actions.tickets.reopen_ticket_for(99, actor=receptionist(), now=NOW)

@@ -1,4 +1,4 @@
-"""Till sessions: opening, movements, closing, races."""
+"""Till sessions: opening, movements, closing, concurrency."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
@@ -34,15 +34,15 @@ def test_a_till_opens_once(unit, desk, till):
         actions.tills.open_till(1, opening_float_cents=0, actor=desk, now=NOW)
 
 
-def test_strangers_and_negative_floats_open_nothing(unit, desk, stranger):
+def test_other_clinics_and_negative_floats_open_no_till(unit, desk, other_clinic_desk):
     with unit():
         with pytest.raises(NotFound):
-            actions.tills.open_till(1, opening_float_cents=0, actor=stranger, now=NOW)
+            actions.tills.open_till(1, opening_float_cents=0, actor=other_clinic_desk, now=NOW)
         with pytest.raises(Invalid):
             actions.tills.open_till(1, opening_float_cents=-1, actor=desk, now=NOW)
 
 
-def test_movements_carry_their_sign(unit, desk, till):
+def test_the_kind_determines_the_sign_of_a_movement(unit, desk, till):
     with unit():
         for kind, cents in (("cash_in", 5000), ("expense", 1250), ("deposit", 2000), ("cash_out", 100)):
             actions.tills.record_movement(till, kind=kind, amount_cents=cents, concept="x", actor=desk, now=NOW)
@@ -55,7 +55,7 @@ def test_movements_carry_their_sign(unit, desk, till):
         assert set(refused.value.details) == {"kind", "amount", "concept"}
 
 
-def test_the_closing_counts_stores_and_seals(unit, desk, supervisor, ticket, till):
+def test_a_closing_stores_counts_and_seals_the_report(unit, desk, supervisor, ticket, till):
     with unit():
         other = make_ticket(2, amount_cents=6000)
         actions.payments.take_payment(ticket, method="efectivo", tendered_cents=20000, actor=desk, now=NOW)
@@ -90,11 +90,11 @@ def test_the_closing_counts_stores_and_seals(unit, desk, supervisor, ticket, til
         assert orjson.loads(row.snapshot)["code"] == rules.till_code(row.business_day, 1)
         assert db.session.scalar(select(func.count()).select_from(TillCount)) == 5
         assert queries.tills.idle_tills(1)[0]["float_cents"] == 10000
-        fact = db.session.scalar(select(EventRow).where(EventRow.type == "billing.till.closed.v1"))
-        assert fact.data["sha256"] == row.snapshot_sha256
+        event = db.session.scalar(select(EventRow).where(EventRow.type == "billing.till.closed.v1"))
+        assert event.data["sha256"] == row.snapshot_sha256
 
 
-def test_the_sum_of_the_ledger_is_the_sum_of_the_report(unit, desk, ticket, till):
+def test_the_report_sums_to_the_ledger(unit, desk, ticket, till):
     with unit():
         actions.payments.take_payment(ticket, method="tarjeta", reference="1", actor=desk, now=NOW)
         figures = queries.tills.figures(till, clinic_id=1, opening_float_cents=10000)
@@ -129,7 +129,7 @@ def test_a_refused_closing_takes_no_number(unit, desk, supervisor, till):
         assert close(till, supervisor, 9000, reason="x")["difference_number"] == 1
 
 
-def test_a_second_closing_is_told_so(unit, desk, till):
+def test_a_second_closing_is_refused(unit, desk, till):
     with unit():
         close(till, desk, 10000)
     with unit():
@@ -139,9 +139,9 @@ def test_a_second_closing_is_told_so(unit, desk, till):
             actions.tills.record_movement(till, kind="cash_in", amount_cents=1, concept="x", actor=desk, now=NOW)
 
 
-def test_strangers_do_not_find_the_session(unit, stranger, till):
+def test_other_clinics_do_not_find_the_session(unit, other_clinic_desk, till):
     with unit(), pytest.raises(NotFound):
-        close(till, stranger, 10000)
+        close(till, other_clinic_desk, 10000)
 
 
 def test_the_desk_sees_open_sessions_and_its_own_past_ones(unit, desk, supervisor, till):
@@ -156,7 +156,7 @@ def test_the_desk_sees_open_sessions_and_its_own_past_ones(unit, desk, superviso
             queries.tills.session(second, actor=desk)
 
 
-# ------------------------------------------------------------------ the database by itself
+# ------------------------------------------------------------------ database guards
 
 
 def test_a_closed_session_is_immutable(unit, desk, till):
@@ -182,48 +182,48 @@ def test_a_closed_session_is_immutable(unit, desk, till):
         db.session.execute(update(TillCount).values(counted_cents=1))
 
 
-# ------------------------------------------------------------------ races
+# ------------------------------------------------------------------ concurrency
 
 
-def race(app, *works):
-    """Run the works at once, each in its own thread and transaction; returns results or refusals in order."""
-    start = Barrier(len(works))
+def run_concurrently(app, *functions):
+    """Run functions concurrently, each in its own thread and transaction; returns results or refusals in order."""
+    start = Barrier(len(functions))
 
-    def run(work):
+    def run(function):
         from app.kernel.db import unit_of_work
 
         start.wait()
         try:
             with app.app_context(), unit_of_work(write=True):
-                return work()
+                return function()
         except Conflict as refusal:
             return refusal
 
-    with ThreadPoolExecutor(len(works)) as pool:
-        return list(pool.map(run, works))
+    with ThreadPoolExecutor(len(functions)) as pool:
+        return list(pool.map(run, functions))
 
 
-def test_two_who_close_at_once_close_once(app, unit, desk, supervisor, till):
-    results = race(app, lambda: close(till, desk, 10000), lambda: close(till, supervisor, 10000))
+def test_concurrent_closings_close_once(app, unit, desk, supervisor, till):
+    results = run_concurrently(app, lambda: close(till, desk, 10000), lambda: close(till, supervisor, 10000))
     refused = [r for r in results if isinstance(r, actions.tills.TillAlreadyClosed)]
     assert (len(refused), refused[0].status) == (1, 409)
 
 
-def test_a_payment_that_races_a_closing_is_in_it_or_refused(app, unit, desk, ticket, till):
-    """Whoever comes first, the sealed figures are the ledger's."""
+def test_a_payment_concurrent_with_a_closing_is_included_or_refused(app, unit, desk, ticket, till):
+    """In either order the sealed figures equal the ledger."""
 
     def pay():
         return actions.payments.take_payment(
             ticket, method="yape", reference="1", amount_cents=100, actor=desk, now=NOW
         )
 
-    def shut():
+    def close_or_recount():
         try:
             return close(till, desk, 10000)
         except Invalid:  # the payment came first: the count lacks what Yape took
             return close(till, desk, 10000, counted={"efectivo": 10000, "yape": 100})
 
-    paid, closed = race(app, pay, shut)
+    paid, closed = run_concurrently(app, pay, close_or_recount)
     with unit():
         sealed = sum(m["payments_cents"] for m in queries.tills.sealed_report(till)["methods"])
         ledger = db.session.scalar(select(func.coalesce(func.sum(till_session_totals.c.cents), 0)))
@@ -231,10 +231,10 @@ def test_a_payment_that_races_a_closing_is_in_it_or_refused(app, unit, desk, tic
     assert sealed == ledger == (0 if isinstance(paid, actions.payments.NoOpenTill) else 100)
 
 
-def test_numbers_have_no_gaps_when_many_open_at_once(app, unit, desk):
+def test_concurrent_openings_number_without_gaps(app, unit, desk):
     with unit():
         tills = [1, 1, *(add_till(f"Caja {n}") for n in range(2, 6))]
-    results = race(
+    results = run_concurrently(
         app,
         *(lambda t=t: actions.tills.open_till(t, opening_float_cents=0, actor=desk, now=NOW) for t in tills),
     )
@@ -247,8 +247,8 @@ def test_numbers_have_no_gaps_when_many_open_at_once(app, unit, desk):
         assert db.session.scalar(next_number) == 6
 
 
-def test_tickets_issued_at_once_have_no_gaps(app, unit):
-    race(app, *(lambda n=n: make_ticket(n) for n in range(1, 9)))
+def test_concurrent_tickets_number_without_gaps(app, unit):
+    run_concurrently(app, *(lambda n=n: make_ticket(n) for n in range(1, 9)))
     with unit():
         from app.billing.models import Ticket
 

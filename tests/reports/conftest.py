@@ -1,4 +1,4 @@
-"""Days with money in them."""
+"""Fixtures: a day with payments."""
 
 import pytest
 from flask import Flask
@@ -8,6 +8,6 @@ from tests.reports import ledger
 
 @pytest.fixture
 def full_day(app: Flask) -> int:
-    """The till session of a day with lines of every sort; see ``ledger.full_day``."""
+    """The till session of a day with movements of every kind; see ``ledger.full_day``."""
     with app.app_context():
         return ledger.full_day()

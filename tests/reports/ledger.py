@@ -1,4 +1,4 @@
-"""Money straight into the tables: reports must not stand on the actions that they check."""
+"""Inserts payments without the actions of billing, so that report tests do not depend on them."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -135,7 +135,7 @@ def rename_clara(name: str) -> None:
 
 
 def full_day() -> int:
-    """Six lines of every sort: net 234.50 over three methods, cash 114.50 of it, 45.00 out of the drawer."""
+    """Movements of every kind: net 234.50 over three methods, cash 114.50 of it, 45.00 out of the drawer."""
     session = open_session()
     first, second = ticket(8000), ticket(6000, therapist_id=CAST.hugo, service_id=CAST.physiotherapy)
     third, old = (
@@ -151,7 +151,7 @@ def full_day() -> int:
         session, "expense", -1500, concept="Alcohol y gasas", beneficiary="Botica Luz", voucher_number="B001-77", at=TEN
     )
     move(session, "deposit", -3000, concept="Depósito BCP", at=TEN + timedelta(hours=1), authorised_by=CAST.diego_user)
-    ticket(8000)  # nobody paid it
+    ticket(8000)  # unpaid
     ticket(8000, status="voided", voided_at=TEN, voided_by=CAST.diego_user, void_reason="duplicado")
     return session
 

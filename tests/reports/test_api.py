@@ -1,4 +1,4 @@
-"""Reports over JSON: who, where, which format, how many rows at once."""
+"""Reports as JSON: permissions, clinics, formats, size limits."""
 
 import pytest
 from flask import Flask

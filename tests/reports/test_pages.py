@@ -1,4 +1,4 @@
-"""Reports on screen and the files a person asked for."""
+"""Reports on screen and the files a user requested."""
 
 import pytest
 from flask import Flask
