@@ -31,7 +31,7 @@ def _gaps(_context: CheckContext) -> Iterator[str]:
         for clinic, count, lowest, highest in db.session.execute(numbers.group_by(clinic_id)):
             if count and (lowest != 1 or highest != count or following.get(clinic) != count + 1):
                 yield (
-                    f"{kind} of clinic {clinic}: {count} papers, numbers {lowest} to {highest},"
+                    f"{kind} of clinic {clinic}: {count} documents, numbers {lowest} to {highest},"
                     f" next {following.get(clinic)}"
                 )
 

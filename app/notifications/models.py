@@ -55,7 +55,7 @@ class Delivery(Base):
     channel: Mapped[str] = mapped_column(String(10), default="email")
     kind: Mapped[str] = mapped_column(String(40))
     clinic_id: Mapped[int | None] = mapped_column(ForeignKey(Clinic.id))
-    patient_id: Mapped[int | None]  # whom it is about; patients stand above, as in event_log
+    patient_id: Mapped[int | None]  # the patient it concerns; no foreign key, since patients is a layer above
     subject_id: Mapped[int | None] = mapped_column(index=True)  # the appointment, the report …
     sender_name: Mapped[str] = mapped_column(String(120), default="")  # the clinic, as the reader knows it
     address: Mapped[str] = mapped_column(String(254))

@@ -22,7 +22,7 @@ IDS = re.compile(r'name="(?:submission_id|csrf_token)" value="[^"]+"')
 
 @pytest.fixture
 def create_notification(app: Flask) -> Callable[..., int | None]:
-    """Put a line into somebody's inbox."""
+    """Create a notification in the inbox of a user."""
 
     def write(user_id: int, key: str = "a", **overrides: Any) -> int | None:
         values = {"kind": "appointment_created", "title": "Nueva cita", "text": "Lunes, 10:30", "href": "/account"}
