@@ -140,7 +140,7 @@ def receive_walk_in(form: forms.WalkInForm) -> Response:
 
 def _done(words: str, clinic_id: int, close: str) -> Response:
     """The board fetches itself, and the form that was answered closes: nothing to swap."""
-    response = fragments.answer(go=f"/front-desk?clinic_id={clinic_id}", toast=words)
+    response = fragments.fragment_response(go=f"/front-desk?clinic_id={clinic_id}", toast=words)
     fragments.trigger(response, close)
     response.headers["HX-Reswap"] = "none"
     return response

@@ -1,1 +1,1 @@
-"""The HTML shell: one transaction and one declared permission per page, fragments, failures, menus."""
+"""HTTP: the request cycle, HTML pages and JSON resources, fragments, error responses, menus."""

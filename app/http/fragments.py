@@ -1,6 +1,6 @@
 """One URL, one view: the page for a plain request, one of its partials for htmx.
 
-htmx 4 says which element it will replace (``HX-Target: section#agenda-day``); a page names its
+htmx 4 names the element to replace in a header (``HX-Target: section#agenda-day``); a page names its
 partials by element id, and views never read a header.
 """
 
@@ -32,7 +32,7 @@ def dialog(
 ) -> Response:
     """The partial ``body`` in the page's dialog, or without script as a page of its own.
 
-    ``body`` finds ``in_dialog`` in its context: only there its form answers to htmx. ``parts`` are
+    ``body`` finds ``in_dialog`` in its context: only there its form is sent by htmx. ``parts`` are
     further partials inside it, as in ``page``.
     """
     return page(
@@ -45,17 +45,17 @@ def dialog(
     )
 
 
-def part(template: str, **context: Any) -> str:
-    """A partial rendered alone (for ``answer``)."""
+def render_partial(template: str, **context: Any) -> str:
+    """Render one partial, for ``fragment_response``."""
     return render_template(template, **context)
 
 
-def beside(target: str, html: str, swap: str = "outerMorph") -> Markup:
-    """A fragment that goes to another place than the request's own target (htmx 4 partial)."""
+def oob_swap(target: str, html: str, swap: str = "outerMorph") -> Markup:
+    """An out-of-band swap: a fragment for another element than the target of the request (htmx 4 partial)."""
     return Markup('<hx-partial hx-target="{}" hx-swap="{}">{}</hx-partial>').format(target, swap, Markup(html))  # noqa: S704 - html is a rendered template
 
 
-def answer(
+def fragment_response(
     html: str = "",
     *,
     go: str,
@@ -65,7 +65,7 @@ def answer(
     close_dialog: bool = False,
     status: int = 200,
 ) -> Response:
-    """What a successful POST gives: the changed fragment with a toast, or without script a 303 to ``go``.
+    """The response to a successful POST: the changed fragment with a toast, or without script a 303 to ``go``.
 
     ``undo`` is the URL that a "Deshacer" button in the toast posts to.
     """
@@ -76,7 +76,7 @@ def answer(
     pieces = [html, *others]
     if toast:
         pieces.append(
-            beside(
+            oob_swap(
                 "#toasts",
                 render_template("shared/_toast.html", kind="success", text=toast, undo=undo),
                 "beforeend",
@@ -89,25 +89,25 @@ def answer(
 
 
 def trigger(response: Response, event: str, detail: Any = True) -> None:
-    """Fire a browser event after the swap, with ``detail`` (JSON), beside those that the response fires already."""
+    """Add a browser event with ``detail`` (JSON) to those that the response triggers after the swap."""
     events = json.loads(response.headers.get("HX-Trigger", "{}"))
     response.headers["HX-Trigger"] = json.dumps({**events, event: detail})
 
 
-def back(otherwise: str) -> str:
-    """Where a form without script returns to: the path in its ``next``, else ``otherwise``."""
-    return local_path(request.form.get("next", "")) or otherwise
+def next_url(default: str) -> str:
+    """The address to return to without script: the path in its ``next`` field, else ``default``."""
+    return local_path(request.form.get("next", "")) or default
 
 
 def local_path(url: str) -> str:
-    """A path of this site, or nothing: no open redirect."""
+    """``url`` if it is a path of this site, else ``""``: prevents open redirects."""
     parts = urlsplit(url)
     safe = url.startswith("/") and not url.startswith(("//", "/\\")) and not parts.netloc and not parts.scheme
     return url if safe and "\n" not in url and "\r" not in url else ""
 
 
-def leave(url: str) -> Response:
-    """Go to another page, with or without htmx."""
+def redirect_to(url: str) -> Response:
+    """Redirect to another page, with or without htmx."""
     if not is_fragment_request():
         return make_response(redirect(url, 303))
     response = make_response("")

@@ -37,7 +37,7 @@ def badge() -> Response:
 
 def _badge() -> str:
     actor = cycle.actor()
-    return fragments.part(
+    return fragments.render_partial(
         "notifications/_badge.html",
         unread_count=queries.unread_count(actor=actor),
         inbox_topic=queries.topic_of(actor.person_id),
@@ -57,15 +57,15 @@ def read_all() -> Response:
 
 
 def _answer() -> Response:
-    html = fragments.part(INBOX, **_inbox())
-    return fragments.answer(html, go="/notifications", others=(fragments.beside("#bell", _badge()),))
+    html = fragments.render_partial(INBOX, **_inbox())
+    return fragments.fragment_response(html, go="/notifications", others=(fragments.oob_swap("#bell", _badge()),))
 
 
 @pages.post("/notifications/<int:notification_id>/opening", requires=permissions.READ_OWN)
 def open_one(notification_id: int) -> Response:
     """Mark a notification as read and go to its address."""
     actions.mark_read(notification_id, actor=cycle.actor(), now=cycle.now())
-    return fragments.leave(queries.own_line(notification_id, actor=cycle.actor()).href or "/notifications")
+    return fragments.redirect_to(queries.own_line(notification_id, actor=cycle.actor()).href or "/notifications")
 
 
 @pages.get("/admin/deliveries", requires=permissions.READ_DELIVERIES)
@@ -82,8 +82,8 @@ def _deliveries() -> dict[str, Any]:
 @pages.post("/admin/deliveries/<int:delivery_id>/attempts", requires=permissions.READ_DELIVERIES)
 def retry_delivery(delivery_id: int) -> Response:
     actions.retry_delivery(delivery_id, actor=cycle.actor(), now=cycle.now())
-    html = fragments.part("notifications/_deliveries.html", **_deliveries())
-    return fragments.answer(html, go="/admin/deliveries", toast=_("Se envía otra vez."))
+    html = fragments.render_partial("notifications/_deliveries.html", **_deliveries())
+    return fragments.fragment_response(html, go="/admin/deliveries", toast=_("Se envía otra vez."))
 
 
 BLUEPRINTS = (pages,)

@@ -35,7 +35,7 @@ def to_connection(connection_id: str, frame: Frame) -> bool:
 def fragment(topic: str, html: str) -> bool:
     """Show HTML on every page that joined the topic, without a fetch: only what all its readers may see alike.
 
-    ``html`` consists of ``fragments.beside`` partials: each says where it goes.
+    ``html`` consists of ``fragments.oob_swap`` partials: each says where it goes.
     """
     return to_topic(topic, {"type": "fragment", "topic": topic, "html": html})
 

@@ -105,8 +105,10 @@ def request_run() -> Response:
     params: Params = forms.parameters(chosen, values)
     actor = cycle.actor()
     actions.request_report(chosen, format_, params, clinic_id=clinic, actor=actor, now=cycle.now())
-    html = fragments.part("reports/_files.html", **_files(chosen, {"clinic_id": clinic, **values}))
-    return fragments.answer(html, go="/reports#report-files", toast=_("Reporte pedido. Aparecerá aquí al terminar."))
+    html = fragments.render_partial("reports/_files.html", **_files(chosen, {"clinic_id": clinic, **values}))
+    return fragments.fragment_response(
+        html, go="/reports#report-files", toast=_("Reporte pedido. Aparecerá aquí al terminar.")
+    )
 
 
 @pages.get("/reports/runs/<int:run_id>", requires=permissions.READ)

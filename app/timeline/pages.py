@@ -36,7 +36,7 @@ def show(patient_id: int) -> Response:
 @pages.post("/patients/<int:patient_id>/archiving", requires=permissions.ARCHIVE)
 def archive(patient_id: int) -> Response:
     actions.archive_patient(patient_id, actor=cycle.actor(), now=cycle.now())
-    return fragments.answer(go=f"/patients/{patient_id}", toast=_("Ficha archivada."))
+    return fragments.fragment_response(go=f"/patients/{patient_id}", toast=_("Ficha archivada."))
 
 
 def _places(screen: str, actor: Actor, patient_id: int) -> list[dict[str, str]]:

@@ -120,16 +120,16 @@ def _collect(ticket_id: int, form: forms.PaymentForm | None) -> Response:
 
 def _taken(payment: actions.payments.Payment) -> Response:
     ticket = queries.tickets.ticket(payment.ticket_id, actor=cycle.actor())
-    html = fragments.part(
+    html = fragments.render_partial(
         "billing/_paid_panel.html",
         ticket=ticket,
         payment=payment,
         debts=queries.tickets.other_debts(ticket, actor=cycle.actor()),
     )
-    toast = _("Cobrado %(amount)s.", amount=money.show(payment.amount_cents, ticket.currency))
+    toast = _("Cobrado %(amount)s.", amount=money.format_money(payment.amount_cents, ticket.currency))
     if payment.change_cents:
-        toast += " " + _("Vuelto: %(change)s.", change=money.show(payment.change_cents, ticket.currency))
-    return fragments.answer(html, go=f"/tickets/{ticket.id}", toast=toast)
+        toast += " " + _("Vuelto: %(change)s.", change=money.format_money(payment.change_cents, ticket.currency))
+    return fragments.fragment_response(html, go=f"/tickets/{ticket.id}", toast=toast)
 
 
 # ------------------------------------------------------------------ refunds and voids
@@ -159,7 +159,7 @@ def _refund(payment_id: int, form: forms.ReasonForm) -> Response:
     payment = queries.tickets.payment(payment_id, actor=cycle.actor())
     return _reason(
         form,
-        title=_("Devolver %(amount)s", amount=money.show(payment.amount_cents)),
+        title=_("Devolver %(amount)s", amount=money.format_money(payment.amount_cents)),
         description=_("Se registra una línea nueva en la caja abierta; el cobro original queda como está."),
         action=f"/payments/{payment_id}/refund",
         label=_("Devolver"),
@@ -205,7 +205,7 @@ def _reason(form: forms.ReasonForm, **texts: Any) -> Response:
 
 
 def _changed(ticket_id: int, toast: str) -> Response:
-    return fragments.answer(go=f"/tickets/{ticket_id}", toast=toast, close_dialog=True)
+    return fragments.fragment_response(go=f"/tickets/{ticket_id}", toast=toast, close_dialog=True)
 
 
 # ------------------------------------------------------------------ the slip
@@ -224,4 +224,4 @@ def slip(ticket_id: int) -> Response:
 @pages.post("/tickets/<int:ticket_id>/slip", requires=permissions.READ)
 def print_slip(ticket_id: int) -> Response:
     actions.tickets.print_slip(ticket_id, actor=cycle.actor(), now=cycle.now())
-    return fragments.leave(f"/tickets/{ticket_id}/slip")
+    return fragments.redirect_to(f"/tickets/{ticket_id}/slip")

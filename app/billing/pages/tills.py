@@ -104,7 +104,7 @@ def open_till(form: forms.OpenTillForm) -> Response:
 
 
 def _changed(go: str, toast: str) -> Response:
-    return fragments.answer(go=go, toast=toast, close_dialog=True)
+    return fragments.fragment_response(go=go, toast=toast, close_dialog=True)
 
 
 # ------------------------------------------------------------------ one session
@@ -219,7 +219,7 @@ def _closing(session_id: int, form: forms.ClosingForm | None) -> Response:
     actor = cycle.actor()
     head = queries.tills.session(session_id, actor=actor)
     if head["status"] == "closed" and form is None:
-        return fragments.leave(f"/till-sessions/{session_id}")
+        return fragments.redirect_to(f"/till-sessions/{session_id}")
     clinic = clinics.clinic(head["clinic_id"])
     figures = _figures(head)
     if form is None:

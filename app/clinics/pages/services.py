@@ -46,7 +46,7 @@ def _retry(*, form: forms.ServiceForm, error: DomainError | None, service_id: in
 def create_service(form: forms.ServiceForm) -> Response:
     clinic_id = cycle.clinic_id(permissions.MANAGE_SERVICES)
     actions.services.create_service(clinic_id, form.typed(), actor=cycle.actor(), now=cycle.now())
-    return fragments.answer(go=f"/admin/services?clinic_id={clinic_id}", toast=_("Servicio creado."))
+    return fragments.fragment_response(go=f"/admin/services?clinic_id={clinic_id}", toast=_("Servicio creado."))
 
 
 @pages.get("/admin/services/<int:service_id>", requires=permissions.MANAGE_SERVICES)
@@ -60,7 +60,7 @@ def service(service_id: int) -> Response:
 def change_service(service_id: int, form: forms.ServiceForm) -> Response:
     row = queries.lists.managed_service(service_id, cycle.actor())
     actions.services.update_service(service_id, form.typed(), actor=cycle.actor(), now=cycle.now())
-    return fragments.answer(go=f"/admin/services?clinic_id={row.clinic_id}", toast=_("Servicio guardado."))
+    return fragments.fragment_response(go=f"/admin/services?clinic_id={row.clinic_id}", toast=_("Servicio guardado."))
 
 
 def _form(form: forms.ServiceForm, clinic_id: int, service: Any = None) -> Response:
@@ -74,7 +74,7 @@ def _form(form: forms.ServiceForm, clinic_id: int, service: Any = None) -> Respo
 def retire_service(service_id: int) -> Response:
     row = queries.lists.managed_service(service_id, cycle.actor())
     actions.services.retire_service(service_id, actor=cycle.actor(), now=cycle.now())
-    return fragments.answer(
+    return fragments.fragment_response(
         go=f"/admin/services?clinic_id={row.clinic_id}", toast=_("%(name)s ya no se ofrece.", name=row.name)
     )
 
@@ -83,6 +83,6 @@ def retire_service(service_id: int) -> Response:
 def restore_service(service_id: int) -> Response:
     row = queries.lists.managed_service(service_id, cycle.actor())
     actions.services.restore_service(service_id, actor=cycle.actor(), now=cycle.now())
-    return fragments.answer(
+    return fragments.fragment_response(
         go=f"/admin/services?clinic_id={row.clinic_id}", toast=_("%(name)s se ofrece de nuevo.", name=row.name)
     )

@@ -110,7 +110,7 @@ def change_password(form: forms.PasswordForm) -> Response:
     actions.change_password(
         current=form.current.data or "", new=form.new.data or "", actor=cycle.actor(), now=cycle.now()
     )
-    return fragments.answer(go="/account", toast=_("Contraseña cambiada. Las otras sesiones se cerraron."))
+    return fragments.fragment_response(go="/account", toast=_("Contraseña cambiada. Las otras sesiones se cerraron."))
 
 
 @pages.post(
@@ -121,7 +121,7 @@ def change_password(form: forms.PasswordForm) -> Response:
 )
 def change_preferences(form: forms.PreferencesForm) -> Response:
     actions.change_preferences(locale=form.locale.data or None, theme=form.theme.data or None, actor=cycle.actor())
-    response = fragments.leave("/account")
+    response = fragments.redirect_to("/account")
     if form.theme.data:  # the script of the page header reads it before the first paint
         response.set_cookie("theme", form.theme.data, max_age=365 * 86400, samesite="Lax")
     else:
@@ -132,4 +132,4 @@ def change_preferences(form: forms.PreferencesForm) -> Response:
 @pages.post("/account/sessions/<int:session_id>/revocation", requires=permissions.OWN_ACCOUNT)
 def revoke_session(session_id: int) -> Response:
     actions.revoke_own_session(session_id, actor=cycle.actor(), now=cycle.now())
-    return fragments.answer(go="/account", toast=_("Sesión cerrada."))
+    return fragments.fragment_response(go="/account", toast=_("Sesión cerrada."))

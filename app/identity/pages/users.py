@@ -95,7 +95,7 @@ def create_user(form: forms.UserForm) -> Response:
         now=cycle.now(),
     )
     show_once(user_id, password)
-    return fragments.answer(go=f"/admin/users/{user_id}", toast=_("Cuenta creada."))
+    return fragments.fragment_response(go=f"/admin/users/{user_id}", toast=_("Cuenta creada."))
 
 
 @pages.get("/admin/users/<int:user_id>", requires=permissions.MANAGE_USERS)
@@ -113,7 +113,9 @@ def change_user(user_id: int, form: forms.UserForm) -> Response:
     staff.update_person(user_id, full_name=form.full_name.data or "", email=form.email.data or "", actor=actor, now=now)
     if set(form.chosen_roles()) != set(person["roles"]):
         staff.change_roles(user_id, form.chosen_roles(), actor=actor, now=now)
-    return fragments.answer(go="/admin/users", toast=_("Cambios de %(name)s guardados.", name=form.full_name.data))
+    return fragments.fragment_response(
+        go="/admin/users", toast=_("Cambios de %(name)s guardados.", name=form.full_name.data)
+    )
 
 
 def _form(form: forms.UserForm, person: dict[str, Any] | None = None) -> Response:
@@ -138,7 +140,7 @@ def show_once(user_id: int, password: str) -> None:
 @pages.post("/admin/users/<int:user_id>/temporary-password", requires=permissions.MANAGE_USERS)
 def reset_password(user_id: int) -> Response:
     show_once(user_id, staff.reset_password(user_id, actor=cycle.actor(), now=cycle.now()))
-    return fragments.answer(
+    return fragments.fragment_response(
         go=f"/admin/users/{user_id}", toast=_("Contraseña temporal creada. Sus sesiones terminaron.")
     )
 
@@ -146,10 +148,10 @@ def reset_password(user_id: int) -> Response:
 @pages.post("/admin/users/<int:user_id>/closing", requires=permissions.MANAGE_USERS)
 def close_account(user_id: int) -> Response:
     staff.set_active(user_id, False, actor=cycle.actor(), now=cycle.now())
-    return fragments.answer(go="/admin/users?closed=1", toast=_("Cuenta cerrada. Sus sesiones terminaron."))
+    return fragments.fragment_response(go="/admin/users?closed=1", toast=_("Cuenta cerrada. Sus sesiones terminaron."))
 
 
 @pages.post("/admin/users/<int:user_id>/reopening", requires=permissions.MANAGE_USERS)
 def reopen_account(user_id: int) -> Response:
     staff.set_active(user_id, True, actor=cycle.actor(), now=cycle.now())
-    return fragments.answer(go=f"/admin/users/{user_id}", toast=_("Cuenta abierta de nuevo."))
+    return fragments.fragment_response(go=f"/admin/users/{user_id}", toast=_("Cuenta abierta de nuevo."))

@@ -32,7 +32,7 @@ def _form_id() -> str:
 
 def _picker(person: Mapping[str, Any] | None, *, note: str = "") -> Response:
     chosen = {"id": person["id"], "label": rules.label(person)} if person else None
-    html = fragments.part("patients/_picker.html", patient=chosen, form_id=_form_id(), note=note, focus=True)
+    html = fragments.render_partial("patients/_picker.html", patient=chosen, form_id=_form_id(), note=note, focus=True)
     return make_response(html)
 
 
@@ -47,7 +47,7 @@ def picker() -> Response:
 def options() -> str:
     text = request.args.get("q", "").strip()[:100]
     rows = queries.search(text, actor=cycle.actor(), limit=MOST_OPTIONS) if text else []
-    return fragments.part(
+    return fragments.render_partial(
         "patients/_options.html",
         q=text,
         form_id=_form_id(),
@@ -60,7 +60,7 @@ def options() -> str:
 def quick() -> Response:
     text = request.args.get("q", "").strip()[:100]
     if not cycle.is_fragment_request():
-        return fragments.leave("/patients/new")
+        return fragments.redirect_to("/patients/new")
     guessed = rules.guess(text)
     values = {name: getattr(guessed, name) for name in rules.FIELDS}
     return _quick(forms.QuickForm(formdata=None, **values, form_id=_form_id()))
@@ -92,16 +92,18 @@ def _retry(*, form: forms.QuickForm, error: DomainError | None) -> Response:
 def register(form: forms.QuickForm) -> Response:
     patient_id = actions.register_patient(form.details(), actor=cycle.actor(), now=cycle.now())
     person = queries.get(patient_id, actor=cycle.actor())
-    return fragments.answer(
+    return fragments.fragment_response(
         _picker(person).get_data(as_text=True), go=f"/patients/{patient_id}", toast=_("Paciente registrado.")
     )
 
 
 def _quick(form: forms.QuickForm, *, conflict: str = "") -> Response:
-    return make_response(fragments.part("patients/_quick.html", form=form.with_submission_id(), conflict=conflict))
+    return make_response(
+        fragments.render_partial("patients/_quick.html", form=form.with_submission_id(), conflict=conflict)
+    )
 
 
 @pages.get("/ubigeo/options", requires=OWN_ACCOUNT)
 def districts() -> str:
     text = request.args.get("q", "").strip()[:100]
-    return fragments.part("patients/_districts.html", options=ubigeo.search(text, limit=MOST_OPTIONS))
+    return fragments.render_partial("patients/_districts.html", options=ubigeo.search(text, limit=MOST_OPTIONS))

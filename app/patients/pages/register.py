@@ -27,7 +27,7 @@ def register(form: forms.RegisterForm) -> Response:
     actions.register_self(
         form.details(), password=form.password.data or "", address=request.remote_addr or "", now=cycle.now()
     )
-    return fragments.leave("/register/done")
+    return fragments.redirect_to("/register/done")
 
 
 @pages.get("/register/done", public=PUBLIC)
