@@ -26,7 +26,7 @@ from app.http import cycle, error_responses
 from app.http.cycle import RouteSpec
 from app.kernel import db, idempotency
 from app.kernel.access import Actor, Permission
-from app.kernel.errors import Conflict, DomainError, Invalid, RuleBroken, TooMany
+from app.kernel.errors import Conflict, DomainError, Invalid, RateLimited, RuleBroken
 
 STORED_HEADERS = (
     "Location",
@@ -104,7 +104,7 @@ class PageAdapter:
     def refuse(self, error: DomainError, spec: RouteSpec, arguments: dict[str, Any]) -> Response:
         retry, form = spec.option("retry"), arguments.get("form")
         is_without_form = form is None and spec.option("form") is not None  # making the form was refused
-        if retry is None or is_without_form or not isinstance(error, Conflict | Invalid | RuleBroken | TooMany):
+        if retry is None or is_without_form or not isinstance(error, Conflict | Invalid | RuleBroken | RateLimited):
             raise error  # a page of its own, or a toast: app.http.error_responses
         is_shown = form is not None and form.add_errors(error)
         with db.unit_of_work(write=False):

@@ -71,7 +71,7 @@ class Invalid(DomainError):
         super().__init__(details={name: [text] for name, text in (fields or {}).items()}, **params)
 
 
-class TooMany(DomainError):
+class RateLimited(DomainError):
     """``details['retry_after']`` is in seconds."""
 
     status = 429

@@ -14,7 +14,7 @@ from app.identity.models import LoginAttempt, User, UserSession
 from app.kernel import ids, outbox
 from app.kernel.access import Actor
 from app.kernel.db import db
-from app.kernel.errors import Invalid, NotFound, TooMany
+from app.kernel.errors import Invalid, NotFound, RateLimited
 from app.kernel.i18n import N_
 
 # OWASP's floor for argon2id: 19 MiB, two passes, one lane (29 ms measured on a small core).
@@ -44,7 +44,7 @@ def sign_in(*, login: str, password: str, kind: str, address: str, device: str, 
     """Open a session for an e-mail or user name; None when they or the password are wrong.
 
     Every try is kept, so this returns instead of raising on a wrong password (the caller commits).
-    Raises TooMany while the account or the address has to rest.
+    Raises RateLimited while the account or the address has to rest.
     """
     login = login.strip().casefold()[:254]
     account, place = ids.digest(f"account:{login}"), ids.digest(f"address:{address}")
@@ -88,22 +88,22 @@ def _check_pace(account: str, place: str, now: datetime) -> None:
     ).one()
     wait = rules.wait_after(row[0])
     if row[1] is not None and now < row[1] + wait:
-        raise TooMany(details={"retry_after": int((row[1] + wait - now).total_seconds()) + 1})
+        raise RateLimited(details={"retry_after": int((row[1] + wait - now).total_seconds()) + 1})
     from_place = db.session.scalar(
         select(func.count()).where(attempt.address_hash == place, attempt.at > since, attempt.succeeded.is_(False))
     )
     if (from_place or 0) >= rules.MOST_FAILURES_PER_ADDRESS:
-        raise TooMany(details={"retry_after": 60})
+        raise RateLimited(details={"retry_after": 60})
 
 
 def count_try(purpose: str, *, address: str, most: int, now: datetime) -> None:
-    """Count something that a stranger did. Raises TooMany beyond ``most`` from an address in a while."""
+    """Count something that a stranger did. Raises RateLimited beyond ``most`` from an address in a while."""
     place = ids.digest(f"{purpose}:{address}")
     recent = select(func.count()).where(
         LoginAttempt.address_hash == place, LoginAttempt.at > now - rules.FAILURE_WINDOW
     )
     if (db.session.scalar(recent) or 0) >= most:
-        raise TooMany(details={"retry_after": 60})
+        raise RateLimited(details={"retry_after": 60})
     db.session.add(LoginAttempt(account_hash=place, address_hash=place, at=now, succeeded=True))
 
 

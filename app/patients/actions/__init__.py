@@ -104,7 +104,7 @@ def register_self(details: rules.Details, *, password: str, address: str, now: d
     Says nothing about who is known: with the address of an existing account nothing is made, the owner
     gets a mail, and the caller cannot tell (the same work of the password hash is done). The document
     is asked at the desk, where a paper can be seen; taken here, it would tell who is a patient.
-    Raises Invalid, WeakPassword, TooMany.
+    Raises Invalid, WeakPassword, RateLimited.
     """
     identity.count_try("registration", address=address, most=MOST_REGISTRATIONS, now=now)
     clean = _tidy(details, now)
