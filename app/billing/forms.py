@@ -59,7 +59,7 @@ class ClosingForm(Form):
         methods = tuple(methods)
         counted = {f"counted_{m.code}": MoneyField(m.name, [Optional()]) for m in methods}
         pieces = {
-            f"pieces_{value}": IntegerField(money.show(value), [Optional(), NumberRange(0, 100_000)])
+            f"pieces_{value}": IntegerField(money.format_money(value), [Optional(), NumberRange(0, 100_000)])
             for value in rules.DENOMINATIONS
         }
         form: ClosingForm = type("CountForm", (cls,), {**counted, **pieces, "methods": methods})()

@@ -95,7 +95,7 @@ def check_amount(amount_cents: int | None, *, owed_cents: int, currency: str = "
     amount = owed_cents if amount_cents is None else amount_cents
     if amount > owed_cents:
         owed = {"owed": money.decimal_text(owed_cents)}
-        raise AmountExceedsBalance(details=owed, owed=money.show(owed_cents, currency))
+        raise AmountExceedsBalance(details=owed, owed=money.format_money(owed_cents, currency))
     if amount <= 0:
         raise Invalid({"amount": N_("Escriba un monto mayor que cero.")})
     return amount

@@ -165,7 +165,7 @@ def _card(
         colour=row.colour,
         is_first_visit=row.is_first_visit,
         is_moved=row.reschedule_count > 0,
-        debt=money.show(debt_cents, clinic.currency) if debt_cents else "",
+        debt=money.format_money(debt_cents, clinic.currency) if debt_cents else "",
         ticket_id=visit.ticket.ticket_id if visit.ticket else None,
         timer=timer,
         rises=(visit.state == "fulfilled" and owes) or (timer is not None and timer.kind == "late"),

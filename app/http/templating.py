@@ -24,7 +24,7 @@ def register(app: Flask) -> None:
         language=language,
     )
     app.jinja_env.filters.update(
-        money=money.show,
+        money=money.format_money,
         amount=money.decimal_text,
         hour=hour,
         local=clock.local,

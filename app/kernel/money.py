@@ -28,7 +28,7 @@ class Money:
     currency: str = "PEN"
 
     def __str__(self) -> str:
-        return show(self.cents, self.currency)
+        return format_money(self.cents, self.currency)
 
 
 def parse_cents(text: object) -> int:
@@ -50,7 +50,7 @@ def decimal_text(cents: int) -> str:
     return f"{sign}{abs(cents) // 100}.{abs(cents) % 100:02d}"
 
 
-def show(cents: int, currency: str = "PEN") -> str:
+def format_money(cents: int, currency: str = "PEN") -> str:
     """The form for people: ``S/ 1,234.50``; negatives as ``-S/ 12.00``."""
     sign = "-" if cents < 0 else ""
     return f"{sign}{SYMBOLS.get(currency, currency)} {abs(cents) // 100:,}.{abs(cents) % 100:02d}"

@@ -215,7 +215,7 @@ def _control_rows(data: cash_queries.DailyCash) -> list[dict[str, str]]:
 
 
 def _counted_money(count: int, cents: int, currency: str) -> str:
-    return f"{count} · {money.show(cents, currency)}" if count else "–"
+    return f"{count} · {money.format_money(cents, currency)}" if count else "–"
 
 
 def _print_detail(data: cash_queries.DailyCash) -> Table:

@@ -96,5 +96,5 @@ def _described(service: ServiceView, currency: str) -> Any:
         "%(name)s · %(minutes)s min · %(price)s",
         name=service.name,
         minutes=service.duration_minutes,
-        price=money.show(service.price_cents, currency),
+        price=money.format_money(service.price_cents, currency),
     )
