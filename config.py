@@ -18,8 +18,8 @@ ROOT = Path(__file__).resolve().parent
 ENVIRONMENTS = ("demo", "production", "test")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 # Linux allows 107 bytes in the path of a unix socket.
-LONGEST_SOCKET_PATH = 107
-SHORTEST_SECRET = 32
+MAX_SOCKET_PATH_LENGTH = 107
+MIN_SECRET_LENGTH = 32
 
 
 class BadSetting(Exception):
@@ -95,7 +95,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         log_level=_one_of("LOG_LEVEL", given.get("LOG_LEVEL", "info").lower(), LOG_LEVELS),
         default_locale=given.get("DEFAULT_LOCALE", "es_PE"),
     )
-    if redis_embedded and len(os.fsencode(settings.redis_socket)) > LONGEST_SOCKET_PATH:
+    if redis_embedded and len(os.fsencode(settings.redis_socket)) > MAX_SOCKET_PATH_LENGTH:
         raise BadSetting(
             f"DATA_DIR={data_dir} is too long for the socket of the embedded Redis: "
             "use a shorter path or set REDIS_URL."
@@ -174,8 +174,8 @@ def _require_for_production(given: Mapping[str, str]) -> None:
     missing = [name for name in ("SECRET_KEY", "ENCRYPTION_KEYS", "PUBLIC_URL") if name not in given]
     if missing:
         raise BadSetting(f"MEDICONNECT_ENV=production needs {', '.join(missing)}: see docs/operations.md.")
-    if len(given["SECRET_KEY"]) < SHORTEST_SECRET:
-        raise BadSetting(f"SECRET_KEY must have at least {SHORTEST_SECRET} characters in production.")
+    if len(given["SECRET_KEY"]) < MIN_SECRET_LENGTH:
+        raise BadSetting(f"SECRET_KEY must have at least {MIN_SECRET_LENGTH} characters in production.")
     if not given["PUBLIC_URL"].startswith("https://"):
         raise BadSetting("PUBLIC_URL must start with https:// in production.")
 

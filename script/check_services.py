@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import config
 
-PATIENCE = 5
+TIMEOUT_SECONDS = 5
 
 
 def check(settings: config.Settings) -> None:
@@ -23,11 +23,13 @@ def check(settings: config.Settings) -> None:
     shown = dict(config.describe(settings))
     if not settings.redis_embedded:
         try:
-            client = redis.Redis.from_url(settings.redis_url, socket_connect_timeout=PATIENCE, socket_timeout=PATIENCE)
+            client = redis.Redis.from_url(
+                settings.redis_url, socket_connect_timeout=TIMEOUT_SECONDS, socket_timeout=TIMEOUT_SECONDS
+            )
             client.ping()
         except (redis.RedisError, OSError, ValueError) as error:
             raise config.BadSetting(f"REDIS_URL={shown['REDIS_URL']} cannot be used: {_one_line(error)}") from error
-    arguments = {"connect_timeout": PATIENCE} if settings.database_url.startswith("postgresql") else {}
+    arguments = {"connect_timeout": TIMEOUT_SECONDS} if settings.database_url.startswith("postgresql") else {}
     try:
         # SQLite opens any file without a look at it: the question makes it read.
         sqlalchemy.inspect(sqlalchemy.create_engine(settings.database_url, connect_args=arguments)).get_table_names()

@@ -29,7 +29,7 @@ READY_WITHIN = 60.0
 REDIS_READY_WITHIN = 20.0
 # Longer than gunicorn's graceful_timeout, so that it ends its own workers.
 STOP_WITHIN = 8.0
-LONGEST_PAUSE = 10.0
+MAX_PAUSE = 10.0
 # A child that ran this long was healthy: its next fall starts with the shortest pause again.
 HEALTHY_AFTER = 30.0
 
@@ -128,7 +128,7 @@ class Child:
             self.end_session()
             self.process = None
             young = now - self.started_at < HEALTHY_AFTER
-            self.pause = min(self.pause * 2 or 0.25, LONGEST_PAUSE) if young else 0.25
+            self.pause = min(self.pause * 2 or 0.25, MAX_PAUSE) if young else 0.25
             self.due_at = now + self.pause
             say(f"{self.name} ended with status {status}; it starts again in {self.pause:g} s.")
         if now >= self.due_at:

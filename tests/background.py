@@ -9,7 +9,7 @@ from app.kernel.db import db, unit_of_work
 from app.kernel.outbox import EventRow
 from app.realtime import channels
 
-MOST_ROUNDS = 20
+MAX_ROUNDS = 20
 
 
 def settle(app: Flask, *, jobs: bool = True) -> list[str]:
@@ -23,7 +23,7 @@ def settle(app: Flask, *, jobs: bool = True) -> list[str]:
         touched.extend(channels.topics_of(rows))
 
     with app.app_context():
-        for _round in range(MOST_ROUNDS):
+        for _round in range(MAX_ROUNDS):
             published = outbox.relay_once(clock.now(), see)
             if not published + _work(lambda kind: jobs or kind in _subscribers(app)):
                 return touched

@@ -32,11 +32,11 @@ def register(app: Flask, headers: dict[str, str]) -> None:
     folder = publish()
     prefix = f"/static/{folder.name}/"
 
-    def dress(given: Headers, path: str, url: str) -> None:
-        # Weak: the compressed forms of a file share it. The version says the same as the file's own hash.
-        given["ETag"] = f'W/"{folder.name}"'
+    def add_headers(response_headers: Headers, path: str, url: str) -> None:
+        # Weak: the compressed forms of a file share it. The version identifies the content as a hash of the file would.
+        response_headers["ETag"] = f'W/"{folder.name}"'
         for name, value in headers.items():
-            given[name] = value
+            response_headers[name] = value
 
     app.wsgi_app = WhiteNoise(  # type: ignore[method-assign]
         app.wsgi_app,
@@ -44,7 +44,7 @@ def register(app: Flask, headers: dict[str, str]) -> None:
         prefix=prefix,
         max_age=ONE_YEAR,
         allow_all_origins=False,
-        add_headers_function=dress,
+        add_headers_function=add_headers,
         immutable_file_test=lambda path, url: True,
     )
     app.jinja_env.globals["asset"] = lambda path: prefix + path
@@ -66,7 +66,7 @@ def publish(source: Path = SOURCE, published: Path = PUBLISHED) -> Path:
         making.rename(folder)
     except OSError:  # another process was faster
         shutil.rmtree(making)
-    _forget_old(published, keep=folder)
+    _delete_old_versions(published, keep=folder)
     return folder
 
 
@@ -99,7 +99,7 @@ def compress(folder: Path) -> None:
             os.utime(made, (file.stat().st_atime, file.stat().st_mtime))
 
 
-def _forget_old(published: Path, keep: Path) -> None:
+def _delete_old_versions(published: Path, keep: Path) -> None:
     def age(folder: Path) -> float:
         return folder.stat().st_mtime
 

@@ -1,4 +1,4 @@
-"""What every answer carries: security headers, no caching of health data, gzip, a request id."""
+"""Headers of every response: security headers, no caching of health data, gzip, a request id."""
 
 import gzip
 import re
@@ -15,7 +15,7 @@ CSP = (
     "frame-src 'none'; frame-ancestors 'none'"
 )
 HSTS = "max-age=63072000; includeSubDomains"
-FIXED = {
+SECURITY_HEADERS = {
     "Content-Security-Policy": CSP,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
@@ -24,31 +24,31 @@ FIXED = {
     "Permissions-Policy": "camera=(self), microphone=(self), geolocation=()",
 }
 COMPRESSIBLE = ("text/html", "application/json", "text/csv")
-WORTH_COMPRESSING = 1024  # bytes
+MIN_COMPRESSED_BYTES = 1024
 CLIENT_ID = re.compile(r"[0-9a-f-]{8,36}")
 
 
 def register(app: Flask) -> None:
-    app.before_request(_name_request)
-    app.after_request(_dress)
-    app.teardown_request(_forget_request)
+    app.before_request(_set_request_context)
+    app.after_request(_add_response_headers)
+    app.teardown_request(_clear_request_context)
     secure = app.config["SESSION_COOKIE_SECURE"]
-    assets.register(app, FIXED | ({"Strict-Transport-Security": HSTS} if secure else {}))
+    assets.register(app, SECURITY_HEADERS | ({"Strict-Transport-Security": HSTS} if secure else {}))
 
 
-def _name_request() -> None:
+def _set_request_context() -> None:
     g.request_id = str(uuid.uuid4())
     client_id = request.headers.get("X-Client-Id", "")
     context.begin(context.Context(g.request_id, client_id if CLIENT_ID.fullmatch(client_id) else None))
 
 
-def _forget_request(_error: BaseException | None) -> None:
+def _clear_request_context(_error: BaseException | None) -> None:
     context.begin(context.Context())
 
 
-def _dress(response: Response) -> Response:
+def _add_response_headers(response: Response) -> Response:
     headers = response.headers
-    for name, value in FIXED.items():
+    for name, value in SECURITY_HEADERS.items():
         headers.setdefault(name, value)
     if request.is_secure:
         headers["Strict-Transport-Security"] = HSTS
@@ -67,6 +67,6 @@ def _compress(response: Response) -> None:
         and "gzip" in request.headers.get("Accept-Encoding", "")
     ):
         body = response.get_data()
-        if len(body) >= WORTH_COMPRESSING:
+        if len(body) >= MIN_COMPRESSED_BYTES:
             response.set_data(gzip.compress(body, compresslevel=1))  # 33 KB in 0.05 ms
             response.headers["Content-Encoding"] = "gzip"

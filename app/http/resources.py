@@ -15,7 +15,7 @@ from app.kernel.db import db
 from app.kernel.errors import Invalid
 from app.kernel.i18n import N_
 
-MOST_PAGES = 1_000_000
+MAX_PAGE = 1_000_000
 
 
 def _cents(text: object) -> int:
@@ -42,7 +42,7 @@ class Query(BaseModel):
 
 
 class ListQuery(Query):
-    page: int = Field(1, ge=1, le=MOST_PAGES)
+    page: int = Field(1, ge=1, le=MAX_PAGE)
     page_size: int = Field(20, ge=1, le=100)
     ordering: str | None = None
 

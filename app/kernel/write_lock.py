@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from app.kernel.errors import Unavailable
 
 WAIT_SECONDS = 5.0  # for queue and lock together
-FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.010  # seconds between two tries
+FIRST_PAUSE, MAX_PAUSE = 0.001, 0.010  # seconds between two tries
 BUSY_TIMEOUT_MS = 5000  # of every statement but BEGIN IMMEDIATE: readers wait only for a recovery or a checkpoint
 
 
@@ -95,7 +95,7 @@ def begin_immediate(connection: sqlite3.Connection, deadline: float) -> None:
             if time.monotonic() >= deadline:
                 raise Unavailable
             time.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
+            pause = min(2 * pause, MAX_PAUSE)
     finally:
         connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
 

@@ -10,7 +10,7 @@ TEMPLATES = sorted(path for path in (ROOT / "templates").rglob("*") if path.is_f
 PAGES = [path for path in TEMPLATES if path.suffix == ".html" and "messages" not in path.parts]
 SHEETS = sorted((ROOT / "static/css").glob("*.css"))
 ON_SCREEN = [path for path in SHEETS if path.name not in ("tokens.css", "paper.css")]
-LONGEST_LINE = 160
+MAX_LINE_LENGTH = 160
 LITERAL_SIZES = 100
 """Sizes in px outside tokens.css: columns and marks of one component that no other shares. It may only sink."""
 COLOUR = re.compile(
@@ -31,7 +31,7 @@ def declared(text: str) -> str:
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_template_lines_are_short(path: Path) -> None:
     lines = path.read_text(encoding="utf-8").splitlines()
-    assert [number for number, line in enumerate(lines, 1) if len(line) > LONGEST_LINE] == []
+    assert [number for number, line in enumerate(lines, 1) if len(line) > MAX_LINE_LENGTH] == []
 
 
 def test_colours_stand_in_the_tokens_alone() -> None:
