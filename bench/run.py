@@ -33,10 +33,10 @@ sys.path.insert(0, str(ROOT))
 
 from bench.operations import HELLO, MIRAFLORES, Operation, People, Request, operations  # noqa: E402 - after the path
 from script import supervisor  # noqa: E402
-from tests import served, services  # noqa: E402
+from tests import live_server, services  # noqa: E402
 
 CPU_SECONDS = 1.0  # of the web process for a row
-FEWEST, WARM_UP, ROUNDS = 20, 5, 10
+MIN_SAMPLES, WARM_UP, ROUNDS = 20, 5, 10
 HELLOS = 40  # do-nothing requests in a round
 IDLE_SECONDS = 5.0
 QUIET_SECONDS, QUIET_MS = 0.3, 8.0  # the worker has finished when it uses less than this in a while
@@ -209,14 +209,14 @@ def _database(kind: str, stack: ExitStack) -> str:
 
 
 def _environment(folder: Path, url: str, size: str) -> dict[str, str]:
-    environment = served.environment_for(folder, url, served.free_port(), "test")
+    environment = live_server.environment_for(folder, url, live_server.free_port(), "test")
     environment["PYTHONPATH"] = str(ROOT)
     return environment
 
 
 def _generate(environment: dict[str, str], size: str) -> tuple[Any, Any]:
     """Migrate and fill; returns this process' application on the same data and what was generated."""
-    for name in [name for name in os.environ if served.FOREIGN.fullmatch(name)]:
+    for name in [name for name in os.environ if live_server.INHERITED_SETTINGS.fullmatch(name)]:
         del os.environ[name]
     os.environ.update({name: value for name, value in environment.items() if value})
     from flask_migrate import upgrade
@@ -249,7 +249,7 @@ def _serve(environment: dict[str, str], folder: Path, stack: ExitStack) -> dict[
     web = stack.enter_context(_running([sys.executable, "-m", "gunicorn", "bench.wsgi:app"], environment))
     worker = stack.enter_context(_running([sys.executable, "worker.py"], environment))
     port = int(environment["PORT"])
-    _await(lambda: served.is_healthy(port), "The web server")
+    _await(lambda: live_server.is_healthy(port), "The web server")
     return {"web": web.pid, "worker": worker.pid, "redis": redis.pid}
 
 
@@ -335,7 +335,7 @@ def _measure(operation: Operation, client: Client, cpu: Cpu, options: argparse.N
     used = dict.fromkeys(cpu.roots, 0.0)
     hello_ms, hellos, chunk, sizes = 0.0, 0, 2, (0, 0)
     while number < operation.most - 1:
-        if used["web"] >= options.seconds * 1000 and len(walls) >= FEWEST:
+        if used["web"] >= options.seconds * 1000 and len(walls) >= MIN_SAMPLES:
             break
         before, started_at = cpu.read(), time.perf_counter()
         for turn in range(number, min(number + chunk, operation.most - 1)):

@@ -1,4 +1,4 @@
-"""The worker of a test: publishes events and runs tasks, in this process and at this instant."""
+"""Run pending background work in the test process: publish events and run queued tasks."""
 
 from collections.abc import Callable
 
@@ -12,22 +12,22 @@ from app.realtime import channels
 MAX_ROUNDS = 20
 
 
-def settle(app: Flask, *, jobs: bool = True) -> list[str]:
-    """Relay and work until nothing is left in the queues; returns the live topics that were touched.
+def run_pending_work(app: Flask, *, jobs: bool = True) -> list[str]:
+    """Publish events and run tasks until the queues are empty; returns the live topics refreshed.
 
     ``jobs=False`` runs the subscribers and leaves other tasks in the queue.
     """
-    touched: list[str] = []
+    topics: list[str] = []
 
-    def see(rows: list[EventRow]) -> None:
-        touched.extend(channels.topics_of(rows))
+    def collect_topics(rows: list[EventRow]) -> None:
+        topics.extend(channels.topics_of(rows))
 
     with app.app_context():
         for _round in range(MAX_ROUNDS):
-            published = outbox.relay_once(clock.now(), see)
+            published = outbox.relay_once(clock.now(), collect_topics)
             if not published + _work(lambda kind: jobs or kind in _subscribers(app)):
-                return touched
-    raise AssertionError("the background never comes to rest")
+                return topics
+    raise AssertionError(f"background work still pending after {MAX_ROUNDS} rounds")
 
 
 def _subscribers(app: Flask) -> set[str]:
@@ -35,13 +35,13 @@ def _subscribers(app: Flask) -> set[str]:
     return {subscriber_id for ids in by_type.values() for subscriber_id in ids}
 
 
-def _work(is_wanted: Callable[[str], bool]) -> int:
+def _work(is_selected: Callable[[str], bool]) -> int:
     done = 0
     for name in tasks.QUEUES:
         queue = tasks.rq_queue(name)
         for job in queue.jobs:
             (task_id,) = job.args
-            if is_wanted(_kind_of(task_id)):
+            if is_selected(_kind_of(task_id)):
                 queue.remove(job)
                 task_runner.run(task_id)
                 done += 1

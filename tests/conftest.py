@@ -30,7 +30,7 @@ SERVER = os.environ.get("TEST_DATABASE_URL", "")
 WITH_A_ROLE = ("ana", "bruno", "clara", "diego", "eva", "fabio")
 
 
-DATABASE_FIXTURES = {"worker", "database_url", "redis_url", "served_demo"}
+DATABASE_FIXTURES = {"worker", "database_url", "redis_url", "demo_server"}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Function]) -> None:

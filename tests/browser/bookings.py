@@ -5,17 +5,17 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from tests.cast import Cast
-from tests.served import Served
+from tests.live_server import LiveServer
 
 
-def local_now(served: Served) -> datetime:
+def local_now(live_server: LiveServer) -> datetime:
     """The wall clock of Miraflores."""
-    clinic = served.program("ana@example.com").call("GET", f"/api/clinics/{Cast.miraflores}/").json
+    clinic = live_server.api_client("ana@example.com").call("GET", f"/api/clinics/{Cast.miraflores}/").json
     return datetime.now(ZoneInfo(clinic["timezone"]))
 
 
 def book(
-    served: Served,
+    live_server: LiveServer,
     hour: str,
     *,
     patient: int,
@@ -29,13 +29,13 @@ def book(
         "therapist_id": therapist,
         "patient_id": patient,
         "service_id": service,
-        "starts_at": f"{day(served, days)}T{hour}:00",
+        "starts_at": f"{day(live_server, days)}T{hour}:00",
     }
-    answer = served.program("ana@example.com").call("POST", "/api/appointments/", wanted)
+    answer = live_server.api_client("ana@example.com").call("POST", "/api/appointments/", wanted)
     assert answer.status == 201, answer.body
     visit: dict[str, Any] = answer.json
     return visit
 
 
-def day(served: Served, days: int = 0) -> date:
-    return local_now(served).date() + timedelta(days=days)
+def day(live_server: LiveServer, days: int = 0) -> date:
+    return local_now(live_server).date() + timedelta(days=days)

@@ -1,4 +1,4 @@
-"""One Chromium for the run; a served clinic for each module, where it is ten in the morning."""
+"""One Chromium for the run; a live server for each module, whose clinics are at ten in the morning."""
 
 import shutil
 import tempfile
@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.browser.windows import WIDE, Windows, make_it_ten_in_the_morning
+from tests.browser.browser_pages import WIDE, BrowserPages, set_local_time_to_ten
 from tests.conftest import Worker
-from tests.served import Served, serve, served_demo
+from tests.live_server import LiveServer, demo_server, serve
 
-__all__ = ["served_demo"]
+__all__ = ["demo_server"]
 
 QUIET = ("--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync")
 Person = Callable[..., Page]
@@ -26,18 +26,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
-    """Pictures of every open window when a test fails."""
+    """Screenshots of every open page when a test fails."""
     report = yield
-    windows = getattr(item, "funcargs", {}).get("windows")
-    if report.when == "call" and report.failed and windows:
-        windows.take_pictures(item.name)
+    browser_pages = getattr(item, "funcargs", {}).get("browser_pages")
+    if report.when == "call" and report.failed and browser_pages:
+        browser_pages.take_screenshots(item.name)
     return report
 
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """The system's Chromium, or Playwright's own."""
-    expect.set_options(timeout=10_000)  # a busy machine is no failure
+    expect.set_options(timeout=10_000)  # a busy machine must not fail the tests
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu", "--disable-quic", *QUIET]
@@ -47,31 +47,31 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def clinic(worker: Worker) -> Iterator[Served]:
+def clinic(worker: Worker) -> Iterator[LiveServer]:
     """The clinics of the tests at ten in the morning, running for one module of tests."""
     with (
-        tempfile.TemporaryDirectory(prefix="mc-served-", ignore_cleanup_errors=True) as folder,
+        tempfile.TemporaryDirectory(prefix="mc-live-", ignore_cleanup_errors=True) as folder,
         worker.database.copy(Path(folder)) as url,
     ):
-        make_it_ten_in_the_morning(url)
+        set_local_time_to_ten(url)
         with serve(Path(folder), url) as running:
             yield running
 
 
 @pytest.fixture
-def windows(chromium: Browser) -> Iterator[Windows]:
-    """Closed after the test, which fails on any trouble that it did not expect."""
-    windows = Windows(chromium)
-    yield windows
-    windows.close()
-    assert windows.unexpected() == []
+def browser_pages(chromium: Browser) -> Iterator[BrowserPages]:
+    """Closed after the test, which fails on any problem that it did not expect."""
+    browser_pages = BrowserPages(chromium)
+    yield browser_pages
+    browser_pages.close()
+    assert browser_pages.unexpected() == []
 
 
 @pytest.fixture
-def person(windows: Windows, clinic: Served) -> Person:
-    """``person("ana@example.com")``: her window on the clinic, signed in."""
+def person(browser_pages: BrowserPages, clinic: LiveServer) -> Person:
+    """``person("ana@example.com")``: a page of the clinic, signed in as her."""
 
-    def open_window(email: str, *, width: int = WIDE, theme: str = "light", served: Served = clinic) -> Page:
-        return windows.sign_in(served, email, width=width, theme=theme)
+    def open_page(email: str, *, width: int = WIDE, theme: str = "light", live_server: LiveServer = clinic) -> Page:
+        return browser_pages.sign_in(live_server, email, width=width, theme=theme)
 
-    return open_window
+    return open_page

@@ -8,15 +8,23 @@ import openpyxl
 import pypdf
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.browser_pages import (
+    BrowserPages,
+    KeyCounter,
+    choose_patient,
+    column,
+    toast,
+    visit_card,
+    wait_until_live,
+)
 from tests.browser.conftest import Person
-from tests.browser.windows import Keys, Windows, choose_patient, column, listening, toast, visit_card
-from tests.served import Served
+from tests.live_server import LiveServer
 
 CLARA, ROSA = "Clara Inés Núñez Quispe", "Rosa Ñahui Ccori"
 
 
-def test_one_day(windows: Windows, clinic: Served, person: Person) -> None:
-    ana = windows.open(clinic)
+def test_one_day(browser_pages: BrowserPages, clinic: LiveServer, person: Person) -> None:
+    ana = browser_pages.open(clinic)
     sign_in(ana, clinic)
     open_till(ana, "100")
     book_who_is_known(ana)
@@ -33,7 +41,7 @@ def test_one_day(windows: Windows, clinic: Served, person: Person) -> None:
     check_workbook(download(diego, "Excel"))
 
 
-def sign_in(ana: Page, clinic: Served) -> None:
+def sign_in(ana: Page, clinic: LiveServer) -> None:
     ana.goto("/")
     ana.get_by_label("Correo o usuario").fill("ana@example.com")
     ana.get_by_label("Contraseña", exact=True).fill(clinic.password)
@@ -84,8 +92,8 @@ def agenda_card(page: Page, therapist: str, patient: str) -> Locator:
 def attend_clara(ana: Page, bruno: Page) -> None:
     """Ana receives her with one key; Bruno starts and finishes on his own page, and Ana sees it."""
     ana.goto("/front-desk")
-    listening(ana)
-    keys = Keys(ana)
+    wait_until_live(ana)
+    keys = KeyCounter(ana)
     visit_card(ana, CLARA).focus()
     keys.press("l")
     expect(column(ana, "En sala")).to_contain_text(CLARA)
@@ -137,7 +145,7 @@ def collect_in_two_parts(ana: Page) -> None:
     expect(paid.locator("dd.total")).to_have_text("S/ 30.00")
     ana.keyboard.press("Enter")
     expect(paid).to_have_count(0)
-    keys = Keys(ana)
+    keys = KeyCounter(ana)
     expect(visit_card(ana, ROSA)).to_be_focused()
     keys.press("c")
     expect(ana.get_by_role("textbox", name="Recibido")).to_be_focused()

@@ -11,8 +11,8 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Page, expect
 
-from tests.browser.windows import PHONE, WIDE, Windows, grave_violations
-from tests.served import Program, Served
+from tests.browser.browser_pages import PHONE, WIDE, BrowserPages, serious_violations
+from tests.live_server import ApiClient, LiveServer
 
 # A page stands where it differs from what another role sees of it. Names in braces: of the demo.
 PAGES = {
@@ -94,7 +94,7 @@ PAGES = {
     ),
 }
 # Width, theme, and what axe-core looks at there: everything, only what a theme changes, or nothing.
-DRESSES: tuple[tuple[int, str, tuple[str, ...] | None], ...] = (
+VARIANTS: tuple[tuple[int, str, tuple[str, ...] | None], ...] = (
     (WIDE, "light", ()),
     (WIDE, "dark", ("color-contrast",)),
     (PHONE, "dark", None),
@@ -120,11 +120,11 @@ def _is_of(rule: str, address: str) -> bool:
 
 
 @pytest.fixture(scope="module")
-def names(served_demo: Served) -> dict[str, object]:
+def names(demo_server: LiveServer) -> dict[str, object]:
     """What the braces of ``PAGES`` stand for."""
-    ana, clara, diego = (served_demo.program(f"{name}@example.com") for name in ("ana", "clara", "diego"))
+    ana, clara, diego = (demo_server.api_client(f"{name}@example.com") for name in ("ana", "clara", "diego"))
 
-    def first(program: Program, path: str) -> dict[str, Any]:
+    def first(program: ApiClient, path: str) -> dict[str, Any]:
         return program.call("GET", path).json["results"][0]
 
     in_a_week = datetime.now(UTC).date() + timedelta(days=7)
@@ -147,16 +147,16 @@ def names(served_demo: Served) -> dict[str, object]:
 
 @pytest.mark.parametrize("email", PAGES, ids=lambda email: email.partition("@")[0] or "nobody")
 def test_pages_fit_and_can_be_used_by_everybody(
-    email: str, served_demo: Served, windows: Windows, names: dict[str, object]
+    email: str, demo_server: LiveServer, browser_pages: BrowserPages, names: dict[str, object]
 ) -> None:
-    windows.expected.append("404: GET .*/nowhere")
-    page = windows.sign_in(served_demo, email) if email else windows.open(served_demo)
+    browser_pages.expected.append("404: GET .*/nowhere")
+    page = browser_pages.sign_in(demo_server, email) if email else browser_pages.open(demo_server)
     wrong = [line for path in PAGES[email] for line in problems(page, path.format(**names))]
     assert not wrong, "\n".join(wrong)
 
 
 def problems(page: Page, path: str) -> Iterator[str]:
-    """Look at a page in its four dresses; what is wrong with it, line by line."""
+    """Look at a page in its four variants; what is wrong with it, line by line."""
     page.set_viewport_size({"width": WIDE, "height": 800})
     page.emulate_media(color_scheme="light")
     page.goto(path)
@@ -164,14 +164,14 @@ def problems(page: Page, path: str) -> Iterator[str]:
         yield f"{path}: {page.locator('h1').count()} h1"
     if not first_tab_is_seen(page):
         yield f"{path}: the first Tab shows no focus"
-    for width, theme, looks in DRESSES:
+    for width, theme, looks in VARIANTS:
         page.set_viewport_size({"width": width, "height": 800})
         page.emulate_media(color_scheme=theme)
         expect(page.locator("html")).to_have_attribute("data-theme", theme)
         if over := page.evaluate("document.documentElement.scrollWidth - innerWidth"):
             yield f"{path}: {over} px too wide at {width}"
         if looks is not None:
-            yield from (f"{path} ({width} {theme}): {line}" for line in grave_violations(page, *looks))
+            yield from (f"{path} ({width} {theme}): {line}" for line in serious_violations(page, *looks))
 
 
 def first_tab_is_seen(page: Page) -> bool:
@@ -186,8 +186,8 @@ def first_tab_is_seen(page: Page) -> bool:
 
 
 @pytest.mark.parametrize("path", ["/agenda", "/reports/improved-daily-cash"])
-def test_it_can_be_printed(path: str, served_demo: Served, windows: Windows) -> None:
-    page = windows.sign_in(served_demo, "diego@example.com")
+def test_it_can_be_printed(path: str, demo_server: LiveServer, browser_pages: BrowserPages) -> None:
+    page = browser_pages.sign_in(demo_server, "diego@example.com")
     page.goto(path)
     page.emulate_media(media="print")
     expect(page.locator(".rail")).to_be_hidden()

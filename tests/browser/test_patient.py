@@ -5,10 +5,10 @@ import re
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.bookings import book
+from tests.browser.browser_pages import PHONE
 from tests.browser.conftest import Person
-from tests.browser.windows import PHONE
 from tests.cast import Cast
-from tests.served import Served
+from tests.live_server import LiveServer
 
 
 def test_booking_in_three_steps(person: Person) -> None:
@@ -74,17 +74,17 @@ def cancel(clara: Page) -> None:
     expect(clara.get_by_role("button", name="Cancelar la cita")).to_have_count(0)
 
 
-def test_a_double_click_books_once(clinic: Served, person: Person) -> None:
+def test_a_double_click_books_once(clinic: LiveServer, person: Person) -> None:
     gloria = person("gloria@example.com", width=PHONE)
     gloria.goto(f"/my/booking?service_id={Cast.physiotherapy}&therapist_id={Cast.hugo}")
     choose_a_time(gloria)
     gloria.get_by_role("button", name="Reservar").dblclick(no_wait_after=True)
     expect(gloria.get_by_text("Su cita está reservada.")).to_be_visible()
-    visits = clinic.program("gloria@example.com").call("GET", "/api/appointments/?status=booked").json
+    visits = clinic.api_client("gloria@example.com").call("GET", "/api/appointments/?status=booked").json
     assert visits["count"] == 1
 
 
-def test_two_tabs_with_two_patients_never_cross(clinic: Served, person: Person) -> None:
+def test_two_tabs_with_two_patients_never_cross(clinic: LiveServer, person: Person) -> None:
     """The desk edits one person, opens another beside, and saves the first."""
     ana = person("ana@example.com")
     ana.goto(f"/patients/{Cast.clara}/edit")
@@ -96,16 +96,16 @@ def test_two_tabs_with_two_patients_never_cross(clinic: Served, person: Person) 
     expect(ana.get_by_role("heading", level=1)).to_have_text(re.compile("Clara"))
     other.get_by_role("button", name="Guardar").click()
     expect(other.get_by_role("heading", level=1)).to_have_text(re.compile("Gloria"))
-    program = clinic.program("ana@example.com")
+    program = clinic.api_client("ana@example.com")
     jobs = {n: program.call("GET", f"/api/patients/{n}/").json["occupation"] for n in (Cast.clara, Cast.gloria)}
     assert jobs == {Cast.clara: "Arquitecta", Cast.gloria: "Costurera"}
 
 
-def test_two_tabs_collect_for_two_patients(clinic: Served, person: Person) -> None:
+def test_two_tabs_collect_for_two_patients(clinic: LiveServer, person: Person) -> None:
     """Each panel charges the ticket that it shows."""
     clara = book(clinic, "11:30", patient=Cast.clara)
     gloria = book(clinic, "11:30", patient=Cast.gloria, therapist=Cast.hugo)
-    program = clinic.program("ana@example.com")
+    program = clinic.api_client("ana@example.com")
     till = {"till_id": Cast.till, "opening_float": "0.00"}
     assert program.call("POST", "/api/till-sessions/", till).status == 201
     ana = person("ana@example.com")

@@ -16,10 +16,10 @@ from sqlalchemy import create_engine, text
 import config
 from app.realtime import push
 from tests.browser.bookings import book
+from tests.browser.browser_pages import BrowserPages, choose_patient, column, toast, wait_until_live
 from tests.browser.conftest import Person
-from tests.browser.windows import Windows, choose_patient, column, listening, toast
 from tests.cast import Cast
-from tests.served import Served
+from tests.live_server import LiveServer
 
 GLORIA = "Gloria Mamani Huamán"
 SAMPLES = 7
@@ -42,11 +42,11 @@ ANSWERED_AT = """(path) => performance.timeOrigin
     + performance.getEntriesByType("resource").filter((entry) => entry.name.endsWith(path)).at(-1).responseEnd"""
 
 
-def test_a_booking_appears_on_the_other_agenda(clinic: Served, person: Person) -> None:
+def test_a_booking_appears_on_the_other_agenda(clinic: LiveServer, person: Person) -> None:
     ana, diego = person("ana@example.com"), person("diego@example.com")
     for page in (ana, diego):
         page.goto("/agenda")
-        listening(page)
+        wait_until_live(page)
     diego.get_by_role("link", name="Reservar 14:00 con Bruno Salas").click()
     choose_patient(diego, "mamani", "Mamani Huamán")
     diego.get_by_role("dialog").get_by_role("button", name="Reservar").click()
@@ -56,14 +56,14 @@ def test_a_booking_appears_on_the_other_agenda(clinic: Served, person: Person) -
 
 
 def test_an_arrival_appears_on_the_other_desk_at_once(
-    clinic: Served, person: Person, capsys: pytest.CaptureFixture[str]
+    clinic: LiveServer, person: Person, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """And the focus of who works there stays where it was."""
     visit, other = book(clinic, "11:15", patient=Cast.clara), book(clinic, "12:00", patient=Cast.gloria)
     ana, diego = person("ana@example.com"), person("diego@example.com")
     for page in (ana, diego):
         page.goto("/front-desk")
-        listening(page)
+        wait_until_live(page)
     diego.evaluate(WATCH_CARD, visit["id"])
     diego.locator(f"#visit-{other['id']}").focus()
     delays = []
@@ -82,13 +82,13 @@ def test_an_arrival_appears_on_the_other_desk_at_once(
     assert median < SLOWEST_MEDIAN, delays
 
 
-def test_a_change_is_fetched_once_on_every_screen(clinic: Served, person: Person) -> None:
+def test_a_change_is_fetched_once_on_every_screen(clinic: LiveServer, person: Person) -> None:
     visit = book(clinic, "10:30", patient=Cast.clara)
     ana, diego = person("ana@example.com"), person("diego@example.com")
     fetched: dict[Page, list[str]] = {ana: [], diego: []}
     for page in (ana, diego):
         page.goto("/front-desk")
-        listening(page)
+        wait_until_live(page)
         page.on("request", lambda request, of=page: "/front-desk" in request.url and fetched[of].append(request.url))
     ana.locator(f"#visit-{visit['id']}").focus()
     ana.keyboard.press("l")
@@ -100,11 +100,11 @@ def test_a_change_is_fetched_once_on_every_screen(clinic: Served, person: Person
     assert [len(fetched[page]) for page in (ana, diego)] == [2, 2], fetched
 
 
-def test_what_the_server_pushes_is_shown_without_a_fetch(clinic: Served, person: Person) -> None:
+def test_what_the_server_pushes_is_shown_without_a_fetch(clinic: LiveServer, person: Person) -> None:
     ana, diego = person("ana@example.com"), person("diego@example.com")
     for page in (ana, diego):
         page.goto("/front-desk")
-        listening(page)
+        wait_until_live(page)
     topic = diego.locator("#desk").get_attribute("data-live").split()[0]
     diego.goto("/account")
     html = '<hx-partial hx-target="#toasts" hx-swap="beforeend"><p id="pushed">¡Hola!</p></hx-partial>'
@@ -115,10 +115,10 @@ def test_what_the_server_pushes_is_shown_without_a_fetch(clinic: Served, person:
     expect(diego.locator("#pushed")).to_have_count(0)
 
 
-def test_what_one_may_no_longer_see_goes_from_the_screen(clinic: Served, person: Person) -> None:
+def test_what_one_may_no_longer_see_goes_from_the_screen(clinic: LiveServer, person: Person) -> None:
     ana = person("ana@example.com")
     ana.goto("/front-desk")
-    listening(ana)
+    wait_until_live(ana)
     expect(ana.locator("#desk")).not_to_be_empty()
     with without_roles(clinic, Cast.ana_user), redis_of(clinic) as redis:
         redis.publish(push.REDIS_CHANNEL, orjson.dumps({"kind": "rights", "user_ids": [Cast.ana_user]}))
@@ -126,9 +126,9 @@ def test_what_one_may_no_longer_see_goes_from_the_screen(clinic: Served, person:
 
 
 @contextmanager
-def without_roles(served: Served, user_id: int) -> Iterator[None]:
+def without_roles(live_server: LiveServer, user_id: int) -> Iterator[None]:
     """The user's roles are put aside for a while."""
-    engine = create_engine(served.environment["DATABASE_URL"])
+    engine = create_engine(live_server.environment["DATABASE_URL"])
     change = text("UPDATE membership SET user_id = :to WHERE user_id = :of")
     with engine.begin() as connection:
         connection.execute(change, {"of": user_id, "to": Cast.clara_user})
@@ -141,26 +141,28 @@ def without_roles(served: Served, user_id: int) -> Iterator[None]:
 
 
 @contextmanager
-def redis_of(served: Served) -> Iterator[Redis]:
-    """The Redis that a served copy has started for itself."""
-    connection = Redis.from_url(config.load(dict(served.environment)).redis_url)
+def redis_of(live_server: LiveServer) -> Iterator[Redis]:
+    """The live server's own Redis."""
+    connection = Redis.from_url(config.load(dict(live_server.environment)).redis_url)
     yield connection
     connection.close()
 
 
-def test_a_lost_connection_comes_back_with_what_was_missed(clinic: Served, windows: Windows, person: Person) -> None:
-    windows.expected.append(LINE_BROKEN)
+def test_a_lost_connection_comes_back_with_what_was_missed(
+    clinic: LiveServer, browser_pages: BrowserPages, person: Person
+) -> None:
+    browser_pages.expected.append(LINE_BROKEN)
     ana = person("ana@example.com")
     line = Line(ana)
     ana.goto("/front-desk")
-    listening(ana)
+    wait_until_live(ana)
     line.cut()
     expect(ana.locator("#live-status")).to_have_text("Sin conexión, reintentando")
     missed = book(clinic, "15:00", patient=Cast.clara)
     expect(ana.locator(f"#visit-{missed['id']}")).to_have_count(0)
     line.mend()
     expect(ana.locator(f"#visit-{missed['id']}")).to_be_visible(timeout=BACK_WITHIN)
-    listening(ana)
+    wait_until_live(ana)
 
 
 class Line:
@@ -186,11 +188,11 @@ class Line:
         self.is_cut = False
 
 
-def test_a_web_process_that_died_is_not_missed(clinic: Served, windows: Windows, person: Person) -> None:
-    windows.expected += [LINE_BROKEN, "ERR_CONNECTION", "ERR_EMPTY_RESPONSE", "ERR_SOCKET"]
+def test_a_web_process_that_died_is_not_missed(clinic: LiveServer, browser_pages: BrowserPages, person: Person) -> None:
+    browser_pages.expected += [LINE_BROKEN, "ERR_CONNECTION", "ERR_EMPTY_RESPONSE", "ERR_SOCKET"]
     ana = person("ana@example.com")
     ana.goto("/front-desk")
-    listening(ana)
+    wait_until_live(ana)
     os.kill(clinic.pids("gunicorn")[0], signal.SIGKILL)
     expect(ana.locator("#live-status")).to_have_attribute("data-state", "off")
     expect(ana.locator("#live-status")).to_have_attribute("data-state", "on", timeout=30_000)
@@ -198,13 +200,13 @@ def test_a_web_process_that_died_is_not_missed(clinic: Served, windows: Windows,
     expect(ana.locator(f"#visit-{visit['id']}")).to_be_visible()
 
 
-def test_without_redis_the_desk_goes_on(clinic: Served, windows: Windows, person: Person) -> None:
+def test_without_redis_the_desk_goes_on(clinic: LiveServer, browser_pages: BrowserPages, person: Person) -> None:
     """It says that live updates are paused, polls, and hears again when Redis is back."""
     ana, diego = person("ana@example.com"), person("diego@example.com")
     diego.clock.install()
     for page in (ana, diego):
         page.goto("/front-desk")
-        listening(page)
+        wait_until_live(page)
     with redis_away(clinic):
         for page in (ana, diego):
             expect(page.locator("#live-status")).to_have_text("Actualizaciones en vivo en pausa", timeout=25_000)
@@ -222,11 +224,11 @@ def test_without_redis_the_desk_goes_on(clinic: Served, windows: Windows, person
 
 
 @contextmanager
-def redis_away(served: Served) -> Iterator[None]:
+def redis_away(live_server: LiveServer) -> Iterator[None]:
     """Redis is killed, and who would start it again is held back meanwhile."""
-    served.process.send_signal(signal.SIGSTOP)
-    os.kill(served.pids("valkey")[0], signal.SIGKILL)
+    live_server.process.send_signal(signal.SIGSTOP)
+    os.kill(live_server.pids("valkey")[0], signal.SIGKILL)
     try:
         yield
     finally:
-        served.process.send_signal(signal.SIGCONT)
+        live_server.process.send_signal(signal.SIGCONT)

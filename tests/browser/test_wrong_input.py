@@ -6,13 +6,13 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.bookings import book
+from tests.browser.browser_pages import BrowserPages, choose_patient, toast, wait_until_live
 from tests.browser.conftest import Person
-from tests.browser.windows import Windows, choose_patient, listening, toast
 from tests.cast import Cast
-from tests.served import Served
+from tests.live_server import LiveServer
 
 
-def test_a_slot_taken_meanwhile_offers_near_ones(clinic: Served, person: Person) -> None:
+def test_a_slot_taken_meanwhile_offers_near_ones(clinic: LiveServer, person: Person) -> None:
     ana = person("ana@example.com")
     ana.goto("/agenda")
     ana.get_by_role("link", name="Reservar 12:00 con Bruno Salas").click()
@@ -37,19 +37,19 @@ def test_a_slot_taken_meanwhile_offers_near_ones(clinic: Served, person: Person)
 
 
 @pytest.fixture
-def debt(clinic: Served) -> str:
+def debt(clinic: LiveServer) -> str:
     """The path of a ticket of S/ 60.00 that nobody paid."""
     visit = book(clinic, "10:00", patient=Cast.clara, days=_next_free_day(clinic))
     return f"/tickets/{visit['ticket']['id']}/payment"
 
 
-def _next_free_day(clinic: Served) -> int:
+def _next_free_day(clinic: LiveServer) -> int:
     """Days ahead; each test has a day of its own."""
-    program = clinic.program("ana@example.com")
+    program = clinic.api_client("ana@example.com")
     return 1 + program.call("GET", f"/api/appointments/?patient_id={Cast.clara}").json["count"]
 
 
-def test_a_closed_till_says_what_to_do(clinic: Served, person: Person, debt: str) -> None:
+def test_a_closed_till_says_what_to_do(clinic: LiveServer, person: Person, debt: str) -> None:
     """And what was typed is still there when the till is open."""
     ana = person("ana@example.com")
     ana.goto(debt)
@@ -63,9 +63,9 @@ def test_a_closed_till_says_what_to_do(clinic: Served, person: Person, debt: str
     expect(ana.get_by_role("region", name="Cobrado")).to_contain_text("S/ 25.00")
 
 
-def open_till(clinic: Served) -> None:
+def open_till(clinic: LiveServer) -> None:
     body = {"till_id": Cast.till, "opening_float": "0.00"}
-    answer = clinic.program("ana@example.com").call("POST", "/api/till-sessions/", body)
+    answer = clinic.api_client("ana@example.com").call("POST", "/api/till-sessions/", body)
     assert answer.status in {201, 409}, answer.body
 
 
@@ -74,7 +74,9 @@ def open_till(clinic: Served) -> None:
     [("10.005", "decimales"), ("60.01", "60.00"), ("diez", "monto")],
     ids=["three decimals", "above the debt", "no number"],
 )
-def test_a_wrong_amount_is_told_beside_it(clinic: Served, person: Person, debt: str, amount: str, words: str) -> None:
+def test_a_wrong_amount_is_told_beside_it(
+    clinic: LiveServer, person: Person, debt: str, amount: str, words: str
+) -> None:
     open_till(clinic)
     ana = person("ana@example.com")
     ana.goto(debt)
@@ -97,11 +99,11 @@ def test_a_foreign_clinic_is_not_there(path: str, person: Person) -> None:
     expect(diego.get_by_role("heading", level=1)).to_be_visible()
 
 
-def test_a_session_that_ended_leads_to_the_login_and_back(clinic: Served, person: Person) -> None:
+def test_a_session_that_ended_leads_to_the_login_and_back(clinic: LiveServer, person: Person) -> None:
     """Signed out in another window: this one hears of it by itself."""
     ana = person("ana@example.com")
     ana.goto("/front-desk?view=list")
-    listening(ana)
+    wait_until_live(ana)
     token = ana.locator("input[name=csrf_token]").first.input_value()
     headers = {"Referer": clinic.url}
     ana.request.post("/logout", form={"csrf_token": token}, headers=headers, max_redirects=0)
@@ -109,8 +111,8 @@ def test_a_session_that_ended_leads_to_the_login_and_back(clinic: Served, person
     expect(ana).to_have_url(re.compile(r"/front-desk\?view=list"))
 
 
-def test_a_login_form_that_went_stale_is_offered_again(clinic: Served, windows: Windows) -> None:
-    page = windows.open(clinic)
+def test_a_login_form_that_went_stale_is_offered_again(clinic: LiveServer, browser_pages: BrowserPages) -> None:
+    page = browser_pages.open(clinic)
     page.goto("/login?next=/agenda")
     page.context.clear_cookies()  # what signing out in another tab does
     log_in(page, clinic)
@@ -119,10 +121,10 @@ def test_a_login_form_that_went_stale_is_offered_again(clinic: Served, windows: 
     expect(page).to_have_url(re.compile("/agenda"))
 
 
-def test_a_search_after_the_session_ended_leads_to_the_login_and_back(clinic: Served, person: Person) -> None:
+def test_a_search_after_the_session_ended_leads_to_the_login_and_back(clinic: LiveServer, person: Person) -> None:
     ana = person("ana@example.com")
     ana.goto("/patients")
-    listening(ana)
+    wait_until_live(ana)
     ana.wait_for_load_state("networkidle")  # else a refresh of the bell may find the ended session first
     ana.context.clear_cookies()
     ana.get_by_role("searchbox").first.fill("quispe")
@@ -130,7 +132,7 @@ def test_a_search_after_the_session_ended_leads_to_the_login_and_back(clinic: Se
     expect(ana).to_have_url(re.compile("/patients"))
 
 
-def log_in(page: Page, clinic: Served) -> None:
+def log_in(page: Page, clinic: LiveServer) -> None:
     expect(page).to_have_url(re.compile("/login"))
     page.get_by_label("Correo o usuario").fill("ana@example.com")
     page.get_by_label("Contraseña", exact=True).fill(clinic.password)

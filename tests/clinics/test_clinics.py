@@ -15,7 +15,7 @@ from app.kernel.db import db
 from app.kernel.outbox import EventRow
 from app.tenancy.models import Clinic
 from tests import build
-from tests.background import settle
+from tests.background import run_pending_work
 from tests.cast import Cast
 from tests.client import Client
 from tests.queries import count_queries
@@ -78,7 +78,7 @@ def test_a_new_clinic_belongs_to_its_maker_and_can_take_money(eva: Client, app: 
     with app.app_context():
         roles = build.roles_of(cast.eva_user)
         assert (clinic_id, "admin") in roles
-    settle(app)
+    run_pending_work(app)
     with app.app_context():
         catalogue.create_default_payment_methods(clinic_id)  # once more changes nothing
         db.session.commit()

@@ -14,7 +14,7 @@ from app.kernel.db import db
 from app.kernel.outbox import EventRow
 from app.realtime import channels
 from app.scheduling.models import Appointment
-from tests.background import settle
+from tests.background import run_pending_work
 from tests.client import Client
 from tests.queries import count_queries
 from tests.scheduling.front_desk import NOW, TODAY, add_visit, at, open_till
@@ -248,7 +248,7 @@ def test_the_board_hears_visits_and_payments(app: Flask, ana: Client) -> None:
     assert root.get("data-live") == "desk:1:2026-11-20 till:1"
     booked = {"patient_id": 1, "therapist_id": 1, "service_id": 2, "starts_at": at("11:00").isoformat()}
     assert ana.api("POST", "/api/appointments/", booked).status_code == 201
-    assert "desk:1:2026-11-20" in settle(app)
+    assert "desk:1:2026-11-20" in run_pending_work(app)
 
 
 def test_a_payment_refreshes_the_day_of_its_visit(app: Flask) -> None:

@@ -1,5 +1,5 @@
 """Journeys run against the real server."""
 
-from tests.served import served, served_demo
+from tests.live_server import demo_server, live_server
 
-__all__ = ["served", "served_demo"]
+__all__ = ["demo_server", "live_server"]

@@ -18,7 +18,7 @@ from app.kernel.db import db, unit_of_work
 from app.patients.models import Patient
 from app.scheduling.models import Appointment, WorkingHours
 from tests.cast import Cast
-from tests.served import Answer, Program, Served
+from tests.live_server import ApiClient, ApiResponse, LiveServer
 
 MANY = 50
 ROUNDS = 20
@@ -61,13 +61,13 @@ def patients(app: Flask) -> list[int]:
         return list(db.session.scalars(select(Patient.id).order_by(Patient.id.desc()).limit(MANY)))
 
 
-def all_at_once(served: Served, bodies: list[dict[str, Any]]) -> list[Answer]:
+def all_at_once(live_server: LiveServer, bodies: list[dict[str, Any]]) -> list[ApiResponse]:
     """POST each body on a connection of its own, released together."""
-    token = served.program("ana@example.com").token
+    token = live_server.api_client("ana@example.com").token
     start = threading.Barrier(len(bodies))
 
-    def book(body: dict[str, Any]) -> Answer:
-        program = Program(served.port, token)
+    def book(body: dict[str, Any]) -> ApiResponse:
+        program = ApiClient(live_server.port, token)
         try:
             program.connection.connect()
             start.wait(30)
@@ -89,12 +89,12 @@ def body(cast: Cast, patient_id: int, starts_at: datetime) -> dict[str, Any]:
 
 
 @pytest.mark.usefixtures("crowd")
-def test_fifty_want_one_slot_twenty_times(app: Flask, cast: Cast, served: Served) -> None:
+def test_fifty_want_one_slot_twenty_times(app: Flask, cast: Cast, live_server: LiveServer) -> None:
     people = patients(app)
     for number in range(ROUNDS):
         slot = at(tomorrow() + timedelta(days=1), 600 + 5 * number, LIMA)
 
-        answers = all_at_once(served, [body(cast, patient, slot) for patient in people])
+        answers = all_at_once(live_server, [body(cast, patient, slot) for patient in people])
 
         outcomes = Counter((answer.status, answer.json.get("code")) for answer in answers)
         assert outcomes == {(201, None): 1, (409, "SLOT_TAKEN"): MANY - 1}, number
@@ -105,16 +105,16 @@ def test_fifty_want_one_slot_twenty_times(app: Flask, cast: Cast, served: Served
 
 
 @pytest.mark.usefixtures("crowd")
-def test_fifty_slots_go_to_fifty(app: Flask, cast: Cast, served: Served) -> None:
+def test_fifty_slots_go_to_fifty(app: Flask, cast: Cast, live_server: LiveServer) -> None:
     people = patients(app)
     slots = [at(tomorrow() + timedelta(days=1), 480 + 5 * number, LIMA) for number in range(MANY)]
 
-    answers = all_at_once(served, [body(cast, patient, slot) for patient, slot in zip(people, slots, strict=True)])
+    answers = all_at_once(live_server, [body(cast, patient, slot) for patient, slot in zip(people, slots, strict=True)])
 
     assert Counter(answer.status for answer in answers) == {201: MANY}
     assert sorted(booked(app)) == slots
     assert numbers(app) == list(range(1, MANY + 1))
-    assert served.flask("verify").returncode == 0
+    assert live_server.flask("verify").returncode == 0
 
 
 def booked(app: Flask) -> list[datetime]:

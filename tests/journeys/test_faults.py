@@ -24,14 +24,14 @@ from sqlalchemy import make_url
 from tests.cast import Cast
 from tests.conftest import SERVER
 from tests.journeys.test_notices import next_wednesday
-from tests.served import Answer, Program, Served, free_port, serve
+from tests.live_server import ApiClient, ApiResponse, LiveServer, free_port, serve
 
 TAKEN_UP_WITHIN = 120.0
 GOES_ON_WITHIN = 3.0  # seconds for an answer while Redis is away
 ANSWERED_WITHIN = 20.0  # seconds for an answer while the database is away; SQLite waits five before it says so
 
 
-def on_this_machine(program: Program) -> float:
+def on_this_machine(program: ApiClient) -> float:
     """Extra seconds for a limit on a busy machine: what fifty short requests take when nothing is broken."""
     started_at = time.monotonic()
     for _ in range(5):
@@ -80,26 +80,26 @@ def test_killed_in_mid_work(database_url: str, mail: tuple[SlowMail, str]) -> No
     """Redis away, a report and a mail killed half-way: all of it is done within two minutes, nothing twice."""
     slow_mail, smtp_url = mail
     with (
-        tempfile.TemporaryDirectory(prefix="mc-served-", ignore_cleanup_errors=True) as folder,
-        serve(Path(folder), database_url, SMTP_URL=smtp_url) as served,
+        tempfile.TemporaryDirectory(prefix="mc-live-", ignore_cleanup_errors=True) as folder,
+        serve(Path(folder), database_url, SMTP_URL=smtp_url) as live_server,
     ):
-        ana, diego = served.program("ana@example.com"), served.program("diego@example.com")
-        told_late = book_and_charge_without_redis(served, ana)
-        run = kill_in_mid_report(served, diego)
-        visit = kill_in_mid_sending(served, ana, slow_mail)
+        ana, diego = live_server.api_client("ana@example.com"), live_server.api_client("diego@example.com")
+        told_late = book_and_charge_without_redis(live_server, ana)
+        run = kill_in_mid_report(live_server, diego)
+        visit = kill_in_mid_sending(live_server, ana, slow_mail)
         slow_mail.gate.set()
         report = wait_until(lambda: finished(diego, run), TAKEN_UP_WITHIN)
         assert report["status"] == "done", report
         assert diego.call("GET", report["download_url"]).body.startswith(b"%PDF")
         assert len(announcements(diego, run)) == 1
         wait_until(lambda: len(slow_mail.accepted) >= 2, TAKEN_UP_WITHIN)
-        checked = served.flask("verify")
+        checked = live_server.flask("verify")
         assert checked.returncode == 0, checked.stdout
         assert sorted(slow_mail.accepted) == sorted(set(slow_mail.accepted)), "no mail twice"
         assert all(any(f"-{v}-" in key for key in slow_mail.accepted) for v in (told_late, visit)), slow_mail.accepted
 
 
-def book(program: Program, *, hours: int) -> Answer:
+def book(program: ApiClient, *, hours: int) -> ApiResponse:
     wanted = {
         "clinic_id": Cast.miraflores,
         "therapist_id": Cast.bruno,
@@ -110,10 +110,10 @@ def book(program: Program, *, hours: int) -> Answer:
     return program.call("POST", "/api/appointments/", wanted)
 
 
-def book_and_charge_without_redis(served: Served, ana: Program) -> int:
+def book_and_charge_without_redis(live_server: LiveServer, ana: ApiClient) -> int:
     """What the desk does needs no Redis, and takes no longer without it."""
     extra = on_this_machine(ana)
-    with redis_away(served):
+    with redis_away(live_server):
         started_at = time.monotonic()
         booked = book(ana, hours=0)
         opened = ana.call("POST", "/api/till-sessions/", {"till_id": Cast.till, "opening_float": "0.00"})
@@ -121,48 +121,48 @@ def book_and_charge_without_redis(served: Served, ana: Program) -> int:
         paid = ana.call("POST", path, {"method": "efectivo", "amount": "80.00", "tendered": "100.00"})
         assert [booked.status, opened.status, paid.status] == [201, 201, 201], (booked.body, opened.body, paid.body)
         assert time.monotonic() - started_at < 3 * GOES_ON_WITHIN + extra
-    wait_until(lambda: served.pids("valkey"))
+    wait_until(lambda: live_server.pids("valkey"))
     return int(booked.json["id"])
 
 
 @contextmanager
-def redis_away(served: Served) -> Iterator[None]:
+def redis_away(live_server: LiveServer) -> Iterator[None]:
     """Redis is killed, and who would start it again is held back meanwhile."""
-    served.process.send_signal(signal.SIGSTOP)
-    os.kill(served.pids("valkey")[0], signal.SIGKILL)
+    live_server.process.send_signal(signal.SIGSTOP)
+    os.kill(live_server.pids("valkey")[0], signal.SIGKILL)
     try:
         yield
     finally:
-        served.process.send_signal(signal.SIGCONT)
+        live_server.process.send_signal(signal.SIGCONT)
 
 
-def kill_in_mid_report(served: Served, diego: Program) -> int:
+def kill_in_mid_report(live_server: LiveServer, diego: ApiClient) -> int:
     wanted = {"report": "improved-daily-cash", "format": "pdf"}
     run = diego.call("POST", "/api/reports/generate/", wanted).json
     wait_until(lambda: status_of(diego, run["id"])["status"] == "running", TAKEN_UP_WITHIN)
-    kill_workers(served)
+    kill_workers(live_server)
     assert status_of(diego, run["id"])["status"] == "running", "it was half-way"
     return int(run["id"])
 
 
-def kill_workers(served: Served) -> None:
+def kill_workers(live_server: LiveServer) -> None:
     """All of them at once, without a word; the supervisor starts them again."""
-    for pid in served.pids("worker.py"):
+    for pid in live_server.pids("worker.py"):
         with suppress(ProcessLookupError):  # a part dies with its parent
             os.kill(pid, signal.SIGKILL)
 
 
-def status_of(program: Program, run: int) -> dict[str, Any]:
+def status_of(program: ApiClient, run: int) -> dict[str, Any]:
     state: dict[str, Any] = program.call("GET", f"/api/reports/{run}/").json
     return state
 
 
-def finished(program: Program, run: int) -> dict[str, Any] | None:
+def finished(program: ApiClient, run: int) -> dict[str, Any] | None:
     state = status_of(program, run)
     return state if state["status"] in {"done", "failed"} else None
 
 
-def announcements(diego: Program, run: int) -> list[dict[str, Any]]:
+def announcements(diego: ApiClient, run: int) -> list[dict[str, Any]]:
     def look() -> list[dict[str, Any]]:
         lines = diego.call("GET", "/api/notifications/").json["results"]
         return [line for line in lines if line["data"].get("report_id") == run]
@@ -171,19 +171,19 @@ def announcements(diego: Program, run: int) -> list[dict[str, Any]]:
     return found
 
 
-def kill_in_mid_sending(served: Served, ana: Program, slow_mail: SlowMail) -> int:
+def kill_in_mid_sending(live_server: LiveServer, ana: ApiClient, slow_mail: SlowMail) -> int:
     booked = book(ana, hours=1)
     assert booked.status == 201, booked.body
     wait_until(lambda: any(f"-{booked.json['id']}-" in key for key in slow_mail.offered), TAKEN_UP_WITHIN)
-    kill_workers(served)
+    kill_workers(live_server)
     mine = f"-{booked.json['id']}-"
     wait_until(lambda: sum(mine in key for key in slow_mail.offered) >= 2, TAKEN_UP_WITHIN)  # by the next worker
     return int(booked.json["id"])
 
 
-def test_a_database_that_is_away_is_said_in_a_sentence(served: Served, database_url: str) -> None:
+def test_a_database_that_is_away_is_said_in_a_sentence(live_server: LiveServer, database_url: str) -> None:
     """Nothing is half written, and when it is back the work goes on."""
-    ana = served.program("ana@example.com")
+    ana = live_server.api_client("ana@example.com")
     extra = on_this_machine(ana)
     with database_away(database_url):
         started_at = time.monotonic()
@@ -195,7 +195,7 @@ def test_a_database_that_is_away_is_said_in_a_sentence(served: Served, database_
     visits = "/api/appointments/?page_size=1"
     assert wait_until(lambda: ana.call("GET", visits)).json["count"] == 0
     assert book(ana, hours=0).status == 201
-    assert served.flask("verify").returncode == 0
+    assert live_server.flask("verify").returncode == 0
 
 
 @contextmanager

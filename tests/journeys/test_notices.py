@@ -11,7 +11,7 @@ import orjson
 from websocket import create_connection
 
 from tests.cast import Cast
-from tests.served import Served
+from tests.live_server import LiveServer
 
 WITHIN = 60.0
 
@@ -30,11 +30,11 @@ def next_wednesday() -> datetime:
     return day + timedelta(days=(2 - day.weekday()) % 7)
 
 
-def test_a_booking_reaches_the_patient_and_the_therapist(served: Served) -> None:
+def test_a_booking_reaches_the_patient_and_the_therapist(live_server: LiveServer) -> None:
     cast = Cast()
-    ana, bruno = served.program("ana@example.com"), served.program("bruno@example.com")
+    ana, bruno = live_server.api_client("ana@example.com"), live_server.api_client("bruno@example.com")
     feed = create_connection(
-        f"ws://127.0.0.1:{served.port}/ws/notifications/{cast.bruno_user}/?token={bruno.token}",
+        f"ws://127.0.0.1:{live_server.port}/ws/notifications/{cast.bruno_user}/?token={bruno.token}",
         timeout=WITHIN,
         suppress_origin=True,
     )
@@ -51,7 +51,7 @@ def test_a_booking_reaches_the_patient_and_the_therapist(served: Served) -> None
     feed.close()
     assert (frame["type"], frame["data"]["appointment_id"]) == ("appointment_created", answer.json["id"])
     assert bruno.call("GET", "/api/notifications/?unread=true").json["count"] == 1
-    (file,) = soon(lambda: list(served.outbox.glob("*.eml")))
+    (file,) = soon(lambda: list(live_server.outbox.glob("*.eml")))
     mail = message_from_bytes(file.read_bytes(), _class=EmailMessage, policy=policy.default)
     assert mail["To"] == "clara@example.com"
     assert b"BEGIN:VCALENDAR" in b"".join(p.get_payload(decode=True) or b"" for p in mail.walk())

@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import SERVER
 from tests.journeys.test_faults import book
-from tests.served import Served
+from tests.live_server import LiveServer
 
 HELD_SECONDS = 3.0
 ANSWERED_MEANWHILE = 15  # it was 1 while the wait happened inside SQLite; an idle machine answers hundreds
@@ -38,8 +38,8 @@ def write_lock_held(database_url: str, seconds: float) -> Iterator[threading.Thr
 
 
 @pytest.mark.skipif(bool(SERVER), reason="the lock of SQLite")
-def test_a_waiting_writer_does_not_hold_up_the_readers(served: Served, database_url: str) -> None:
-    ana, reader = served.program("ana@example.com"), served.program()
+def test_a_waiting_writer_does_not_hold_up_the_readers(live_server: LiveServer, database_url: str) -> None:
+    ana, reader = live_server.api_client("ana@example.com"), live_server.api_client()
     assert reader.call("GET", "/login").status == 200
     times = []
     with write_lock_held(database_url, HELD_SECONDS) as holder, ThreadPoolExecutor(1) as pool:

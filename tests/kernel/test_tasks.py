@@ -17,7 +17,7 @@ from app.kernel.events import Event
 from app.kernel.outbox import EventRow
 from app.kernel.tasks import Job, Task, TaskFailed, TaskKind, retry_after
 from app.tenancy.models import Organization
-from tests.background import settle, sweep, waiting_jobs
+from tests.background import run_pending_work, sweep, waiting_jobs
 
 KIND = TaskKind("test.work", retry=retry_after(10, 60))
 OTHER = TaskKind("test.other", transaction=False)
@@ -105,7 +105,7 @@ def test_the_same_key_is_added_once(app: Flask, work: Work) -> None:
     assert add(app) is not None
     assert add(app) is None
     assert add(app, kind=OTHER) is not None
-    settle(app)
+    run_pending_work(app)
     assert work.done == [1, 1]
 
 
@@ -219,14 +219,14 @@ def test_a_dead_letter_starts_again_from_the_beginning(app: Flask, work: Work) -
     work.error = None
     with app.app_context(), unit_of_work(write=True):
         assert tasks.retry(Task.id == task_id, now=clock.now()) == 1
-    settle(app)
+    run_pending_work(app)
     assert row(app, task_id).done_at is not None
     assert work.done == [1, 1]
 
 
 def test_a_task_that_is_done_does_not_start_again(app: Flask, work: Work) -> None:
     task_id = add(app)
-    settle(app)
+    run_pending_work(app)
     with app.app_context(), unit_of_work(write=True):
         assert tasks.retry(Task.id == task_id, now=clock.now()) == 0
     run(app, task_id)
@@ -280,7 +280,7 @@ def test_work_of_a_dead_process_is_taken_up_by_the_next_sweep(app: Flask, work: 
         assert sweep(app) == 0
         process.kill()
     assert sweep(app) == 1
-    settle(app)
+    run_pending_work(app)
     assert (work.done, row(app, task_id).attempts) == ([1], 2)
 
 
@@ -295,7 +295,7 @@ def test_an_emptied_redis_loses_nothing(app: Flask, work: Work) -> None:
     app.extensions["broker"].redis.flushdb()
     assert sweep(app) == 3
     assert sweep(app) == 0  # they are in the queue now
-    settle(app)
+    run_pending_work(app)
     assert sorted(work.done) == [0, 1, 2]
 
 
@@ -308,7 +308,7 @@ def test_while_redis_is_away_work_waits_for_the_sweep(app: Flask, work: Work) ->
     broker.redis = there
     assert row(app, task_id).attempts == 0
     assert sweep(app) == 1
-    settle(app)
+    run_pending_work(app)
     assert work.done == [1]
 
 
@@ -318,16 +318,16 @@ def test_what_is_due_later_is_swept_later(app: Flask, work: Work) -> None:
     assert (waiting_jobs(app), sweep(app)) == (0, 0)
     with time_machine.travel(start + timedelta(minutes=3), tick=False):
         assert sweep(app) == 1
-        settle(app)
+        run_pending_work(app)
     assert work.done == [1]
 
 
 def test_done_tasks_are_kept_for_thirty_days_and_failed_ones_for_good(app: Flask, work: Work) -> None:
     done = add(app, 1)
-    settle(app)
+    run_pending_work(app)
     work.error = TaskFailed("refused", retry=False)
     failed = add(app, 2)
-    settle(app)
+    run_pending_work(app)
 
     def left(days: int) -> list[int]:
         with app.app_context(), unit_of_work(write=True):
@@ -367,7 +367,7 @@ def test_a_subscriber_to_everything_gets_every_event(app: Flask) -> None:
     subscribe(app, outbox.subscribe_all("test.everything", note), (InboxChanged, "test.inbox", note))
     record(app, an_event(app))
     record(app, InboxChanged(user_id=1))
-    settle(app)
+    run_pending_work(app)
     assert sorted(seen) == ["clinics.clinic.created.v1", *["notifications.inbox.changed.v1"] * 2]
 
 
@@ -389,7 +389,7 @@ def test_one_failing_subscriber_holds_up_no_other(app: Flask) -> None:
 
     subscribe(app, outbox.subscribe_all("test.fails", fail), outbox.subscribe_all("test.notes", note))
     record(app, an_event(app))
-    settle(app)
+    run_pending_work(app)
     assert len(seen) == 1
     with app.app_context():
         kinds = db.session.scalars(select(Task.kind).where(Task.done_at.is_(None))).all()
@@ -405,7 +405,7 @@ def test_a_subscriber_writes_at_most_once(app: Flask) -> None:
 
     subscribe(app, outbox.subscribe_all("test.count", count))
     record(app, an_event(app))
-    settle(app)
+    run_pending_work(app)
     with app.app_context():
         (task_id,) = db.session.scalars(select(Task.id))
         db.session.remove()

@@ -22,7 +22,7 @@ from app.kernel.tasks import Task
 from app.notifications import actions, jobs
 from app.notifications.models import Delivery, Notification
 from app.notifications.task_kinds import SEND_DELIVERY
-from tests.background import settle, sweep, waiting_jobs
+from tests.background import run_pending_work, sweep, waiting_jobs
 
 Outbox = Callable[[], list[EmailMessage]]
 Deliver = Callable[..., int]
@@ -76,7 +76,7 @@ def mail_server(app: Flask) -> Iterator[Server]:
 
 def test_it_is_sent_once(app: Flask, deliver: Deliver, outbox: Outbox) -> None:
     delivery_id = deliver()
-    settle(app)
+    run_pending_work(app)
     (mail,) = outbox()
     assert mail["To"] == "clara@example.com"
     assert mail["From"] == "Centro Miraflores <no-reply@mediconnect.example>"
@@ -87,7 +87,7 @@ def test_it_is_sent_once(app: Flask, deliver: Deliver, outbox: Outbox) -> None:
 def test_the_same_key_is_claimed_once(app: Flask, deliver: Deliver, outbox: Outbox) -> None:
     deliver()
     assert deliver(text="otra vez") is None
-    settle(app)
+    run_pending_work(app)
     (mail,) = outbox()
     assert "otra vez" not in mail.get_content()
 
@@ -116,7 +116,7 @@ def test_nothing_is_sent_when_the_transaction_fails(app: Flask) -> None:
 def test_a_real_server_gets_it_with_the_calendar(app: Flask, deliver: Deliver) -> None:
     with mail_server(app) as server:
         deliver(calendar="BEGIN:VCALENDAR\r\nMETHOD:CANCEL\r\nEND:VCALENDAR\r\n", html="<p>Hola, Clara.</p>")
-        settle(app)
+        run_pending_work(app)
     (envelope,) = server.accepted
     assert envelope.rcpt_tos == ["clara@example.com"]
     assert b'method="CANCEL"' in envelope.content
@@ -135,7 +135,7 @@ def test_a_stalled_worker_is_replaced_when_its_lease_ends(app: Flask, deliver: D
         assert sweep(app) == 0
     with time_machine.travel(start + task_runner.LEASE, tick=False):
         assert sweep(app) == 1
-        settle(app)
+        run_pending_work(app)
     assert len(outbox()) == 1
     assert row_of(app, delivery_id).status == "sent"
 
@@ -154,7 +154,7 @@ def test_two_workers_send_one_mail(app: Flask, deliver: Deliver) -> None:
         with app.app_context():
             task_runner.run(task_of(app, delivery_id).id)
             task_runner.run(task_of(app, delivery_id).id)
-        settle(app)
+        run_pending_work(app)
     assert len(server.accepted) == 1
 
 
@@ -167,7 +167,7 @@ def test_without_redis_the_sweep_sends_it(app: Flask, deliver: Deliver, outbox: 
     assert row_of(app, delivery_id).status == "pending"
     broker.redis = redis
     sweep(app)
-    settle(app)
+    run_pending_work(app)
     assert len(outbox()) == 1
 
 
@@ -182,13 +182,13 @@ def test_the_sweep_does_not_enqueue_twice(app: Flask, deliver: Deliver) -> None:
 def test_it_waits_until_it_is_due(app: Flask, deliver: Deliver, outbox: Outbox) -> None:
     start = clock.now()
     deliver(due_at=start + timedelta(minutes=3))
-    settle(app)
+    run_pending_work(app)
     sweep(app)
-    settle(app)
+    run_pending_work(app)
     assert outbox() == []
     with time_machine.travel(start + timedelta(minutes=4), tick=False):
         sweep(app)
-        settle(app)
+        run_pending_work(app)
     assert len(outbox()) == 1
 
 
@@ -201,7 +201,7 @@ def test_an_unreachable_server_is_retried_and_then_staff_is_notified(app: Flask,
         attempts += 1
         with time_machine.travel(instant, tick=False):
             sweep(app)
-            settle(app)
+            run_pending_work(app)
         task = task_of(app, delivery_id)
         assert task.attempts == attempts
         instant = task.due_at
@@ -218,7 +218,7 @@ def test_a_failing_address_does_not_delay_others(app: Flask, deliver: Deliver) -
         server.refused = {"clara@example.com": "450 later"}
         first = deliver("a")
         second = deliver("b", address="gloria@example.com")
-        settle(app)
+        run_pending_work(app)
     assert [envelope.rcpt_tos for envelope in server.accepted] == [["gloria@example.com"]]
     assert row_of(app, first).status == "pending"
     assert row_of(app, second).status == "sent"
@@ -227,11 +227,11 @@ def test_a_failing_address_does_not_delay_others(app: Flask, deliver: Deliver) -
 def test_each_delivery_retries_an_unreachable_server_separately(app: Flask, deliver: Deliver) -> None:
     app.config["SETTINGS"] = replace(app.config["SETTINGS"], smtp_url="smtp://127.0.0.1:7")
     first, second = deliver("a"), deliver("b")
-    settle(app)
+    run_pending_work(app)
     assert [task_of(app, first).attempts, task_of(app, second).attempts] == [1, 1]
     with mail_server(app) as server, time_machine.travel(task_of(app, second).due_at, tick=False):
         sweep(app)
-        settle(app)
+        run_pending_work(app)
     assert len(server.accepted) == 2
 
 
@@ -239,7 +239,7 @@ def test_operators_read_no_address(app: Flask, deliver: Deliver) -> None:
     with mail_server(app) as server:
         server.answer = "550 clara@example.com is no such person"
         delivery_id = deliver()
-        settle(app)
+        run_pending_work(app)
     assert "clara@example.com" in row_of(app, delivery_id).last_error
     assert task_of(app, delivery_id).last_error == "SMTPRecipientsRefused 550"
 
@@ -249,13 +249,13 @@ def test_a_permanent_failure_is_not_retried(app: Flask, deliver: Deliver, answer
     with mail_server(app) as server:
         server.answer = answer
         delivery_id = deliver()
-        settle(app)
+        run_pending_work(app)
     assert row_of(app, delivery_id).status == status
 
 
 def test_header_injection_is_refused(app: Flask, deliver: Deliver, outbox: Outbox) -> None:
     delivery_id = deliver(subject="Su cita\r\nBcc: eve@example.com")
-    settle(app)
+    run_pending_work(app)
     assert outbox() == []
     assert row_of(app, delivery_id).status == "failed"
 
@@ -268,7 +268,7 @@ def test_a_delivery_whose_workers_die_fails_after_its_last_attempt(app: Flask, d
             assert task_runner.claim(task_of(app, delivery_id).id, now=instant)
         instant += task_runner.LEASE
     with time_machine.travel(instant, tick=False):
-        settle(app)
+        run_pending_work(app)
     assert row_of(app, delivery_id).status == "failed"
     assert task_of(app, delivery_id).last_error == task_runner.KILLED
 
@@ -277,11 +277,11 @@ def test_a_failed_message_is_sent_when_its_task_starts_again(app: Flask, deliver
     with mail_server(app) as server:
         server.answer = "550 no such person"
         delivery_id = deliver()
-        settle(app)
+        run_pending_work(app)
         server.answer = "250 OK"
         with app.app_context(), unit_of_work(write=True):
             assert tasks.retry(Task.key == str(delivery_id), now=clock.now()) == 1
-        settle(app)
+        run_pending_work(app)
     assert len(server.accepted) == 1
     assert row_of(app, delivery_id).status == "sent"
 
@@ -291,7 +291,7 @@ def test_a_cancelled_delivery_is_never_sent(app: Flask, deliver: Deliver, outbox
     deliver("appointment:123:0:reminder:email")
     with app.app_context(), unit_of_work(write=True):
         assert actions.cancel_pending("appointment:12:", now=clock.now()) == 1
-    settle(app)
+    run_pending_work(app)
     (mail,) = outbox()
     assert "appointment-123-" in mail["Message-ID"]
 

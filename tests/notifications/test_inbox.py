@@ -12,7 +12,7 @@ from flask import Flask
 from app.kernel import clock
 from app.kernel.db import unit_of_work
 from app.notifications import actions, live
-from tests.background import settle
+from tests.background import run_pending_work
 from tests.cast import Cast
 from tests.client import Client
 from tests.queries import count_queries
@@ -129,9 +129,9 @@ def test_older_lines_are_on_the_next_page(cast: Cast, bruno: Client, create_noti
 def test_the_badge_is_refreshed(app: Flask, cast: Cast, bruno: Client, create_notification: CreateNotification) -> None:
     assert f'data-live="inbox:{cast.bruno_user}"' in bruno.get("/account").text
     create_notification(cast.bruno_user)
-    assert f"inbox:{cast.bruno_user}" in settle(app)
+    assert f"inbox:{cast.bruno_user}" in run_pending_work(app)
     bruno.post("/notifications/reading")
-    assert f"inbox:{cast.bruno_user}" in settle(app)
+    assert f"inbox:{cast.bruno_user}" in run_pending_work(app)
 
 
 def test_only_the_owner_joins_the_inbox_topic(cast: Cast) -> None:
@@ -194,7 +194,7 @@ def test_it_rejects_bad_input(cast: Cast, ana: Client, wrong: dict[str, Any]) ->
 
 def _failed(app: Flask, deliver: Callable[..., int], **values: Any) -> int:
     delivery_id = deliver(subject="Bad\r\nheader", **values)
-    settle(app)
+    run_pending_work(app)
     return delivery_id
 
 
@@ -205,7 +205,7 @@ def test_the_admin_sees_what_failed_and_tries_again(app: Flask, eva: Client, del
     assert "No entregado" in page.text
     answer = eva.post_fragment(f"/admin/deliveries/{delivery_id}/attempts", target="section#deliveries")
     assert "Todo entregado" in answer.text
-    settle(app)
+    run_pending_work(app)
     assert "1 intento" in eva.get("/admin/deliveries").text
 
 

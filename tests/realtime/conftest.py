@@ -114,7 +114,7 @@ ROOM = Channel(
 
 
 @contextmanager
-def _served(app: Flask) -> Iterator[Process]:
+def _serve_app(app: Flask) -> Iterator[Process]:
     app.extensions["channels"][ROOM.name] = ROOM
     server = make_server("127.0.0.1", 0, app, threaded=True)
     server.daemon_threads = True
@@ -140,11 +140,11 @@ def processes(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[lis
         redis = apps[0].extensions["broker"].redis
         redis.flushdb()
         earlier = _listeners(redis)
-        served = [stack.enter_context(_served(app)) for app in apps]
-        for process in served:
+        servers = [stack.enter_context(_serve_app(app)) for app in apps]
+        for process in servers:
             process.page("eva@example.com")  # a hub starts with its first socket
-        wait_until(lambda: _listeners(redis) == earlier + len(served))
-        yield served
+        wait_until(lambda: _listeners(redis) == earlier + len(servers))
+        yield servers
 
 
 def _listeners(redis: Any) -> int:

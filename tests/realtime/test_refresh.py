@@ -13,7 +13,7 @@ from app.kernel.db import db
 from app.kernel.outbox import EventRow
 from app.realtime import push, relay
 from tests import build
-from tests.background import settle
+from tests.background import run_pending_work
 from tests.cast import Cast
 from tests.client import Client
 
@@ -29,7 +29,7 @@ def arrival(app: Flask) -> str:
     """Where the arrival of a visit of today is posted to."""
     with app.app_context():
         visit_id = build.visit(build.at("10:15"))
-    settle(app)
+    run_pending_work(app)
     return f"/appointments/{visit_id}/arrival"
 
 
@@ -39,7 +39,7 @@ TOPICS = {"agenda:1:2026-11-20", "desk:1:2026-11-20", f"visits:{Cast.clara}", f"
 def test_the_response_names_what_the_change_touched(ana: Client, arrival: str) -> None:
     answer = ana.post_fragment(arrival)
     assert set(ana.triggers(answer)["live:changed"]["topics"]) == TOPICS
-    assert set(settle(ana.app)) >= TOPICS
+    assert set(run_pending_work(ana.app)) >= TOPICS
 
 
 def test_the_same_request_again_gets_the_same_topics(ana: Client, arrival: str) -> None:

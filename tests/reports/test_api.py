@@ -4,7 +4,7 @@ import pytest
 from flask import Flask
 
 from app.reports import rules
-from tests.background import settle
+from tests.background import run_pending_work
 from tests.client import Client
 from tests.reports import ledger
 
@@ -67,7 +67,7 @@ def test_a_large_export_becomes_a_run_that_is_reused(
     first, again = diego.api("GET", path), diego.api("GET", path)
     assert (first.status_code, again.status_code) == (202, 202)
     assert first.get_json()["progress_url"] == again.get_json()["progress_url"]
-    settle(app)
+    run_pending_work(app)
     done = diego.api("GET", path)
     assert (done.status_code, done.data[:2]) == (200, b"PK")
 

@@ -8,7 +8,7 @@ from app.kernel import clock
 from app.kernel.access import Actor
 from app.kernel.db import db
 from app.reports import live, queries
-from tests.background import settle
+from tests.background import run_pending_work
 from tests.client import Client
 from tests.queries import count_queries
 
@@ -83,7 +83,7 @@ def test_a_requested_file_appears_in_the_list(app: Flask, diego: Client, full_da
         runs = queries.own_runs(actor=_actor(6))
         assert len(runs) == 1
         db.session.remove()
-    settle(app)
+    run_pending_work(app)
     row = diego.fragment(f"/reports/runs/{runs[0]['id']}", f"li#report-run-{runs[0]['id']}").text
     assert "Descargar" in row
     assert "data-live" not in row

@@ -13,7 +13,7 @@ from sqlalchemy import delete
 from app.kernel.db import db
 from app.scheduling.models import WorkingHours
 from tests import build
-from tests.background import settle
+from tests.background import run_pending_work
 from tests.cast import Cast
 from tests.client import Client
 from tests.queries import count_queries
@@ -188,7 +188,7 @@ def test_fragment_equals_page_part(ana: Client, path: str, element: str) -> None
 
 def test_a_booking_refreshes_the_screens_of_its_day(app: Flask, ana: Client) -> None:
     book(ana, 10, days=1)
-    assert "agenda:1:2026-11-24" in settle(app)
+    assert "agenda:1:2026-11-24" in run_pending_work(app)
 
 
 def test_twenty_therapists_and_two_hundred_visits(

@@ -25,7 +25,7 @@ from app.patients.models import Patient
 from app.scheduling import events, jobs, rules
 from app.scheduling.models import Appointment, AppointmentEvent
 from app.tenancy.models import Clinic
-from tests.background import settle, sweep
+from tests.background import run_pending_work, sweep
 from tests.cast import Cast
 
 NOW = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)  # Monday, 09:00 in Lima
@@ -175,7 +175,7 @@ def lines_of(app: Flask, user_id: int) -> list[str]:
 def remind(app: Flask) -> None:
     with app.app_context():
         jobs.remind_due(now=clock.now())
-    settle(app)
+    run_pending_work(app)
 
 
 # ------------------------------------------------------------------ booked
@@ -184,7 +184,7 @@ def remind(app: Flask) -> None:
 def test_a_booking_confirms_to_the_patient_and_tells_the_therapist(app: Flask, cast: Cast, mails: Mails) -> None:
     visit_id = write_visit(app, cast)
     booked(app, visit_id)
-    topics = settle(app)
+    topics = run_pending_work(app)
     (mail,) = mails().values()
     assert mail["To"] == "clara@example.com"
     assert mail["Subject"] == "Su cita: mié 25 nov, 10:00"
@@ -201,7 +201,7 @@ def test_a_booking_confirms_to_the_patient_and_tells_the_therapist(app: Flask, c
 def test_the_calendar_object_reads_back(app: Flask, cast: Cast, mails: Mails) -> None:
     visit_id = write_visit(app, cast)
     booked(app, visit_id)
-    settle(app)
+    run_pending_work(app)
     (mail,) = mails().values()
     method, event = calendar_of(mail)
     assert method == "REQUEST"
@@ -219,7 +219,7 @@ def test_the_same_fact_twice_is_told_once(app: Flask, cast: Cast, mails: Mails) 
     visit_id = write_visit(app, cast)
     booked(app, visit_id)
     booked(app, visit_id)
-    settle(app)
+    run_pending_work(app)
     assert len(mails()) == 1
     assert lines_of(app, cast.bruno_user) == ["appointment_created"]
 
@@ -228,7 +228,7 @@ def test_a_patient_without_address_and_account_is_left_alone(app: Flask, cast: C
     with app.app_context(), unit_of_work(write=True):
         db.session.execute(update(Patient).values(email="", user_id=None))
     booked(app, write_visit(app, cast))
-    settle(app)
+    run_pending_work(app)
     assert mails() == {}
     assert lines_of(app, cast.bruno_user) == ["appointment_created"]
 
@@ -236,12 +236,12 @@ def test_a_patient_without_address_and_account_is_left_alone(app: Flask, cast: C
 def test_a_request_is_not_called_a_booking(app: Flask, cast: Cast, mails: Mails) -> None:
     visit_id = write_visit(app, cast, status="pending")
     booked(app, visit_id, status="pending")
-    settle(app)
+    run_pending_work(app)
     (request,) = mails().values()
     assert "solicitud" in request["Subject"]
     assert calendar_of(request)[1]["STATUS"] == "TENTATIVE"
     stepped(app, visit_id, "pending", "booked")
-    settle(app)
+    run_pending_work(app)
     accepted = mails()[f"appointment-{visit_id}-0-confirmation-after-pending-email"]
     assert accepted["Subject"] == "Su cita: mié 25 nov, 10:00"
 
@@ -249,7 +249,7 @@ def test_a_request_is_not_called_a_booking(app: Flask, cast: Cast, mails: Mails)
 def test_a_walk_in_gets_no_mail_and_the_therapist_knows(app: Flask, cast: Cast, mails: Mails) -> None:
     visit_id = write_visit(app, cast, status="arrived", starts_at=NOW, origin="walk-in")
     booked(app, visit_id, status="arrived")
-    settle(app)
+    run_pending_work(app)
     assert mails() == {}
     assert lines_of(app, cast.bruno_user) == ["patient_arrived"]
 
@@ -259,7 +259,7 @@ def test_it_speaks_the_patients_language_and_the_clinics_clock(app: Flask, cast:
         db.session.execute(update(Patient).values(locale="en"))
         db.session.execute(update(Clinic).values(timezone="America/La_Paz"))
     booked(app, write_visit(app, cast))
-    settle(app)
+    run_pending_work(app)
     (mail,) = mails().values()
     assert "25 Nov" in mail["Subject"] or "Nov 25" in mail["Subject"]
     assert "11:00" in mail["Subject"]
@@ -267,7 +267,7 @@ def test_it_speaks_the_patients_language_and_the_clinics_clock(app: Flask, cast:
 
 def test_clinical_words_and_notes_stay_in_the_house(app: Flask, cast: Cast, mails: Mails) -> None:
     booked(app, write_visit(app, cast, reason="dolor crónico", notes="deuda antigua"))
-    settle(app)
+    run_pending_work(app)
     (mail,) = mails().values()
     everything = "".join(str(p.get_content()) for p in mail.walk() if p.get_content_maintype() == "text")
     assert "dolor" not in everything
@@ -278,7 +278,7 @@ def test_names_cannot_write_html(app: Flask, cast: Cast, mails: Mails) -> None:
     with app.app_context(), unit_of_work(write=True):
         db.session.execute(update(Patient).values(given_names="<script>alert(1)</script>"))
     booked(app, write_visit(app, cast))
-    settle(app)
+    run_pending_work(app)
     (mail,) = mails().values()
     html = mail.get_body(("html",))
     assert html is not None
@@ -291,9 +291,9 @@ def test_names_cannot_write_html(app: Flask, cast: Cast, mails: Mails) -> None:
 def test_a_move_says_how_it_stands_now(app: Flask, cast: Cast, mails: Mails) -> None:
     visit_id = write_visit(app, cast)
     booked(app, visit_id)
-    settle(app)
+    run_pending_work(app)
     moved(app, visit_id, WEDNESDAY + timedelta(days=1), sequence=1)
-    settle(app)
+    run_pending_work(app)
     mail = mails()[f"appointment-{visit_id}-1-changed-email"]
     assert mail["Subject"] == "Su cita cambió: jue 26 nov, 10:00"
     method, event = calendar_of(mail)
@@ -307,7 +307,7 @@ def test_a_fast_move_leaves_one_true_mail(app: Flask, cast: Cast, mails: Mails) 
     booked(app, visit_id)
     moved(app, visit_id, WEDNESDAY + timedelta(days=1), sequence=1)
     moved(app, visit_id, WEDNESDAY + timedelta(days=2), sequence=2)
-    settle(app)
+    run_pending_work(app)
     (mail,) = mails().values()
     assert "vie 27 nov" in mail["Subject"]
 
@@ -315,7 +315,7 @@ def test_a_fast_move_leaves_one_true_mail(app: Flask, cast: Cast, mails: Mails) 
 def test_another_therapist_both_are_told(app: Flask, cast: Cast) -> None:
     visit_id = write_visit(app, cast)
     moved(app, visit_id, WEDNESDAY, sequence=1, therapist_id=cast.hugo)
-    settle(app)
+    run_pending_work(app)
     assert lines_of(app, cast.bruno_user) == ["appointment_changed"]
     assert lines_of(app, cast.hugo_user) == ["appointment_created"]
 
@@ -323,9 +323,9 @@ def test_another_therapist_both_are_told(app: Flask, cast: Cast) -> None:
 def test_a_cancellation_takes_it_out_of_the_calendar(app: Flask, cast: Cast, mails: Mails) -> None:
     visit_id = write_visit(app, cast)
     booked(app, visit_id)
-    settle(app)
+    run_pending_work(app)
     cancelled(app, visit_id, sequence=1)
-    settle(app)
+    run_pending_work(app)
     mail = mails()[f"appointment-{visit_id}-1-cancellation-email"]
     method, event = calendar_of(mail)
     assert (method, event["SEQUENCE"], event["STATUS"]) == ("CANCEL", 1, "CANCELLED")
@@ -336,41 +336,41 @@ def test_no_confirmation_of_what_is_cancelled_already(app: Flask, cast: Cast, ma
     visit_id = write_visit(app, cast)
     booked(app, visit_id)
     cancelled(app, visit_id, sequence=1)
-    settle(app)
+    run_pending_work(app)
     assert list(mails()) == [f"appointment-{visit_id}-1-cancellation-email"]
 
 
 def test_online_second_thoughts_within_three_minutes_send_nothing(app: Flask, cast: Cast, mails: Mails) -> None:
     visit_id = write_visit(app, cast, origin="online")
     booked(app, visit_id, origin="online")
-    settle(app)
+    run_pending_work(app)
     cancelled(app, visit_id, sequence=1)
-    settle(app)
+    run_pending_work(app)
     with time_machine.travel(NOW + timedelta(minutes=4), tick=False):
         sweep(app)
-        settle(app)
+        run_pending_work(app)
     assert mails() == {}
     assert lines_of(app, cast.clara_user) == ["appointment_created", "appointment_cancelled"]
 
 
 def test_online_confirmation_goes_after_three_minutes(app: Flask, cast: Cast, mails: Mails) -> None:
     booked(app, write_visit(app, cast, origin="online"), origin="online")
-    settle(app)
+    run_pending_work(app)
     assert mails() == {}
     with time_machine.travel(NOW + timedelta(minutes=3), tick=False):
         sweep(app)
-        settle(app)
+        run_pending_work(app)
     assert len(mails()) == 1
 
 
 def test_taking_a_cancellation_back_confirms_again(app: Flask, cast: Cast, mails: Mails) -> None:
     visit_id = write_visit(app, cast)
     booked(app, visit_id)
-    settle(app)
+    run_pending_work(app)
     cancelled(app, visit_id, sequence=1)
-    settle(app)
+    run_pending_work(app)
     stepped(app, visit_id, "cancelled", "booked", sequence=2)
-    settle(app)
+    run_pending_work(app)
     method, event = calendar_of(mails()[f"appointment-{visit_id}-2-confirmation-after-cancelled-email"])
     assert (method, event["SEQUENCE"], event["STATUS"]) == ("REQUEST", 2, "CONFIRMED")
 
@@ -390,7 +390,7 @@ def test_steps_that_matter(
     app: Flask, cast: Cast, before: str, after: str, patient: list[str], therapist: list[str]
 ) -> None:
     stepped(app, write_visit(app, cast), before, after)
-    settle(app)
+    run_pending_work(app)
     assert lines_of(app, cast.clara_user) == patient
     assert lines_of(app, cast.bruno_user) == therapist
 
@@ -447,9 +447,9 @@ def test_a_cancelled_visit_drops_its_waiting_reminder(app: Flask, cast: Cast, ma
         jobs.remind_due(now=clock.now())
         app.extensions["broker"].redis.flushdb()  # the job is lost, the message waits
         cancelled(app, visit_id, sequence=1)
-        settle(app, jobs=False)
+        run_pending_work(app, jobs=False)
         sweep(app)
-        settle(app)
+        run_pending_work(app)
         assert db.session.scalars(select(Delivery.status)).all() == ["dropped"]
     assert mails() == {}
 
@@ -459,7 +459,7 @@ def test_two_clocks_remind_once(app: Flask, cast: Cast, mails: Mails) -> None:
     with time_machine.travel(WEDNESDAY - timedelta(hours=20), tick=False), app.app_context():
         jobs._remind(1, now=clock.now())
         jobs._remind(1, now=clock.now())
-        settle(app)
+        run_pending_work(app)
     assert len(mails()) == 1
 
 
@@ -514,7 +514,7 @@ def test_a_mail_server_that_is_away_holds_nobody_up(app: Flask, cast: Cast) -> N
     """Booking and its events go on; the message waits for its next attempt."""
     app.config["SETTINGS"] = replace(app.config["SETTINGS"], smtp_url="smtp://127.0.0.1:11")
     booked(app, write_visit(app, cast))
-    settle(app)
+    run_pending_work(app)
     with app.app_context():
         assert db.session.scalars(select(Delivery.status)).all() == ["pending"]
         task = db.session.scalars(select(Task).where(Task.kind == SEND_DELIVERY.id)).one()

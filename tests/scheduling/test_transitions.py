@@ -13,7 +13,7 @@ from app.kernel.db import db
 from app.kernel.outbox import EventRow
 from app.scheduling.models import Appointment, AppointmentEvent
 from tests import build
-from tests.background import settle
+from tests.background import run_pending_work
 from tests.build import NOW, at
 from tests.cast import Cast
 from tests.client import Client
@@ -129,9 +129,9 @@ def test_a_cancellation_and_a_booking_say_theirs(app: Flask, ana: Client, clara:
 def test_the_agenda_of_the_visits_day_hears_of_its_session(app: Flask, ana: Client) -> None:
     visit_id = add_visit(app, at("10:00"), status="arrived", arrived_at=at("09:50"))
     ana.post(f"/appointments/{visit_id}/session")
-    settle(app)
+    run_pending_work(app)
     ana.post(f"/appointments/{visit_id}/session/end")
-    topics = settle(app)
+    topics = run_pending_work(app)
     assert {"agenda:1:2026-11-20", "desk:1:2026-11-20", "visits:1"} <= set(topics)
     with app.app_context():
         encounter = db.session.scalars(select(Encounter)).one()

@@ -1,4 +1,4 @@
-"""A booking and a payment walk downwards: read once, decided once, written once."""
+"""A booking and a payment only call downwards: read once, decided once, written once."""
 
 from datetime import datetime
 from pathlib import Path
@@ -10,11 +10,11 @@ import time_machine
 
 from tests import build
 from tests.build import NOW, at
+from tests.call_trace import Trace, follow
 from tests.cast import Cast
 from tests.client import Client
-from tests.walk import Walk, follow
 
-MAX_STOPS = 6
+MAX_COMPONENTS = 6
 STARTS_AT = at("15:45")
 AMOUNT = 1237  # cents that nothing else in the day has
 
@@ -25,8 +25,8 @@ def ten_o_clock() -> Any:
         yield
 
 
-def described(walk: Walk) -> str:
-    return "\n".join(f"{origin} -> {target}: {name}" for origin, target, name in walk.steps)
+def described(trace: Trace) -> str:
+    return "\n".join(f"{origin} -> {target}: {name}" for origin, target, name in trace.steps)
 
 
 def book_as_page(client: Client, cast: Cast) -> int:
@@ -39,43 +39,43 @@ def book_as_page(client: Client, cast: Cast) -> int:
     return client.post("/appointments", form).status_code
 
 
-def book_as_program(client: Client, cast: Cast) -> int:
+def book_as_api_client(client: Client, cast: Cast) -> int:
     body = {"patient_id": cast.clara, "therapist_id": cast.bruno, "service_id": cast.reflexology}
     return client.api("POST", "/api/appointments/", {**body, "starts_at": STARTS_AT.isoformat()}).status_code
 
 
-@pytest.mark.parametrize(("book", "status"), [(book_as_page, 303), (book_as_program, 201)])
-def test_a_booking_never_goes_back(ana: Client, cast: Cast, book: Any, status: int) -> None:
-    with follow(STARTS_AT) as walk:
+@pytest.mark.parametrize(("book", "status"), [(book_as_page, 303), (book_as_api_client, 201)])
+def test_a_booking_has_no_upward_calls_and_no_reentries(ana: Client, cast: Cast, book: Any, status: int) -> None:
+    with follow(STARTS_AT) as trace:
         assert book(ana, cast) == status
-    walk = walk.until("record")  # the event: all is written; what a program gets back is read anew
-    assert ("scheduling", "rules") in walk.rooms, described(walk)
-    assert walk.climbs == [], described(walk)
-    assert walk.returns == [], described(walk)
-    assert len(walk.rooms) <= MAX_STOPS, described(walk)
+    trace = trace.until("record")  # the event: all is written; the response is read again
+    assert ("scheduling", "rules") in trace.components, described(trace)
+    assert trace.upward_calls == [], described(trace)
+    assert trace.reentries == [], described(trace)
+    assert len(trace.components) <= MAX_COMPONENTS, described(trace)
 
 
-def test_a_patients_booking_never_goes_back(clara: Client, cast: Cast) -> None:
+def test_a_patients_booking_has_no_upward_calls(clara: Client, cast: Cast) -> None:
     form = {"service_id": cast.reflexology, "therapist_id": cast.bruno, "starts_at": STARTS_AT.isoformat()}
-    with follow(STARTS_AT) as walk:
+    with follow(STARTS_AT) as trace:
         assert clara.post("/my/visits", form).status_code == 303
-    assert ("scheduling", "rules") in walk.rooms, described(walk)
-    assert walk.climbs == [], described(walk)
-    assert len(walk.rooms) <= MAX_STOPS, described(walk)
+    assert ("scheduling", "rules") in trace.components, described(trace)
+    assert trace.upward_calls == [], described(trace)
+    assert len(trace.components) <= MAX_COMPONENTS, described(trace)
 
 
-def test_a_payment_never_climbs(app: Any, ana: Client) -> None:
+def test_a_payment_has_no_upward_calls(app: Any, ana: Client) -> None:
     with app.app_context():
         build.till_session(opened_at=at("08:00"))
         ticket_id = build.ticket(cents=8000)
-    with follow(AMOUNT) as walk:
+    with follow(AMOUNT) as trace:
         answer = ana.api("POST", f"/api/tickets/{ticket_id}/payments/", {"method": "efectivo", "amount": "12.37"})
     assert answer.status_code == 201, answer.text
-    assert ("billing", "actions") in walk.rooms, described(walk)
-    assert walk.climbs == [], described(walk)
+    assert ("billing", "actions") in trace.components, described(trace)
+    assert trace.upward_calls == [], described(trace)
 
 
-# ------------------------------------------------------------------ the walker can fail
+# ------------------------------------------------------------------ the trace finds violations
 
 
 def planted(tmp_path: Path, sources: dict[str, str]) -> dict[str, ModuleType]:
@@ -97,7 +97,7 @@ def planted(tmp_path: Path, sources: dict[str, str]) -> dict[str, ModuleType]:
 VALUE = datetime(2026, 11, 20, 15, 45)  # noqa: DTZ001 - any value
 
 
-def test_it_sees_a_climb(tmp_path: Path) -> None:
+def test_an_upward_call_between_layers_is_found(tmp_path: Path) -> None:
     modules = planted(
         tmp_path,
         {
@@ -106,12 +106,12 @@ def test_it_sees_a_climb(tmp_path: Path) -> None:
             "scheduling/actions/checks.py": "def do_check(starts_at):\n    pass\n",
         },
     )
-    with follow(VALUE, tmp_path) as walk:
+    with follow(VALUE, tmp_path) as trace:
         modules["scheduling/actions/booking.py"].do_book(VALUE)
-    assert walk.climbs == [(("scheduling", "queries"), ("scheduling", "actions"), "do_check")]
+    assert trace.upward_calls == [(("scheduling", "queries"), ("scheduling", "actions"), "do_check")]
 
 
-def test_it_sees_a_lower_package_call_an_upper_one(tmp_path: Path) -> None:
+def test_an_upward_call_between_packages_is_found(tmp_path: Path) -> None:
     modules = planted(
         tmp_path,
         {
@@ -119,12 +119,12 @@ def test_it_sees_a_lower_package_call_an_upper_one(tmp_path: Path) -> None:
             "scheduling/queries/day.py": "def do_ask(amount):\n    pass\n",
         },
     )
-    with follow(AMOUNT, tmp_path) as walk:
+    with follow(AMOUNT, tmp_path) as trace:
         modules["billing/rules.py"].do_decide(AMOUNT)
-    assert [step[:2] for step in walk.climbs] == [(("billing", "rules"), ("scheduling", "queries"))]
+    assert [step[:2] for step in trace.upward_calls] == [(("billing", "rules"), ("scheduling", "queries"))]
 
 
-def test_it_sees_a_room_entered_twice(tmp_path: Path) -> None:
+def test_a_component_entered_twice_is_found(tmp_path: Path) -> None:
     modules = planted(
         tmp_path,
         {
@@ -133,8 +133,8 @@ def test_it_sees_a_room_entered_twice(tmp_path: Path) -> None:
             "scheduling/rules/booking.py": "def do_decide(starts_at):\n    pass\n",
         },
     )
-    with follow(VALUE, tmp_path) as walk:
+    with follow(VALUE, tmp_path) as trace:
         modules["scheduling/actions/booking.py"].do_book(VALUE)
-    assert walk.climbs == []
-    assert walk.returns == [(("scheduling", "queries"), "do_read")]
-    assert len(walk.rooms) == 3
+    assert trace.upward_calls == []
+    assert trace.reentries == [(("scheduling", "queries"), "do_read")]
+    assert len(trace.components) == 3

@@ -1,4 +1,4 @@
-"""Promises of the house that a reader relies on and no type checker knows."""
+"""Rules of the architecture that neither the type checker nor the import contracts enforce."""
 
 import ast
 import re
@@ -28,14 +28,16 @@ def test_migrations_equal_models(app: Flask) -> None:
         assert compare_metadata(context, Base.metadata) == []
 
 
-def _facts(kind: type[Event]) -> list[type[Event]]:
-    return [k for child in kind.__subclasses__() for k in (child, *_facts(child)) if k.__module__.startswith("app.")]
+def _event_types(kind: type[Event]) -> list[type[Event]]:
+    return [
+        k for child in kind.__subclasses__() for k in (child, *_event_types(child)) if k.__module__.startswith("app.")
+    ]
 
 
 def test_every_event_is_named_by_its_domain_and_documented() -> None:
     documented = (ROOT / "docs/events.md").read_text(encoding="utf-8")
     # a slotted dataclass is made twice: the first, unslotted one is a subclass too
-    kinds = {(k.__module__, k.__name__): k for k in _facts(Event) if k.type}
+    kinds = {(k.__module__, k.__name__): k for k in _event_types(Event) if k.type}
     types = [k.type for k in kinds.values()]
     assert len(set(types)) == len(types)
     for kind in kinds.values():
@@ -45,7 +47,7 @@ def test_every_event_is_named_by_its_domain_and_documented() -> None:
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=name_of)
-def test_templates_are_safe_under_the_policy(path: Path) -> None:
+def test_templates_comply_with_the_content_security_policy(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     mail = "messages" in path.parts or path.name == "base_email.html"
     assert "|safe" not in text.replace(" ", "")
@@ -58,25 +60,25 @@ def test_templates_are_safe_under_the_policy(path: Path) -> None:
 def _fits(address: str, rule: list[str]) -> bool:
     """Whether an address with ``{{ holes }}`` can be one of a rule's."""
     plain = re.sub(r"\{\{.*?\}\}", "*", re.sub(r"\{%.*?%\}", "", address)).partition("?")[0].partition("#")[0]
-    steps = plain.strip("/").split("/")
-    return len(steps) == len(rule) and all(
-        "*" in step or part.startswith("<") or step == part for step, part in zip(steps, rule, strict=True)
+    segments = plain.strip("/").split("/")
+    return len(segments) == len(rule) and all(
+        "*" in segment or part.startswith("<") or segment == part for segment, part in zip(segments, rule, strict=True)
     )
 
 
 @pytest.mark.any_engine
 @pytest.mark.parametrize("path", [t for t in TEMPLATES if "base" not in t.name], ids=name_of)
-def test_addresses_in_templates_lead_somewhere(app: Flask, path: Path) -> None:
+def test_addresses_in_templates_match_a_route(app: Flask, path: Path) -> None:
     rules = [rule.rule.strip("/").split("/") for rule in app.url_map.iter_rules()]
-    lost = [
+    unmatched = [
         raw
         for _attribute, raw in ADDRESS.findall(path.read_text(encoding="utf-8"))
         if not raw.startswith(("/static/", "//")) and not any(_fits(raw, rule) for rule in rules)
     ]
-    assert not lost
+    assert not unmatched
 
 
-def test_screens_follow_topics_alone() -> None:
+def test_templates_listen_to_no_browser_event_of_another_package() -> None:
     """No package names a browser event of another: one event tells the acting screen what changed."""
     listeners = [name_of(path) for path in TEMPLATES if "from:document" in path.read_text(encoding="utf-8")]
     writers = [name_of(path) for path in SOURCES if '["HX-Trigger"]' in path.read_text(encoding="utf-8")]
@@ -84,7 +86,7 @@ def test_screens_follow_topics_alone() -> None:
     assert writers == ["app/http/fragments.py"]
 
 
-def test_event_types_are_written_where_they_are_declared() -> None:
+def test_event_type_strings_appear_in_events_modules_only() -> None:
     text = re.compile(r"""["'][a-z]+\.[a-z_]+\.[a-z_]+\.v\d+["']""")
     elsewhere = [
         name_of(path) for path in SOURCES if path.name != "events.py" and text.search(path.read_text(encoding="utf-8"))
@@ -92,7 +94,7 @@ def test_event_types_are_written_where_they_are_declared() -> None:
     assert elsewhere == []
 
 
-def test_only_the_shells_commit() -> None:
+def test_only_the_unit_of_work_commits() -> None:
     allowed = {"app/kernel/db.py"}
     commits = [
         f"{name_of(path)}:{node.lineno}"
@@ -104,8 +106,8 @@ def test_only_the_shells_commit() -> None:
     assert commits == []
 
 
-def test_the_clock_is_read_by_the_shells_alone() -> None:
-    """``now`` comes in as an argument; who reads the clock stands here."""
+def test_the_clock_is_read_at_entry_points_only() -> None:
+    """``now`` is an argument everywhere else."""
     allowed = {
         "app/kernel/clock.py", "app/kernel/task_runner.py", "app/kernel/scheduler.py", "app/http/cycle.py",
         "app/identity/login.py", "app/identity/queries/__init__.py", "app/realtime/handshake.py",
@@ -131,7 +133,7 @@ def test_files_and_functions_stay_small() -> None:
     assert long_functions == []
 
 
-def test_vendored_files_are_what_the_manifest_says() -> None:
+def test_vendored_files_match_the_manifest() -> None:
     import hashlib
     import json
 

@@ -1,11 +1,12 @@
-"""Follow a value through the code while it runs: which rooms it enters, and whether it ever climbs.
+"""Trace a value through the code while it runs: which components get it, and whether one calls a component above it.
 
-A room is a package with a layer (``scheduling.actions``). Every call of a function of the application that gets the
-value in an argument, or inside one (a field of a dataclass, an entry of a mapping), is a step from the room of its
-caller to its own. The order of the rooms is that of the import contracts in ``pyproject.toml``, so the two cannot
-come apart. A step to a room above is a climb; entering again a room that was left is a return.
+A component is a package with a layer (``scheduling.actions``). Every call of a function of the application that gets
+the value in an argument, or inside one (a field of a dataclass, an entry of a mapping), is a step from the component
+of its caller to its own. The order of the components is read from the import contracts in ``pyproject.toml``. A step
+to a component above is an upward call; entering again a component that was left is a reentry.
 
-``kernel.clock``, ``kernel.db`` and ``kernel.money`` convert and store a value wherever it is: they are no rooms.
+``kernel.clock``, ``kernel.db`` and ``kernel.money`` convert and store values for every component: calls of them are
+not recorded.
 """
 
 import dataclasses
@@ -21,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CONVERSIONS = ("app/kernel/clock.py", "app/kernel/db.py", "app/kernel/money.py", "app/kernel/events.py")
 DEPTH = 2  # how deep inside an argument the value is looked for
 
-Room = tuple[str, str]
+Component = tuple[str, str]
 
 
 class Order:
@@ -37,45 +38,45 @@ class Order:
     def _ranks(rows: list[str]) -> dict[str, int]:
         return {name.strip(" ()"): rank for rank, row in enumerate(rows) for name in row.split("|")}
 
-    def room(self, path: str) -> Room:
-        """``app/scheduling/actions/booking.py`` is in ``("scheduling", "actions")``; the kernel is one room."""
+    def component(self, path: str) -> Component:
+        """``app/scheduling/actions/booking.py`` is in ``("scheduling", "actions")``; the kernel is one component."""
         _app, package, *rest = path.removesuffix(".py").split("/")
         layer = rest[0] if rest and rest[0] in self.layers else ""
         return package, layer
 
-    def rank(self, room: Room) -> tuple[int, int]:
-        package, layer = room
+    def rank(self, component: Component) -> tuple[int, int]:
+        package, layer = component
         return self.packages.get(package, -1), self.layers.get(layer, -1)
 
-    def is_climb(self, origin: Room, target: Room) -> bool:
+    def is_upward(self, origin: Component, target: Component) -> bool:
         return self.rank(target) < self.rank(origin)
 
 
 @dataclasses.dataclass
-class Walk:
+class Trace:
     """What a value did: ``steps`` as (from, to, function), the first without a caller."""
 
     order: Order
-    steps: list[tuple[Room | None, Room, str]] = dataclasses.field(default_factory=list)
+    steps: list[tuple[Component | None, Component, str]] = dataclasses.field(default_factory=list)
 
-    def until(self, function: str) -> "Walk":
-        """The walk up to the last call of a function: what follows the write is the answer, read anew."""
+    def until(self, function: str) -> "Trace":
+        """The trace up to the last call of a function: what follows the write is the answer, read anew."""
         last = max(number for number, step in enumerate(self.steps) if step[2] == function)
-        return Walk(self.order, self.steps[: last + 1])
+        return Trace(self.order, self.steps[: last + 1])
 
     @property
-    def rooms(self) -> list[Room]:
-        """The rooms in the order in which they are first entered."""
+    def components(self) -> list[Component]:
+        """The components in the order in which they are first entered."""
         return list(dict.fromkeys(target for _origin, target, _name in self.steps))
 
     @property
-    def climbs(self) -> list[tuple[Room, Room, str]]:
-        return [(a, b, name) for a, b, name in self.steps if a is not None and self.order.is_climb(a, b)]
+    def upward_calls(self) -> list[tuple[Component, Component, str]]:
+        return [(a, b, name) for a, b, name in self.steps if a is not None and self.order.is_upward(a, b)]
 
     @property
-    def returns(self) -> list[tuple[Room, str]]:
-        """Entries from another room into one that was entered, and left, before."""
-        entered: set[Room] = set()
+    def reentries(self) -> list[tuple[Component, str]]:
+        """Entries from another component into one that was entered, and left, before."""
+        entered: set[Component] = set()
         found = []
         for origin, target, name in self.steps:
             if origin == target:
@@ -106,9 +107,9 @@ def _path_of(code: CodeType, folder: Path) -> str | None:
 
 
 @contextmanager
-def follow(value: Any, folder: Path = ROOT / "app") -> Iterator[Walk]:
-    """Record the walk of ``value`` through the calls of this thread until the block ends."""
-    walk, order = Walk(Order()), Order()
+def follow(value: Any, folder: Path = ROOT / "app") -> Iterator[Trace]:
+    """Record the trace of ``value`` through the calls of this thread until the block ends."""
+    trace, order = Trace(Order()), Order()
 
     def on_event(frame: FrameType, event: str, _argument: Any) -> None:
         if event != "call":
@@ -116,23 +117,23 @@ def follow(value: Any, folder: Path = ROOT / "app") -> Iterator[Walk]:
         path = _path_of(frame.f_code, folder)
         if path is None or not any(_contains(local, value) for local in list(frame.f_locals.values())):
             return
-        room = order.room(path)
-        walk.steps.append((_caller_room(frame, folder, order), room, frame.f_code.co_name))
+        component = order.component(path)
+        trace.steps.append((_caller_component(frame, folder, order), component, frame.f_code.co_name))
 
     previous: Callable[..., Any] | None = sys.getprofile()
     sys.setprofile(on_event)
     try:
-        yield walk
+        yield trace
     finally:
         sys.setprofile(previous)
 
 
-def _caller_room(frame: FrameType, folder: Path, order: Order) -> Room | None:
-    """The room of the nearest function of the application below this one in the stack."""
+def _caller_component(frame: FrameType, folder: Path, order: Order) -> Component | None:
+    """The component of the nearest function of the application below this one in the stack."""
     caller = frame.f_back
     while caller is not None:
         path = _path_of(caller.f_code, folder)
         if path is not None and not path.startswith("app/http/"):
-            return order.room(path)
+            return order.component(path)
         caller = caller.f_back
     return None

@@ -1,4 +1,4 @@
-"""Every word for people is Spanish in the source and English in the catalogue; nobody sees a mixture."""
+"""Every interface text is Spanish in the source and has its English in the catalogue."""
 
 import ast
 import re
@@ -48,7 +48,7 @@ def english() -> dict[str, str]:
 # ------------------------------------------------------------------ the catalogue
 
 
-def test_every_text_has_its_english() -> None:
+def test_every_text_is_translated_into_english() -> None:
     known = catalogue.translated()
     missing = [m.id for m in catalogue.extracted() if m.id and m.id not in known]
     assert missing == [], RUN
@@ -68,12 +68,12 @@ def test_the_extractor_finds_what_is_marked() -> None:
     assert [text for text in marked if text and text not in found] == []
 
 
-def test_the_catalogue_has_nothing_that_nobody_says() -> None:
+def test_the_catalogue_has_no_unused_texts() -> None:
     said = catalogue.extracted()
     assert [m.id for m in catalogue.translated() if m.id and m.id not in said] == [], RUN
 
 
-def test_placeholders_are_the_same_on_both_sides() -> None:
+def test_placeholders_are_the_same_in_both_languages() -> None:
     different = [
         spanish
         for spanish, word in english().items()
@@ -82,14 +82,14 @@ def test_placeholders_are_the_same_on_both_sides() -> None:
     assert different == []
 
 
-def test_the_compiled_file_is_of_these_texts() -> None:
+def test_the_compiled_catalogue_is_current() -> None:
     known = catalogue.translated()
     assert catalogue.MO.read_bytes() == catalogue.as_mo(known), RUN
     spoken = GNUTranslations(BytesIO(catalogue.MO.read_bytes()))
     assert spoken.gettext("Recepción") == "Front desk"
 
 
-def test_the_files_say_nothing_of_when_and_where_they_were_made() -> None:
+def test_catalogue_files_hold_no_dates_or_paths() -> None:
     text = catalogue.PO.read_text(encoding="utf-8")
     assert "-Date:" not in text
     assert "Generated-By" not in text
@@ -100,7 +100,7 @@ def test_the_files_say_nothing_of_when_and_where_they_were_made() -> None:
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_templates_say_nothing_outside_gettext(path: Path) -> None:
+def test_templates_mark_every_text_for_translation(path: Path) -> None:
     # Names, and the words that are the same in every language. A kbd is a key, a code a machine's word.
     names = {"MediConnect", "RUC", "DNI", "API", "min", "openapi", "json"}
     source = path.read_text(encoding="utf-8")
@@ -136,7 +136,7 @@ def looks_spanish(value: object, *, capitals: bool = False) -> bool:
     return bool(sentence or re.search(r"[áéíóúñÁÉÍÓÚÑ¿«º]", value))
 
 
-def test_code_says_nothing_outside_gettext() -> None:
+def test_code_marks_every_text_for_translation() -> None:
     # A language's own name, a password too many people have, a name to be changed by the operator.
     meant = {"Español", "contraseña", "Mi organización"}
     found = {f"{path.name}: {text}" for path in SOURCES for text in _texts(path) if text not in meant}
@@ -229,7 +229,7 @@ def test_spanish_is_of_peru(client: Client, ana: Client) -> None:
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_pages_are_english_for_who_reads_english(request: pytest.FixtureRequest, path: str) -> None:
+def test_pages_are_english_for_users_who_chose_english(request: pytest.FixtureRequest, path: str) -> None:
     name, h1 = PAGES[path]
     person: Client = request.getfixturevalue(name)
     assert person.get(path).status_code == 200
@@ -240,7 +240,7 @@ def test_pages_are_english_for_who_reads_english(request: pytest.FixtureRequest,
     assert leftovers(person.tree(answer)) == set()
 
 
-def test_the_browser_counts_where_the_person_has_not_chosen(clara: Client) -> None:
+def test_the_browser_language_is_the_default(clara: Client) -> None:
     answer = clara.get("/my", headers=ENGLISH)
     assert heading(clara.tree(answer)) == "My appointments"
     assert leftovers(clara.tree(answer)) == set()
@@ -266,10 +266,10 @@ def test_visits_in_every_state_are_english(ten_o_clock: None, diego: Client, pat
     assert leftovers(diego.tree(answer)) == set()
 
 
-# ------------------------------------------------------------------ programs, forms, dates, plurals
+# ------------------------------------------------------------------ API, forms, dates, plurals
 
 
-def test_programs_get_spanish_whatever_they_accept(app: Flask, ana: Client) -> None:
+def test_the_api_answers_in_spanish_whatever_the_client_accepts(app: Flask, ana: Client) -> None:
     speak_english(app)
     lost = ana.api("GET", "/api/patients/999999/", Accept_Language="en")
     assert lost.get_json()["error"] == "No encontrado"
@@ -280,7 +280,7 @@ def test_programs_get_spanish_whatever_they_accept(app: Flask, ana: Client) -> N
     assert nowhere.get_json()["error"] == "No encontrado"
 
 
-def test_the_form_librarys_own_sentences_are_spanish(app: Flask) -> None:
+def test_messages_of_the_form_library_are_spanish(app: Flask) -> None:
     """They come from its catalogue ``es``, found through ``es_PE``."""
     from wtforms import IntegerField
 
@@ -325,7 +325,7 @@ def test_dates_are_in_the_readers_language(app: Flask) -> None:
     assert say("en") == ("Tue 24 Nov", "today", "Nov", "Tuesday 24 November")
 
 
-def test_no_word_is_no_word_in_english_too(app: Flask) -> None:
+def test_an_empty_text_is_translated_to_an_empty_text(app: Flask) -> None:
     """gettext answers the empty text with the catalogue's header; templates must not show it."""
     with app.test_request_context(headers=ENGLISH):
         assert "Content-Type" in gettext("")

@@ -1,7 +1,7 @@
-"""The real thing for tests: script/supervisor.py with gunicorn, worker and Redis, on a port of its own.
+"""A live server for tests: script/supervisor.py with gunicorn, worker and Redis, on a port of its own.
 
-``served`` has the cast of tests/cast.py, ``served_demo`` the demo clinic (one for the whole run: look,
-and change only what nobody else looks at). A folder's conftest imports the fixtures it wants.
+``live_server`` has the people fixtures of tests/cast.py, ``demo_server`` the demo clinic (one for the whole run:
+tests must only read it). A folder's conftest imports the fixtures it needs.
 """
 
 import http.client
@@ -32,12 +32,14 @@ READY_WITHIN = 180.0
 STOP_WITHIN = 60.0
 IDLE_SECONDS = 5.0
 DEMO_PASSWORD = "mediconnect-demo"
-# Of the machine or a developer's `.env`: a served copy gets its own.
-FOREIGN = re.compile(r"MEDICONNECT_.*|.*_URL|DATA_DIR|HOST|PORT|SECRET_KEY|ENCRYPTION_KEYS|DEMO_PASSWORD|WEB_PROCESSES")
+# Of the machine or a developer's `.env`: the live server gets its own.
+INHERITED_SETTINGS = re.compile(
+    r"MEDICONNECT_.*|.*_URL|DATA_DIR|HOST|PORT|SECRET_KEY|ENCRYPTION_KEYS|DEMO_PASSWORD|WEB_PROCESSES"
+)
 
 
 @dataclass(frozen=True)
-class Answer:
+class ApiResponse:
     status: int
     headers: Mapping[str, str]
     body: bytes
@@ -47,7 +49,7 @@ class Answer:
         return orjson.loads(self.body)
 
 
-class Program:
+class ApiClient:
     """A client of the JSON interface on one kept connection; not to be shared between threads."""
 
     def __init__(self, port: int, token: str = "") -> None:
@@ -55,7 +57,7 @@ class Program:
         self.token = token
         self.used_at = time.monotonic()
 
-    def call(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
+    def call(self, method: str, path: str, body: Any = None, **headers: str) -> ApiResponse:
         sent = {"Content-Type": "application/json", **{k.replace("_", "-"): v for k, v in headers.items()}}
         if self.token:
             sent["Authorization"] = f"Bearer {self.token}"
@@ -64,15 +66,15 @@ class Program:
         self.used_at = time.monotonic()
         self.connection.request(method, path, orjson.dumps(body) if body is not None else None, sent)
         answer = self.connection.getresponse()
-        return Answer(answer.status, dict(answer.headers), answer.read())
+        return ApiResponse(answer.status, dict(answer.headers), answer.read())
 
     def close(self) -> None:
         self.connection.close()
 
 
 @dataclass(frozen=True)
-class Served:
-    """A running MediConnect. ``pids`` finds its parts, for those who want to kill one."""
+class LiveServer:
+    """A running MediConnect. ``pids`` finds its processes, for tests that kill one."""
 
     port: int
     data_dir: Path
@@ -80,7 +82,7 @@ class Served:
     process: "subprocess.Popen[bytes]"
     password: str
     log: Path
-    programs: list[Program] = field(default_factory=list)
+    api_clients: list[ApiClient] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -88,7 +90,7 @@ class Served:
 
     @property
     def outbox(self) -> Path:
-        """Where every mail lands that would have been sent."""
+        """The folder of outgoing mail, one file each."""
         return self.data_dir / "outbox"
 
     def pids(self, part: str) -> list[int]:
@@ -96,23 +98,23 @@ class Served:
         children = psutil.Process(self.process.pid).children(recursive=True)
         return [child.pid for child in children if part in _command_of(child)]
 
-    def program(self, email: str = "") -> Program:
+    def api_client(self, email: str = "") -> ApiClient:
         """A JSON client, signed in when an e-mail is given; closed with the server."""
-        program = Program(self.port)
-        self.programs.append(program)
+        client = ApiClient(self.port)
+        self.api_clients.append(client)
         if email:
-            answer = program.call("POST", "/api/auth/login/", {"email": email, "password": self.password})
+            answer = client.call("POST", "/api/auth/login/", {"email": email, "password": self.password})
             assert answer.status == 200, answer.body
-            program.token = answer.json["access"]
-        return program
+            client.token = answer.json["access"]
+        return client
 
     def flask(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run a ``flask`` command on the same data."""
         return run_flask(self.environment, *arguments)
 
     def close(self) -> None:
-        for program in self.programs:
-            program.close()
+        for client in self.api_clients:
+            client.close()
 
 
 def _command_of(process: psutil.Process) -> str:
@@ -131,7 +133,7 @@ def run_flask(environment: Mapping[str, str], *arguments: str) -> "subprocess.Co
 
 
 def environment_for(data_dir: Path, database_url: str, port: int, env: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not FOREIGN.fullmatch(name)}
+    kept = {name: value for name, value in os.environ.items() if not INHERITED_SETTINGS.fullmatch(name)}
     own = {"MEDICONNECT_ENV": env, "DATA_DIR": str(data_dir), "DATABASE_URL": database_url, "PORT": str(port)}
     return {**kept, **own, "LOG_LEVEL": "warning"}
 
@@ -143,9 +145,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def serve(data_dir: Path, database_url: str = "", *, env: str = "test", **settings: str) -> Iterator[Served]:
-    """Start everything on ``data_dir`` and wait until /healthz is good; stop it by its id at the end."""
-    port, log = free_port(), data_dir / "served.log"
+def serve(data_dir: Path, database_url: str = "", *, env: str = "test", **settings: str) -> Iterator[LiveServer]:
+    """Start all processes on ``data_dir`` and wait until /healthz responds; stop them at the end."""
+    port, log = free_port(), data_dir / "live_server.log"
     environment = environment_for(data_dir, database_url, port, env) | settings
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -161,7 +163,7 @@ def serve(data_dir: Path, database_url: str = "", *, env: str = "test", **settin
         try:
             _wait_until_ready(process, port, log)
             password = DEMO_PASSWORD if env == "demo" else PASSWORD
-            with closing(Served(port, data_dir, environment, process, password, log)) as running:
+            with closing(LiveServer(port, data_dir, environment, process, password, log)) as running:
                 yield running
         finally:
             _stop(process)
@@ -185,25 +187,25 @@ def _wait_until_ready(process: "subprocess.Popen[bytes]", port: int, log: Path) 
 
 
 def is_healthy(port: int) -> bool:
-    program = Program(port)
+    client = ApiClient(port)
     try:
-        return program.call("GET", "/healthz").status == 200
+        return client.call("GET", "/healthz").status == 200
     except OSError:
         return False
     finally:
-        program.close()
+        client.close()
 
 
 @pytest.fixture
-def served(database_url: str) -> Iterator[Served]:
-    """Everything running on a copy of the cast; stopped after the test."""
+def live_server(database_url: str) -> Iterator[LiveServer]:
+    """All processes on a database with the people fixtures; stopped after the test."""
     with _folder() as folder, serve(folder, database_url) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-def served_demo() -> Iterator[Served]:
-    """Everything running on the demo clinic, as ``script/server`` would; shared by all tests that ask."""
+def demo_server() -> Iterator[LiveServer]:
+    """All processes on the demo clinic, as ``script/server`` starts them; shared by all tests."""
     server, name = os.environ.get("TEST_DATABASE_URL", ""), f"t_{uuid.uuid4().hex}"
     url = services.new_database(server, name) if server else ""
     try:
@@ -217,5 +219,5 @@ def served_demo() -> Iterator[Served]:
 @contextmanager
 def _folder() -> Iterator[Path]:
     # pytest's folders can be too long for the path of Redis' socket
-    with tempfile.TemporaryDirectory(prefix="mc-served-", ignore_cleanup_errors=True) as name:
+    with tempfile.TemporaryDirectory(prefix="mc-live-", ignore_cleanup_errors=True) as name:
         yield Path(name)

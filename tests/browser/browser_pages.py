@@ -1,4 +1,4 @@
-"""Windows of a real Chromium on the real server, and what a person does in them."""
+"""Browser pages of Chromium on the live server, and the steps that several tests share."""
 
 import re
 from dataclasses import dataclass, field
@@ -9,34 +9,34 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, Response, expect
 from sqlalchemy import create_engine, text
 
-from tests.served import Served
+from tests.live_server import LiveServer
 
-PICTURES = Path("test-results")  # of tests that failed
+SCREENSHOTS = Path("test-results")  # of tests that failed
 PHONE = 360
 WIDE = 1280
 NAVIGATED_AWAY = "net::ERR_ABORTED"  # also what a download looks like
-GRAVE = ("serious", "critical")
+SERIOUS = ("serious", "critical")
 TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
-TELL_OF_POLICY = """addEventListener("securitypolicyviolation",
+REPORT_POLICY_VIOLATIONS = """addEventListener("securitypolicyviolation",
     (event) => console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`))"""
 
 
 @dataclass
-class Windows:
-    """Opens windows and writes down what goes wrong in them.
+class BrowserPages:
+    """Opens browser pages and records the errors that occur in them.
 
-    ``expected`` holds patterns of the trouble that a test makes on purpose.
+    ``expected`` holds patterns of the problems that a test causes on purpose.
     """
 
     browser: Browser
     expected: list[str] = field(default_factory=list)
-    troubles: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
     contexts: list[BrowserContext] = field(default_factory=list)
 
-    def open(self, served: Served, *, width: int = WIDE, theme: str = "light") -> Page:
-        """A window of somebody who has not signed in."""
+    def open(self, live_server: LiveServer, *, width: int = WIDE, theme: str = "light") -> Page:
+        """A page without a session."""
         context = self.browser.new_context(
-            base_url=served.url,
+            base_url=live_server.url,
             viewport={"width": width, "height": 800},
             color_scheme=theme,
             reduced_motion="reduce",
@@ -44,52 +44,52 @@ class Windows:
             timezone_id="America/Lima",
         )
         context.set_default_timeout(10_000)
-        context.add_init_script(TELL_OF_POLICY)
+        context.add_init_script(REPORT_POLICY_VIOLATIONS)
         self.contexts.append(context)
         context.on("page", self._watch)
         return context.new_page()
 
-    def sign_in(self, served: Served, email: str, *, width: int = WIDE, theme: str = "light") -> Page:
-        """A window of ``email``, signed in without the form (test_day fills it in); nothing loaded yet."""
-        page = self.open(served, width=width, theme=theme)
+    def sign_in(self, live_server: LiveServer, email: str, *, width: int = WIDE, theme: str = "light") -> Page:
+        """A page of ``email``, signed in without the form (test_day fills it in); nothing loaded yet."""
+        page = self.open(live_server, width=width, theme=theme)
         form = page.request.get("/login").text()
         token = TOKEN.search(form)
         assert token, form
-        fields = {"csrf_token": token[1], "email": email, "password": served.password}
-        answer = page.request.post("/login", form=fields, headers={"Referer": served.url}, max_redirects=0)
+        fields = {"csrf_token": token[1], "email": email, "password": live_server.password}
+        answer = page.request.post("/login", form=fields, headers={"Referer": live_server.url}, max_redirects=0)
         assert answer.status == 303, answer.text()
         return page
 
     def _watch(self, page: Page) -> None:
-        page.on("console", lambda message: message.type == "error" and self._heard(page, message.text))
+        page.on("console", lambda message: message.type == "error" and self._on_console_error(page, message.text))
         page.on("pageerror", lambda error: self._note(page, f"error: {error}"))
-        page.on("requestfailed", lambda request: self._failed(page, request))
-        page.on("response", lambda response: self._answered(page, response))
+        page.on("requestfailed", lambda request: self._on_request_failed(page, request))
+        page.on("response", lambda response: self._on_response(page, response))
 
-    def _heard(self, page: Page, words: str) -> None:
-        if not words.startswith("Failed to load resource"):  # written down with its status
-            self._note(page, f"console: {words}")
+    def _on_console_error(self, page: Page, message: str) -> None:
+        if not message.startswith("Failed to load resource"):  # recorded with its status
+            self._note(page, f"console: {message}")
 
-    def _failed(self, page: Page, request: Request) -> None:
+    def _on_request_failed(self, page: Page, request: Request) -> None:
         if request.failure != NAVIGATED_AWAY:
             self._note(page, f"failed: {request.failure} {request.method} {request.url}")
 
-    def _answered(self, page: Page, response: Response) -> None:
-        asked_for = response.request.resource_type
-        if response.status >= 500 or (response.status >= 400 and asked_for not in {"document", "fetch"}):
+    def _on_response(self, page: Page, response: Response) -> None:
+        resource_type = response.request.resource_type
+        if response.status >= 500 or (response.status >= 400 and resource_type not in {"document", "fetch"}):
             self._note(page, f"{response.status}: {response.request.method} {response.url}")
 
-    def _note(self, page: Page, trouble: str) -> None:
-        self.troubles.append(f"{trouble} (at {page.url})")
+    def _note(self, page: Page, problem: str) -> None:
+        self.problems.append(f"{problem} (at {page.url})")
 
     def unexpected(self) -> list[str]:
-        return [t for t in self.troubles if not any(re.search(pattern, t) for pattern in self.expected)]
+        return [t for t in self.problems if not any(re.search(pattern, t) for pattern in self.expected)]
 
-    def take_pictures(self, name: str) -> None:
-        PICTURES.mkdir(exist_ok=True)
+    def take_screenshots(self, name: str) -> None:
+        SCREENSHOTS.mkdir(exist_ok=True)
         pages = [page for context in self.contexts for page in context.pages]
         for number, page in enumerate(pages):
-            page.screenshot(path=PICTURES / f"{name}-{number}.png", timeout=5_000)
+            page.screenshot(path=SCREENSHOTS / f"{name}-{number}.png", timeout=5_000)
 
     def close(self) -> None:
         for context in self.contexts:
@@ -99,10 +99,10 @@ class Windows:
 # ------------------------------------------------------------------ the clinic of the tests
 
 
-def make_it_ten_in_the_morning(database_url: str) -> None:
-    """Put the cast's clinics where it is ten o'clock now, and let them work on Sundays too.
+def set_local_time_to_ten(database_url: str) -> None:
+    """Give the clinics a time zone in which it is ten o'clock now, and working hours on Sundays.
 
-    So a day at the desk can be lived at whatever hour the tests run.
+    Tests of a day at the desk then work at whatever hour they run.
     """
     ahead = 10 - datetime.now(UTC).hour
     ahead += 24 if ahead < -12 else 0  # zones reach from -12 to +14
@@ -120,17 +120,17 @@ def make_it_ten_in_the_morning(database_url: str) -> None:
     engine.dispose()
 
 
-# ------------------------------------------------------------------ what people do
+# ------------------------------------------------------------------ shared steps
 
 
-def listening(page: Page) -> Page:
-    """Wait until the page hears of changes."""
+def wait_until_live(page: Page) -> Page:
+    """Wait until the page is connected to the live channel."""
     expect(page.locator("#live-status")).to_have_attribute("data-state", "on")
     return page
 
 
 def visit_card(page: Page, name: str) -> Locator:
-    """Somebody's card on the board."""
+    """A patient's card on the board."""
     return page.locator("[data-card]", has=page.get_by_role("link", name=name))
 
 
@@ -153,8 +153,8 @@ def toast(page: Page, words: str) -> Locator:
     return page.locator("#toasts [data-toast]", has_text=words)
 
 
-class Keys:
-    """A keyboard that counts."""
+class KeyCounter:
+    """A keyboard that records the keys pressed."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -165,14 +165,14 @@ class Keys:
         self.page.keyboard.press(key)
 
 
-def grave_violations(page: Page, *rules: str) -> list[str]:
-    """What axe-core finds serious or critical (by all rules or those), a line for each with its first place."""
+def serious_violations(page: Page, *rules: str) -> list[str]:
+    """What axe-core finds serious or critical (by all rules or ``rules``), a line for each with its first element."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(Axe().axe_script)
     options = {"resultTypes": ["violations"], "elementRef": False, **({"runOnly": list(rules)} if rules else {})}
     found = page.evaluate("async (options) => (await axe.run(options)).violations", options)
-    return [_told(rule["id"], rule["nodes"]) for rule in found if rule["impact"] in GRAVE]
+    return [_describe(rule["id"], rule["nodes"]) for rule in found if rule["impact"] in SERIOUS]
 
 
-def _told(rule: str, places: list[dict[str, str]]) -> str:
-    return f"{rule}, {len(places)} times: {places[0]['html'][:160]} {places[0]['failureSummary']}"
+def _describe(rule: str, elements: list[dict[str, str]]) -> str:
+    return f"{rule}, {len(elements)} times: {elements[0]['html'][:160]} {elements[0]['failureSummary']}"
