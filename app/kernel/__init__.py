@@ -1,4 +1,4 @@
-"""What every domain stands on: clock, money, errors, database, event log, jobs, mail, storage.
+"""Shared foundations of every domain: clock, money, errors, database, event log, jobs, mail, storage.
 
-Knows no word of the clinic and nothing of HTTP.
+Independent of the clinic's domains and of HTTP.
 """

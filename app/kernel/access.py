@@ -1,7 +1,7 @@
 """Who acts, and what they may do where.
 
-One vocabulary (each domain's ``permissions.py``), one function ``can``, four doors: the route,
-the query's scope, the action's first line, the socket's subscription.
+One vocabulary (each domain's ``permissions.py``), one function ``can``, checked at four points:
+the route, the scope of a query, the first line of an action, the subscription of a socket.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,7 +16,7 @@ from app.kernel.errors import Forbidden
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """``code`` is what the wire says; ``about`` is a sentence for the person who grants it."""
+    """``code`` is the value in JSON; ``about`` describes the permission to administrators."""
 
     code: str
     about: str

@@ -1,8 +1,8 @@
-"""Who read what: one row for each reading of a person's data, for the audit.
+"""Who read what: one row for each read access to a person's data, for the audit.
 
-A page that only reads has no transaction to write in, and must not become slower. ``note`` puts the reading into a
-buffer of the process; a thread writes the buffer in batches, in short units of its own, within a second. What is in
-the buffer when a process is killed is lost; a process that ends by itself writes it first.
+A page that only reads has no writing transaction, and must not become slower. ``note`` adds the entry to a buffer of
+the process; a thread writes the buffer in batches, in short units of work, within a second. The buffer is lost when
+the process is killed; a process that exits normally writes it first.
 """
 
 import atexit
@@ -23,11 +23,11 @@ from app.kernel.errors import Unavailable
 log = logging.getLogger(__name__)
 
 BATCH_SECONDS = 0.5
-FULL_BATCH = 1000  # so many readings are written at once, without waiting for more
+FULL_BATCH = 1000  # entries that are written at once, without waiting for more
 
 
 class AccessLogEntry(Base):
-    """One reading. ``action`` says what was done: ``read``, ``exported``, ``printed``."""
+    """One read access. ``action`` is its kind: ``read``, ``exported``, ``printed``."""
 
     __tablename__ = "access_log"
     __table_args__ = (
@@ -64,8 +64,8 @@ class AccessLog:
     def add(self, row: dict[str, Any]) -> None:
         with self._lock:
             self._pending.append(row)
-            is_full = len(self._pending) % FULL_BATCH == 0  # once a batch, also while none can be written
-            if self._background and self._thread is None:  # in the process that serves, after it was forked
+            is_full = len(self._pending) % FULL_BATCH == 0  # once per batch, also while writing fails
+            if self._background and self._thread is None:  # started in the serving process, after the fork
                 self._thread = threading.Thread(target=self._run, daemon=True)
                 self._thread.start()
                 atexit.register(self.flush)
@@ -91,7 +91,7 @@ class AccessLog:
         return len(rows)
 
     def discard(self) -> None:
-        """Forget what is pending."""
+        """Drop what is pending."""
         with self._lock:
             self._pending = []
 
@@ -99,7 +99,7 @@ class AccessLog:
         while True:
             self._work.wait()
             self._work.clear()
-            threading.Event().wait(BATCH_SECONDS)  # more may come
+            threading.Event().wait(BATCH_SECONDS)  # collect further entries
             if not self.flush() and self._pending:
                 self._work.set()
 
@@ -114,7 +114,7 @@ def note(
     clinic_id: int | None = None,
     action: str = "read",
 ) -> None:
-    """Note that ``actor`` read something; written soon after, whatever becomes of the request."""
+    """Record that ``actor`` read something; written shortly after, whatever the outcome of the request."""
     access_log: AccessLog = current_app.extensions["access_log"]
     access_log.add(
         {

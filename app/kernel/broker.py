@@ -1,6 +1,6 @@
-"""Redis as a hint: wake-ups and the job queue. Whatever it forgets is found again in the database.
+"""Redis: wake-up messages and the job queue. Nothing depends on it: the database holds all work.
 
-Nothing here raises into a request: booking and charging go on while Redis is away.
+No function raises into a request: booking and charging continue while Redis is unavailable.
 """
 
 import logging
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-WAKE = "mediconnect:wake"  # "there are new facts", read by the relay
+WAKE = "mediconnect:wake"  # "there are new events", read by the relay
 PAUSE_AFTER_FAILURE = 1.0  # seconds in which no further attempt delays a request
 
 
@@ -30,11 +30,11 @@ class Broker:
         self._failed_at = 0.0
 
     def publish(self, channel: str, message: dict[str, Any]) -> bool:
-        """Send a message if Redis is there; False when it is not."""
+        """Send a message; False when Redis is unavailable."""
         return self.attempt(lambda redis: redis.publish(channel, orjson.dumps(message))) is not None
 
     def attempt(self, command: Callable[[Redis], T]) -> T | None:
-        """The result of a command, or None when Redis is away."""
+        """The result of a command, or None when Redis is unavailable."""
         if time.monotonic() - self._failed_at < PAUSE_AFTER_FAILURE:
             return None
         try:

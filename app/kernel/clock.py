@@ -1,6 +1,6 @@
 """Instants are aware UTC; days, hours and weekdays belong to a clinic's zone.
 
-The clock is read once per request or job by the shell and passed on as ``now``.
+The clock is read once per request or job at the entry point and passed on as ``now``.
 """
 
 from datetime import UTC, date, datetime, time, timedelta
@@ -19,7 +19,7 @@ def zone(name: str) -> ZoneInfo:
 
 
 def local(instant: datetime, zone_name: str) -> datetime:
-    """The wall clock of a zone at an instant."""
+    """The local time of a zone at an instant."""
     return instant.astimezone(zone(zone_name))
 
 
@@ -28,10 +28,10 @@ def local_day(instant: datetime, zone_name: str) -> date:
 
 
 def at(day: date, minutes: int, zone_name: str) -> datetime:
-    """The UTC instant of ``minutes`` after local midnight by the wall clock (570 is 09:30)."""
+    """The UTC instant of ``minutes`` after local midnight in local time (570 is 09:30)."""
     midnight = datetime.combine(day, time.min)
-    wall = midnight + timedelta(minutes=minutes)
-    return wall.replace(tzinfo=zone(zone_name)).astimezone(UTC)
+    local_time = midnight + timedelta(minutes=minutes)
+    return local_time.replace(tzinfo=zone(zone_name)).astimezone(UTC)
 
 
 def day_bounds(day: date, zone_name: str) -> tuple[datetime, datetime]:

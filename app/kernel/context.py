@@ -1,4 +1,4 @@
-"""What is known of the request or job under way, for rows and log lines that say where they came from."""
+"""The context of the current request or job, for rows and log lines that record their origin."""
 
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """``client_id`` is the open page that sent the request: it recognizes the echo of its own change."""
+    """``client_id`` identifies the open page that sent the request, which ignores refreshes of its own changes."""
 
     request_id: str | None = None
     client_id: str | None = None

@@ -1,6 +1,6 @@
 """The database: one transaction per request or job, the same code on SQLite and PostgreSQL.
 
-The shells open a ``unit_of_work`` around every handler; an action never commits. On SQLite a
+Entry points open a ``unit_of_work`` around every handler; an action never commits. On SQLite a
 writing unit begins with ``BEGIN IMMEDIATE``: a deferred transaction that upgrades later fails at
 once when another writer was faster (measured: 300 of 300). Waiting for that lock lets other requests
 run (``write_lock``). Nothing inside a writing unit may wait for the network: all other writers of the
@@ -46,14 +46,14 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         if value.tzinfo is None:
-            raise ValueError("a naive datetime has no place in the database")
+            raise ValueError("naive datetimes are not stored")
         return value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:
         return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
 
     def result_processor(self, dialect: Any, coltype: object) -> Callable[[Any], datetime | None] | None:
-        """SQLite hands out the text that was written: one C call instead of two Python ones per value."""
+        """SQLite returns text: one C call per value instead of two Python calls."""
         if dialect.name != "sqlite":
             return super().result_processor(dialect, coltype)
         parse = datetime.fromisoformat
@@ -72,7 +72,7 @@ db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     if not isinstance(connection, sqlite3.Connection):
         return
-    connection.isolation_level = None  # we say BEGIN ourselves, see _begin_sqlite
+    connection.isolation_level = None  # BEGIN is sent explicitly, see _begin_sqlite
     for pragma in (
         "journal_mode=WAL",
         "synchronous=FULL",  # money and bookings survive a power cut
@@ -96,7 +96,7 @@ def _begin_sqlite(connection: Any) -> None:
 
 
 def _queued_writer() -> AbstractContextManager[float | None]:
-    """On SQLite the turn of one writer of this process; PostgreSQL's writers do not wait for each other."""
+    """On SQLite the queue of this process's writers; PostgreSQL has concurrent writers."""
     return nullcontext() if on_postgresql() else write_lock.queued(str(db.engine.url.database))
 
 
@@ -104,7 +104,7 @@ def _queued_writer() -> AbstractContextManager[float | None]:
 def unit_of_work(*, write: bool) -> Iterator[None]:
     """One transaction: committed on return when ``write``, rolled back on raise and after reads.
 
-    Raises Unavailable when the database is locked or away; nothing is half written then.
+    Raises Unavailable when the database is locked or unreachable; nothing was written then.
     """
     session = db.session
     with _queued_writer() if write else nullcontext() as deadline:
@@ -144,7 +144,7 @@ def after_commit(hook: Callable[[], None]) -> None:
 
 
 def is_away(error: DBAPIError) -> bool:
-    """Whether an error says that the database is locked, shutting down or unreachable."""
+    """Whether an error means that the database is locked, shutting down or unreachable."""
     if error.connection_invalidated:
         return True
     state = getattr(error.orig, "sqlstate", None)

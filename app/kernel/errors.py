@@ -1,7 +1,7 @@
-"""The kinds of refusal. Domains derive theirs from these, beside their cause.
+"""Base classes of domain errors. Packages derive their own errors from these.
 
-A shell turns a kind into a status: pages and JSON differ only in the dress.
-The sentence is a Spanish source text, translated and filled with ``params`` by the cycle.
+The request cycle maps an error to an HTTP status and renders it as a page or as JSON.
+The message is a Spanish source text, translated and filled with ``params`` by the cycle.
 """
 
 from typing import Any, ClassVar
@@ -10,12 +10,12 @@ from app.kernel.i18n import N_
 
 
 class DomainError(Exception):
-    """Something that cannot be done, with a sentence for the person and a code for programs."""
+    """An operation that is refused, with a message for the user and a code for API clients."""
 
     status: ClassVar[int] = 400
     code: ClassVar[str] = "ERROR"
     message: ClassVar[str] = N_("No se pudo completar la operación.")
-    field: ClassVar[str] = ""  # the input it is about, if it is about one
+    field: ClassVar[str] = ""  # the input field at fault, if there is one
 
     def __init__(self, message: str | None = None, *, details: dict[str, Any] | None = None, **params: Any) -> None:
         self.text = message or self.message
@@ -37,7 +37,7 @@ class Forbidden(DomainError):
 
 
 class NotFound(DomainError):
-    """Also what an actor gets for what exists but is not theirs to see."""
+    """Also raised for what exists but is outside the actor's scope."""
 
     status = 404
     code = "NOT_FOUND"
@@ -45,7 +45,7 @@ class NotFound(DomainError):
 
 
 class Conflict(DomainError):
-    """The state of things changed or forbids it; the next step stands in ``details``."""
+    """The present state forbids the operation; ``details`` may name the next step."""
 
     status = 409
     code = "CONFLICT"
@@ -53,7 +53,7 @@ class Conflict(DomainError):
 
 
 class RuleBroken(DomainError):
-    """Well-formed, but against a rule of the trade."""
+    """Well-formed input that violates a business rule."""
 
     status = 400
     code = "BUSINESS_RULE_VIOLATION"
@@ -61,7 +61,7 @@ class RuleBroken(DomainError):
 
 
 class Invalid(DomainError):
-    """Input that does not say what it must; ``details`` has the messages per field."""
+    """Input that failed validation; ``details`` holds the messages per field."""
 
     status = 400
     code = "VALIDATION_ERROR"

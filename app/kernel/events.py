@@ -1,7 +1,7 @@
-"""Events: what happened, as frozen values in the past tense. Written and read typed.
+"""Events: frozen dataclasses named in the past tense.
 
 ``scheduling.appointment.booked.v1`` names the package, the type of the subject, the verb and the version of the
-wire form. The fields are ids, codes and instants; never names or clinical text.
+serialized form. The fields are ids, codes and instants; never names or clinical text.
 """
 
 import dataclasses
@@ -20,7 +20,7 @@ class Event:
 
     def __init_subclass__(cls) -> None:
         if cls.type:
-            _by_type[cls.type] = cls  # slots=True makes a class twice: the second one stays
+            _by_type[cls.type] = cls  # slots=True creates a class twice: the second one is used
 
 
 def subject_type(type_: str) -> str:

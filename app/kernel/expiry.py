@@ -1,7 +1,7 @@
-"""What may be forgotten, and when; the scheduler runs it every hour.
+"""Retention: what is deleted, and when; the scheduler runs it every hour.
 
-Each package lists its rules in ``retention.py`` (``RULES``). Never the record of care or money, and never the
-event log.
+Each package lists its rules in ``retention.py`` (``RULES``). Records of care and
+money and the event log are never deleted.
 """
 
 from collections.abc import Callable, Iterable
@@ -20,7 +20,7 @@ DONE_TASKS = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class RetentionRule:
-    """``delete(now=...)`` removes the rows that ``name`` says and returns how many; it never commits."""
+    """``delete(now=...)`` deletes the rows described by ``name`` and returns how many; it never commits."""
 
     name: str
     delete: Callable[..., int]
@@ -32,7 +32,7 @@ def register(app: Flask, rules: Iterable[RetentionRule]) -> None:
 
 
 def delete_expired(*, now: datetime) -> dict[str, int]:
-    """Apply every rule; returns how many rows of each went."""
+    """Apply every rule; returns the number of deleted rows per rule."""
     rules: list[RetentionRule] = current_app.extensions["retention_rules"]
     return {rule.name: rule.delete(now=now) for rule in rules}
 

@@ -1,7 +1,7 @@
-"""Words for people that are written where Flask is not known.
+"""Translation marks for code that does not import Flask.
 
-Rules and errors mark their sentence with ``N_``; the shell that shows it translates it. The
-source language is Spanish of Peru; English is a catalogue (``app/translations/en``).
+Rules and errors mark their messages with ``N_``; the request cycle translates them. The
+source language is Spanish of Peru; English is in a catalogue (``app/translations/en``).
 """
 
 import unicodedata

@@ -21,7 +21,7 @@ RETENTION = timedelta(hours=24)
 
 
 class SubmissionMismatch(Conflict):
-    """The token was used for something else."""
+    """The token was used for another request."""
 
     code = "IDEMPOTENCY_MISMATCH"
     message = N_("Este formulario ya se envió con otros datos. Recargue la página para ver cómo quedó.")
@@ -47,7 +47,7 @@ class StoredResponse:
 
 
 def fingerprint(*parts: bytes) -> str:
-    """What a request asked for, without its own token and time stamps."""
+    """SHA-256 of the parts that identify a request; without its token."""
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
@@ -70,7 +70,7 @@ def claim(owner: str, token: str, fingerprint: str, *, now: datetime) -> StoredR
 
 
 def store_response(owner: str, token: str, response: StoredResponse) -> None:
-    """Keep the response, in the transaction of the work it reports."""
+    """Store the response, in the transaction of its work."""
     db.session.execute(
         update(Submission)
         .where(Submission.owner == owner, Submission.token == token)

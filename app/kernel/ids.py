@@ -1,4 +1,4 @@
-"""Secrets and public names that cannot be guessed."""
+"""Random secrets and identifiers."""
 
 import hashlib
 import secrets
@@ -11,10 +11,10 @@ def secret() -> str:
 
 
 def digest(value: str) -> str:
-    """How a secret is kept at rest. Enough for 256 random bits; passwords use argon2."""
+    """The stored form of a secret: SHA-256 is enough for 256 random bits; passwords use argon2."""
     return hashlib.sha256(value.encode()).hexdigest()
 
 
 def uid() -> str:
-    """A globally unique name, as iCalendar's UID wants it."""
+    """A globally unique identifier, as iCalendar's UID requires."""
     return str(uuid.uuid4())

@@ -1,8 +1,7 @@
-"""What must be true of the data at every moment, asked of the live database by ``flask verify``.
+"""Integrity checks of the live database, run by ``flask verify``.
 
-Each package lists its checks in ``checks.py`` (``CHECKS``). A check returns its breaches as sentences for the
-operator: numbers and ids, never names. The guards of the schema make most of them impossible; this says whether
-they did.
+Each package lists its checks in ``checks.py`` (``CHECKS``). A check yields a sentence for the operator per
+violation: numbers and ids, never names. The constraints and triggers of the schema prevent most violations.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -30,7 +29,7 @@ class CheckContext:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """``name`` says what must be true; ``find`` yields a sentence for each breach and only reads."""
+    """``name`` states the invariant; ``find`` yields a sentence for each violation and only reads."""
 
     name: str
     find: Callable[[CheckContext], Iterator[str]]

@@ -1,4 +1,4 @@
-"""Outgoing mail: SMTP, or files in ``DATA_DIR/outbox`` that anybody can read.
+"""Outgoing mail: SMTP, or files in ``DATA_DIR/outbox`` for development.
 
 Sending happens in a job, never inside a request or a transaction.
 """
@@ -25,7 +25,7 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """``key`` names the mail for good: it becomes the Message-ID and the file name.
+    """``key`` identifies the mail: it becomes the Message-ID and the file name.
 
     A mail written twice to the file outbox is one file; a provider may drop the second by its id.
     """

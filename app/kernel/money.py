@@ -1,6 +1,6 @@
 """Money in integer minor units with its currency. No floats anywhere.
 
-One rounding rule: half up, as the tax office does (SUNAT rounds the cent half up).
+One rounding rule: half up, as SUNAT, the tax office, rounds cents.
 """
 
 import re
@@ -34,7 +34,7 @@ class Money:
 def parse_cents(text: object) -> int:
     """``"80"``, ``"80.5"``, ``"1,234.50"`` or a Decimal to cents; refuses a third decimal and floats.
 
-    A comma stands between thousands and nowhere else: ``"80,50"`` read as 8050 would cost somebody dearly.
+    A comma is accepted between thousands only: ``"80,50"`` must not be read as 8050.
     """
     if isinstance(text, float) or text is None:
         raise BadAmount
@@ -45,13 +45,13 @@ def parse_cents(text: object) -> int:
 
 
 def decimal_text(cents: int) -> str:
-    """The wire form: ``8000`` is ``"80.00"``."""
+    """The form in JSON and inputs: ``8000`` is ``"80.00"``."""
     sign = "-" if cents < 0 else ""
     return f"{sign}{abs(cents) // 100}.{abs(cents) % 100:02d}"
 
 
 def format_money(cents: int, currency: str = "PEN") -> str:
-    """The form for people: ``S/ 1,234.50``; negatives as ``-S/ 12.00``."""
+    """The form in the interface: ``S/ 1,234.50``; negatives as ``-S/ 12.00``."""
     sign = "-" if cents < 0 else ""
     return f"{sign}{SYMBOLS.get(currency, currency)} {abs(cents) // 100:,}.{abs(cents) % 100:02d}"
 
@@ -63,7 +63,7 @@ def tax_included(cents: int, rate_bp: int) -> int:
 
 
 def allocate(cents: int, weights: Sequence[int]) -> list[int]:
-    """Split so that the parts sum exactly; the first parts carry the remainder."""
+    """Split by weight so that the parts sum exactly; the first parts get the remaining cents."""
     total = sum(weights)
     if total <= 0:
         raise ValueError("weights must sum to more than zero")

@@ -24,9 +24,9 @@ EventKind: TypeAlias = type[E]  # inside the row class `type` is a column
 
 
 class EventRow(Base):
-    """One event with where it came from. ``data`` may go to other systems; ``changes`` is for the audit alone.
+    """One event with its origin. ``data`` may go to other systems; ``changes`` is for the audit alone.
 
-    ``channel`` is how the actor reached us (desk, online, api, job …), ``actor_kind`` what acted.
+    ``channel`` is the actor's channel (desk, online, api, job …), ``actor_kind`` what acted.
     """
 
     __tablename__ = "event_log"
@@ -70,9 +70,9 @@ Subscription: TypeAlias = tuple[type[Event], str, Subscriber]
 
 
 def subscribe_all(subscriber_id: str, subscriber: Subscriber) -> Subscription:
-    """A subscription to every event of every package, for what passes events on (webhooks, audit).
+    """A subscription to every event of every package, for subscribers that forward events (webhooks, audit).
 
-    An event that the subscriber records comes back to it: it has to let those pass.
+    It also receives the events that it records itself, and must ignore them.
     """
     return (Event, subscriber_id, subscriber)
 
@@ -129,13 +129,13 @@ def record(
     """Write an event in the current transaction; the relay is woken when it commits.
 
     ``actor`` is None where the system acts by itself; the organization must be named then. Raises RuntimeError in a
-    unit that only reads: the event would vanish with it (a reading is noted in ``kernel.access_log``).
+    unit that only reads: the event would be rolled back (read access is recorded in ``kernel.access_log``).
     """
     if only_reads():
         raise RuntimeError(f"{event.type} recorded in a unit of work that only reads")
     tenant = organization_id or (actor.organization_id if actor else None)
     if tenant is None:
-        raise ValueError(f"{event.type} of nobody needs its organization")
+        raise ValueError(f"{event.type} without an actor needs an organization")
     origin = context.current()
     values = {
         "type": event.type,
@@ -162,7 +162,7 @@ def record(
 
 
 def recorded() -> list[EventRow]:
-    """The events of this unit of work, if a page sent the request: what its response tells it of."""
+    """The events of this unit of work, if a page sent the request: its response names their topics."""
     rows: list[EventRow] = db.session.info.get("recorded", [])
     return rows
 
@@ -177,7 +177,7 @@ def unpublished(limit: int = 200) -> list[EventRow]:
 
 
 def relay_once(now: datetime, on_published: Callable[[list[EventRow]], None]) -> int:
-    """Publish what waits in the outbox; returns the number of events.
+    """Publish the unpublished events; returns the number of events.
 
     ``on_published`` is called after the commit, so that a screen which fetches sees the change.
     """

@@ -1,4 +1,4 @@
-"""The scheduler: runs every periodic job when it is due. Two schedulers at once do no harm."""
+"""The scheduler: runs every periodic job when it is due. Several schedulers may run at once."""
 
 import logging
 import time
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class PeriodicJob:
-    """``function(now=...)`` run every so many seconds; two schedulers at once must do no harm."""
+    """``function(now=...)`` run every ``seconds``; it must tolerate a second scheduler running it at the same time."""
 
     seconds: int
     function: Callable[..., None]

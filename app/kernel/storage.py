@@ -1,7 +1,7 @@
 """Files that the product keeps: generated reports now, uploads later.
 
-A key is random and says nothing; a file is written whole, synced and renamed before its row is
-committed, so that no row ever names half a file.
+A key is random and carries no information; a file is written, synced and renamed before its row is
+committed, so that no row refers to a partial file.
 """
 
 import os
@@ -45,7 +45,7 @@ def delete(key: str) -> None:
 
 
 def orphans(folder: Path, known: set[str], *, older_than: datetime) -> Iterator[Path]:
-    """Files that no row names, and drafts that were never finished."""
+    """Files without a row, and unfinished drafts."""
     for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
         is_known = path.relative_to(folder).as_posix() in known
         if path.is_file() and not is_known and path.stat().st_mtime < older_than.timestamp():

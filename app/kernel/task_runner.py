@@ -1,7 +1,7 @@
-"""The workers' side of ``tasks``: claim, run, extend the lease, end or retry; and the sweep that loses nothing.
+"""The workers' side of ``tasks``: claim, run, extend the lease, end or retry; and the sweep of unqueued tasks.
 
-Every write of a worker is guarded by its claim. Whoever lost the claim (the process stood still for longer than the
-lease) changes nothing any more: its last transaction is rolled back by ``LeaseLost``.
+Every write of a worker is guarded by its claim. A worker that lost the claim (the process was suspended for longer
+than the lease) changes nothing any more: its last transaction is rolled back by ``LeaseLost``.
 """
 
 import logging
@@ -32,12 +32,12 @@ KILLED = "its worker was killed each time"
 
 
 class LeaseLost(Exception):
-    """Another worker has this task now; what this one did is thrown away."""
+    """Another worker has claimed this task; the work of this one is rolled back."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A task in the hands of this process; ``attempt`` proves it."""
+    """A task claimed by this process; ``attempt`` distinguishes it from later claims."""
 
     task_id: int
     kind: str
@@ -47,7 +47,7 @@ class Claim:
 
 
 def claim(task_id: int, *, now: datetime) -> Claim | None:
-    """Take a due task, or one whose lease ended; None when another worker has it or it is over."""
+    """Take a due task, or one whose lease ended; None when another worker has claimed it or it has ended."""
     worker = worker_process.current()
     free = or_(Task.claimed_by.is_(None), Task.lease_until <= now)
     taken = db.session.execute(
@@ -79,8 +79,8 @@ def _write(claim: Claim, **values: Any) -> None:
 
 
 def _try_write(claim: Claim, **values: Any) -> bool:
-    mine = (Task.id == claim.task_id, Task.claimed_by == claim.worker, Task.attempts == claim.attempt, *OPEN)
-    return bool(changed(db.session.execute(update(Task).where(*mine).values(**values))))
+    still_claimed = (Task.id == claim.task_id, Task.claimed_by == claim.worker, Task.attempts == claim.attempt, *OPEN)
+    return bool(changed(db.session.execute(update(Task).where(*still_claimed).values(**values))))
 
 
 # ------------------------------------------------------------------ one task
@@ -90,62 +90,62 @@ def run(task_id: int) -> None:
     """Run a task if it is due and free; ``worker.perform`` calls this inside the application's context."""
     now = clock.now()
     with unit_of_work(write=True):
-        mine = claim(task_id, now=now)
-    if mine is None:
+        claimed = claim(task_id, now=now)
+    if claimed is None:
         return
     try:
-        job = tasks.job_of(mine.kind)
+        job = tasks.job_of(claimed.kind)
     except UnknownKind:
         log.exception("task %s has a kind that no package knows", task_id)
         with unit_of_work(write=True):
-            _write(mine, failed_at=now, claimed_by=None, lease_until=None, last_error="no package knows this kind")
+            _write(claimed, failed_at=now, claimed_by=None, lease_until=None, last_error="no package knows this kind")
         return
-    if mine.attempt > job.kind.retry.max_attempts:
-        _end_attempt(mine, job, TaskFailed(KILLED, retry=False))
+    if claimed.attempt > job.kind.retry.max_attempts:
+        _end_attempt(claimed, job, TaskFailed(KILLED, retry=False))
         return
     try:
-        with _heartbeat(mine):
-            _perform(mine, job, now=now)
+        with _heartbeat(claimed):
+            _perform(claimed, job, now=now)
     except LeaseLost:
         log.warning("task %s was taken over", task_id)
     except Exception as error:
-        log.warning("task %s of kind %s failed", task_id, mine.kind, exc_info=not isinstance(error, TaskFailed))
-        _end_attempt(mine, job, error)
+        log.warning("task %s of kind %s failed", task_id, claimed.kind, exc_info=not isinstance(error, TaskFailed))
+        _end_attempt(claimed, job, error)
 
 
-def _perform(mine: Claim, job: Job, *, now: datetime) -> None:
+def _perform(claimed: Claim, job: Job, *, now: datetime) -> None:
     if job.kind.transaction:
         with unit_of_work(write=True):
-            job.function(now=now, **mine.payload)
-            complete(mine, now=now)
+            job.function(now=now, **claimed.payload)
+            complete(claimed, now=now)
         return
-    job.function(now=now, claim=mine, **mine.payload)
+    job.function(now=now, claim=claimed, **claimed.payload)
     with unit_of_work(write=True):
-        _try_write(mine, **_done(clock.now()))  # unless the function has done it with its last writes
+        _try_write(claimed, **_done(clock.now()))  # unless the function has done it with its last writes
 
 
-def _end_attempt(mine: Claim, job: Job, error: Exception) -> None:
-    """Plan the next attempt, or give the task up."""
+def _end_attempt(claimed: Claim, job: Job, error: Exception) -> None:
+    """Schedule the next attempt, or mark the task as failed."""
     now = clock.now()
     may_retry = error.retry if isinstance(error, TaskFailed) else True
-    delay = job.kind.retry.delay_after(mine.attempt) if may_retry else None
+    delay = job.kind.retry.delay_after(claimed.attempt) if may_retry else None
     values = {"claimed_by": None, "lease_until": None, "last_error": describe(error)}
     try:
         with unit_of_work(write=True):
             if delay is not None:
-                _write(mine, **values, due_at=now + delay)
+                _write(claimed, **values, due_at=now + delay)
                 return
-            _write(mine, **values, failed_at=now)
+            _write(claimed, **values, failed_at=now)
             if job.on_failed:
-                job.on_failed(now=now, **mine.payload)
+                job.on_failed(now=now, **claimed.payload)
     except LeaseLost:
-        log.warning("task %s was taken over", mine.task_id)
+        log.warning("task %s was taken over", claimed.task_id)
     except Unavailable:
-        raise  # the lease ends, and the next attempt decides
+        raise  # the lease expires, and the task is attempted again
     except Exception:
-        log.exception("giving up task %s failed too", mine.task_id)
+        log.exception("giving up task %s failed too", claimed.task_id)
         with unit_of_work(write=True):
-            _try_write(mine, **values, failed_at=now)
+            _try_write(claimed, **values, failed_at=now)
 
 
 def describe(error: Exception) -> str:
@@ -159,7 +159,7 @@ def describe(error: Exception) -> str:
 
 
 @contextmanager
-def _heartbeat(mine: Claim) -> Iterator[None]:
+def _heartbeat(claimed: Claim) -> Iterator[None]:
     """Extend the lease every few seconds, also inside one long step; a killed process does not."""
     app, stop = current_app._get_current_object(), threading.Event()  # type: ignore[attr-defined]
 
@@ -167,13 +167,13 @@ def _heartbeat(mine: Claim) -> Iterator[None]:
         while not stop.wait(HEARTBEAT_SECONDS):
             try:
                 with app.app_context(), unit_of_work(write=True):
-                    extend(mine, now=clock.now())
+                    extend(claimed, now=clock.now())
             except LeaseLost:
                 return
             except Unavailable:
-                log.warning("no heartbeat for task %s: the database is busy", mine.task_id)
+                log.warning("no heartbeat for task %s: the database is busy", claimed.task_id)
             except Exception:
-                log.exception("no heartbeat for task %s", mine.task_id)
+                log.exception("no heartbeat for task %s", claimed.task_id)
 
     thread = threading.Thread(target=extend_until_stopped, daemon=True)
     thread.start()
@@ -187,7 +187,7 @@ def _heartbeat(mine: Claim) -> Iterator[None]:
 
 
 def sweep(*, now: datetime) -> int:
-    """Hand to the workers what is due and in no queue: later attempts, dead workers, an emptied Redis."""
+    """Enqueue tasks that are due and in no queue: later attempts, dead workers, a Redis that lost its data."""
     _release_of_dead_workers(now=now)
     free = or_(Task.claimed_by.is_(None), Task.lease_until <= now)
     due = select(Task.id, Task.kind).where(Task.due_at <= now, free, *OPEN).order_by(Task.due_at).limit(SWEEP_LIMIT)
@@ -208,7 +208,7 @@ def _kind_of(kind_id: str) -> tasks.TaskKind:
     try:
         return tasks.job_of(kind_id).kind
     except UnknownKind:
-        return tasks.TaskKind(kind_id)  # a worker gives it up
+        return tasks.TaskKind(kind_id)  # the worker marks it as failed
 
 
 def _release_of_dead_workers(*, now: datetime) -> None:
@@ -221,8 +221,8 @@ def _release_of_dead_workers(*, now: datetime) -> None:
         return
     with unit_of_work(write=True):
         for task_id, worker in dead:
-            theirs = (Task.id == task_id, Task.claimed_by == worker, *OPEN)
-            db.session.execute(update(Task).where(*theirs).values(claimed_by=None, lease_until=None))
+            held_by_worker = (Task.id == task_id, Task.claimed_by == worker, *OPEN)
+            db.session.execute(update(Task).where(*held_by_worker).values(claimed_by=None, lease_until=None))
     log.warning("%s tasks of dead workers are taken up again", len(dead))
 
 

@@ -2,9 +2,9 @@
 
 A package declares a ``TaskKind`` in its ``task_kinds.py``, adds tasks of it inside the transaction that decides on the
 work, and binds the kind to a function in its ``jobs.py`` (``JOBS``). RQ carries task ids to the workers; the table
-is the record. ``task_runner`` claims, runs, retries and takes up again.
+is authoritative. ``task_runner`` claims, runs and retries.
 
-A task waits until ``due_at``, is in the hands of ``claimed_by`` until ``lease_until``, and ends with ``done_at`` or,
+A task waits until ``due_at``, is claimed by ``claimed_by`` until ``lease_until``, and ends with ``done_at`` or,
 after its last attempt, with ``failed_at`` (a dead letter: operators may start it again).
 """
 
@@ -76,7 +76,7 @@ class UnknownKind(LookupError):
 class TaskFailed(Exception):
     """Raised by a task's function: ``text`` is for operators and names no person.
 
-    ``retry=False`` says that another attempt is pointless.
+    ``retry=False``: another attempt would fail as well.
     """
 
     def __init__(self, text: str, *, retry: bool = True) -> None:
@@ -109,7 +109,7 @@ DEFAULT_RETRY = retry_after(5, 30, 120, 600, 3600, 6 * 3600)
 
 @dataclass(frozen=True, slots=True)
 class TaskKind:
-    """A typed handle of one kind of work; ``id`` stands in the table and stays for good.
+    """A typed handle of one kind of work; ``id`` is stored in the table and must not change.
 
     ``transaction=False`` is for work that waits for the network: it opens its own short units.
     """
@@ -183,7 +183,7 @@ def add(
 
 @dataclass(frozen=True, slots=True)
 class NewTask:
-    """A task for ``add_many``: its key is new for sure."""
+    """A task for ``add_many``: its key must be unused."""
 
     kind: TaskKind
     key: str
@@ -222,7 +222,7 @@ def _values(
 def retry(*which: Any, now: datetime) -> int:
     """Start tasks that ended as failed, or wait for a later attempt, from the beginning; returns how many.
 
-    ``which`` are conditions on ``Task``. A task in the hands of a worker is left alone.
+    ``which`` are conditions on ``Task``. A claimed task is not changed.
     """
     free = (Task.done_at.is_(None), Task.claimed_by.is_(None), *which)
     again = update(Task).where(*free).values(failed_at=None, attempts=0, due_at=now, last_error="")
@@ -232,16 +232,16 @@ def retry(*which: Any, now: datetime) -> int:
 
 
 def cancel(*which: Any, now: datetime) -> int:
-    """Close tasks that wait and are not needed any more; returns how many."""
+    """Mark waiting tasks that are no longer needed as done; returns how many."""
     waiting = (*OPEN, Task.claimed_by.is_(None), *which)
     return changed(db.session.execute(update(Task).where(*waiting).values(done_at=now)))
 
 
-# ------------------------------------------------------------------ handing to RQ
+# ------------------------------------------------------------------ queues
 
 
 def enqueue(tasks: Iterable[tuple[int, TaskKind]]) -> None:
-    """Hand due tasks to the workers; while Redis is away the sweep does it later."""
+    """Hand due tasks to the workers; while Redis is unavailable the sweep does it later."""
     try:
         for task_id, kind in tasks:
             rq_queue(kind.queue).enqueue_call(
@@ -261,5 +261,5 @@ def rq_queue(name: str) -> Queue:
 
 
 def queued_ids() -> set[int]:
-    """The ids of the tasks that RQ's queues hold. Raises RedisError or OSError while Redis is away."""
+    """The ids of the tasks that RQ's queues hold. Raises RedisError or OSError while Redis is unavailable."""
     return {int(job_id.partition("-")[0]) for name in QUEUES for job_id in rq_queue(name).job_ids}

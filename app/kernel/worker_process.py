@@ -1,7 +1,7 @@
-"""Which process works on a task, so that its death is seen at once and not only when its lease ends.
+"""Which process works on a task, so that its end is detected at once and not only when its lease expires.
 
 A process is named by the boot of its machine, its namespace of process ids, its id and its start: no two processes
-share a name, not in containers and not after a restart. Linux only; elsewhere no process is ever seen as dead.
+share a name, not in containers and not after a restart. Linux only; elsewhere no process is ever considered dead.
 """
 
 import os

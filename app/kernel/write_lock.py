@@ -1,7 +1,7 @@
 """SQLite's single write lock, waited for in Python.
 
 SQLite's own busy handler sleeps inside C code. Under gevent that stops every request of the process, so
-``BEGIN IMMEDIATE`` is tried again from here, and the pauses between tries belong to the other requests.
+``BEGIN IMMEDIATE`` is tried again from here, and other requests run between the attempts.
 The writers of a process queue in a fair lock: one of them at a time competes with other processes, and
 the others follow in the order in which they came. See ADR 3 for the measurements.
 """
@@ -16,12 +16,12 @@ from contextlib import contextmanager
 from app.kernel.errors import Unavailable
 
 WAIT_SECONDS = 5.0  # for queue and lock together
-FIRST_PAUSE, MAX_PAUSE = 0.001, 0.010  # seconds between two tries
+FIRST_PAUSE, MAX_PAUSE = 0.001, 0.010  # seconds between two attempts
 BUSY_TIMEOUT_MS = 5000  # of every statement but BEGIN IMMEDIATE: readers wait only for a recovery or a checkpoint
 
 
 class FairLock:
-    """A lock that goes to its waiters in the order of their arrival; it is handed over, never grabbed.
+    """A lock that goes to its waiters in the order of their arrival; release hands it over to the next one.
 
     Works between threads and, where gevent has patched ``threading``, between greenlets.
     """
@@ -32,7 +32,7 @@ class FairLock:
         self._waiters: deque[threading.Lock] = deque()
 
     def acquire(self, timeout: float) -> bool:
-        """Wait at most ``timeout`` seconds; whether the lock is ours now."""
+        """Wait at most ``timeout`` seconds; whether the lock was acquired."""
         with self._mutex:
             if not self._is_held:
                 self._is_held = True
@@ -69,9 +69,9 @@ _queues: dict[str, FairLock] = {}  # by database file
 
 @contextmanager
 def queued(database: str) -> Iterator[float]:
-    """The turn of one writer of this process on a database file; yields the deadline of ``begin_immediate``.
+    """Wait in this process's queue of writers of a database file; yields the deadline of ``begin_immediate``.
 
-    Raises Unavailable when the turn does not come in time.
+    Raises Unavailable when the wait exceeds ``WAIT_SECONDS``.
     """
     deadline = time.monotonic() + WAIT_SECONDS
     queue = _queues.setdefault(database, FairLock())
@@ -84,7 +84,7 @@ def queued(database: str) -> Iterator[float]:
 
 
 def begin_immediate(connection: sqlite3.Connection, deadline: float) -> None:
-    """Begin a writing transaction; between two tries other threads and greenlets run.
+    """Begin a writing transaction; between two attempts other threads and greenlets run.
 
     ``deadline`` is an instant of ``time.monotonic``. Raises Unavailable when it passes first.
     """
