@@ -21,10 +21,10 @@ RightsChanges = Mapping[type[Event], Callable[[EventRow], Iterable[int]]]
 class Channel:
     """``Channel("agenda", may_join)`` owns the topics ``agenda:…``; ``parts`` are the parts after the name.
 
-    ``may_join(actor, *parts)`` answers with the same ``can`` as the page. ``render(connection, *parts)`` returns the
+    ``may_join(actor, *parts)`` uses the same permission check as the page. ``render(connection, *parts)`` returns the
     frames sent instead of a ``refresh`` frame. ``on_message(connection, message, *parts)`` takes the messages sent to
-    a joined topic. The hub opens the unit of work of all three; ``writes`` says that ``on_message`` needs a writing
-    one. ``shows_presence`` keeps who has joined (``presence.users_at``).
+    a joined topic. The hub opens the unit of work of all three; ``writes``: ``on_message`` needs a writing
+    one. ``shows_presence``: keep the users who have joined (``presence.users_at``).
     """
 
     name: str

@@ -45,7 +45,7 @@ class TokenBucket:
 class WholeSends:
     """A network socket whose ``send`` sends everything, one caller after the other.
 
-    The library takes a part for the whole, and gevent's sockets send a part when the reader is slow.
+    The library ignores partial sends, which gevent's sockets make when the reader is slow.
     """
 
     def __init__(self, sock: Any) -> None:
@@ -79,7 +79,7 @@ class Connection:
         self.topics: frozenset[str] = frozenset()
         self.is_closing = False
         self.state: dict[str, Any] = {}
-        self.joining = threading.Lock()  # what is joined and what a change of rights takes away do not mix
+        self.joining = threading.Lock()  # serializes joins and changes of rights
         self.inbound = TokenBucket(BURST, MESSAGES_PER_SECOND)
         self._server = server
         server.sock = WholeSends(server.sock)
@@ -96,7 +96,7 @@ class Connection:
         self._put(topic)
 
     def close(self, code: int, reason: str) -> None:
-        """Say why and close; a peer that does not take it is cut off after ``CLOSE_SECONDS``. Does not wait."""
+        """Send a close frame without waiting; a peer that does not take it is cut off after ``CLOSE_SECONDS``."""
         if self.is_closing:
             return
         self.is_closing = True
@@ -106,7 +106,7 @@ class Connection:
         cut_off.start()
 
     def drop(self) -> None:
-        """End the line under whoever waits on it: a peer that reads nothing would not take a close frame either."""
+        """Close the network socket: a peer that reads nothing would not take a close frame either."""
         try:
             self._server.sock.shutdown(socket.SHUT_RDWR)
         except OSError:

@@ -1,8 +1,8 @@
 """Who may open a socket: the one handshake of pages (cookie) and programs (``?token=``).
 
-Refused before the socket is accepted: 401 nobody signed in, 403 a foreign Origin or somebody else's topic, 429 too many
-connections of the session. A browser sends its Origin and it must be ours, since a cookie comes along from any page;
-a program may send none, and is known by its token.
+Refused before the socket is accepted: 401 not signed in, 403 a foreign Origin or a forbidden topic, 429 too many
+connections of the session. A browser sends its Origin, which must be ours, since cookies are sent from any page;
+an API client may send none, and authenticates by its token.
 """
 
 from collections.abc import Iterable
@@ -27,7 +27,7 @@ def check(hub: Hub, *, cookie: bool, topics: Iterable[str] = ()) -> Response | N
         return Response(status=403)
     with db.unit_of_work(write=False):
         g.actor = _actor_of_cookie() if cookie and not token else _actor_of_token(token)
-        g.pop("touch", None)  # a socket that opens by itself is no activity of a person
+        g.pop("touch", None)  # opening a socket does not count as activity of the user
         if g.actor is None:
             return Response(status=401)
         if not all(channels.may_join(g.actor, topic) for topic in topics):

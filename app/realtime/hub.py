@@ -1,7 +1,7 @@
 """The connections of one web process: who has joined what, fed by one Redis subscription.
 
-Whether somebody may join is decided again whenever their rights change. A session that ended is noticed by message
-at once and by a query every few seconds, so a lost message costs seconds.
+Whether a user may join a topic is checked again when their rights change. The end of a session is detected by message
+at once and by a query every few seconds, so a lost message delays it by seconds.
 """
 
 import logging
@@ -35,7 +35,7 @@ SESSION_OVER = 4401
 class Hub:
     """One per web process, started by the first socket (after the server has forked).
 
-    ``sessions_alive(session_ids)`` returns those that still hold.
+    ``sessions_alive(session_ids)`` returns those that are still valid.
     """
 
     def __init__(self, app: Flask, load_actor: SessionLoader, sessions_alive: Callable[[set[int]], set[int]]) -> None:
@@ -79,7 +79,7 @@ class Hub:
         self._stopping.set()
         self._changed_users.put(None)
         with self._app.app_context():
-            push.refresh(["stopping"])  # wakes whoever waits for Redis
+            push.refresh(["stopping"])  # wakes the thread that waits for Redis
         for thread in self._threads:
             thread.join()
 
@@ -144,7 +144,7 @@ class Hub:
                 wait = min(wait * 2, 5.0)
 
     def _resume(self) -> None:
-        """Redis is back: what was sent meanwhile is unknown, changes of rights too."""
+        """Redis is back: messages and changes of rights sent meanwhile were missed."""
         self._paused = False
         self._broadcast({"type": "resumed"})
         for user_id in {connection.user_id for connection in self._snapshot()}:

@@ -1,6 +1,6 @@
 """Messages from clients: a JSON object with a ``type``; one for a channel names its ``topic``.
 
-What is no such object, has no handler, or names a topic that the connection has not joined, is ignored.
+Invalid messages, those without a handler and those for a topic that was not joined are ignored.
 """
 
 from typing import Any
@@ -18,7 +18,7 @@ POLICY_VIOLATION = 1008
 
 
 def handle(hub: Hub, connection: Connection, text: str | bytes, *, subscribes: bool) -> None:
-    """Take one message; a client that exceeds its rate is closed with 1008 and no longer heard."""
+    """Take one message; a client that exceeds its rate is closed with 1008 and ignored from then on."""
     if connection.is_closing:
         return
     if not connection.inbound.take():
@@ -50,7 +50,7 @@ def _subscribe(hub: Hub, connection: Connection, message: dict[str, Any]) -> Non
 
 
 def _dispatch(connection: Connection, message: dict[str, Any]) -> None:
-    """Give a message to its channel; a refusal goes back as an ``error`` frame with the message's ``id``."""
+    """Give a message to its channel; an error is returned as an ``error`` frame with the message's ``id``."""
     channel, parts = channels.find(message["topic"])
     if channel is None or channel.on_message is None:
         return

@@ -1,4 +1,4 @@
-"""Who is connected, over all web processes: sorted sets in Redis, a hint that expires by itself.
+"""Who is connected, over all web processes: sorted sets in Redis whose entries expire.
 
 A member is ``user:connection``, its score the instant (seconds of the epoch) until which it counts. A hub renews its
 own every ``RENEW_SECONDS``; those of a killed process are gone after ``EXPIRE_SECONDS``.
@@ -59,12 +59,12 @@ def withdraw(entries: Iterable[Entry]) -> None:
 
 
 def users_at(topic: str) -> set[int]:
-    """The users who have joined a topic of a channel with ``shows_presence``; nobody while Redis is away."""
+    """The users who have joined a topic of a channel with ``shows_presence``; empty while Redis is unavailable."""
     return {int(member.partition(":")[0]) for member in _members(entry_at(topic, 0, "")[0])}
 
 
 def connections_of(user_id: int) -> list[str]:
-    """The ids of a user's connections; none while Redis is away."""
+    """The ids of a user's connections; empty while Redis is unavailable."""
     return [member.partition(":")[2] for member in _members(entry_of_user(user_id, "")[0])]
 
 

@@ -1,7 +1,7 @@
 """Frames to connected screens and programs, from a web process or the worker, through Redis.
 
-A frame is a JSON object with a ``type``. Call these after the commit (``db.after_commit``): who is told must find the
-change. They return False when Redis is away; what must not be lost is kept in a row and read on the next refresh.
+A frame is a JSON object with a ``type``. Call these after the commit (``db.after_commit``): recipients must find the
+change. They return False when Redis is unavailable; what must not be lost is stored and read on the next refresh.
 """
 
 from collections.abc import Iterable, Mapping
@@ -35,7 +35,7 @@ def to_connection(connection_id: str, frame: Frame) -> bool:
 def fragment(topic: str, html: str) -> bool:
     """Show HTML on every page that joined the topic, without a fetch: only what all its readers may see alike.
 
-    ``html`` consists of ``fragments.oob_swap`` partials: each says where it goes.
+    ``html`` consists of ``fragments.oob_swap`` partials: each names its target.
     """
     return to_topic(topic, {"type": "fragment", "topic": topic, "html": html})
 
@@ -43,14 +43,14 @@ def fragment(topic: str, html: str) -> bool:
 def refresh(topics: Iterable[str], *, by: str | None = None) -> bool:
     """Let every region that shows one of these topics fetch itself.
 
-    ``by`` is the page that made the change (``Context.client_id``): its response has told it already.
+    ``by`` is the page that made the change (``Context.client_id``): its response contained the topics already.
     """
     named = list(topics)
     return bool(named) and _publish({"kind": "refresh", "topics": named, "by": by})
 
 
 def rights_changed(user_ids: Iterable[int]) -> bool:
-    """Check again what the connections of these users may join, and whether their sessions still hold."""
+    """Check again what the connections of these users may join, and whether their sessions are still valid."""
     return _publish({"kind": "rights", "user_ids": list(user_ids)})
 
 
@@ -64,5 +64,5 @@ def encode(frame: Frame) -> bytes:
 
 def _publish(message: dict[str, Any]) -> bool:
     if "frame" in message:
-        encode(message["frame"])  # refused where it is made, not in the hub
+        encode(message["frame"])  # validated by the sender, not in the hub
     return broker().publish(REDIS_CHANNEL, message)

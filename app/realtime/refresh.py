@@ -1,4 +1,4 @@
-"""The acting screen: the response to a change names the topics it touched, as the socket does for the others.
+"""The page that made a change: the response names the refreshed topics, as the socket does for other pages.
 
 One ``HX-Trigger`` event, ``live:changed`` with ``topics``, of the events recorded in the request. The page then ignores
 the refresh frames that carry its own id (``X-Client-Id``): one fetch for a change and region on every screen.

@@ -19,8 +19,8 @@ PING_SECONDS = 25
 class Socket:
     """A socket's address. ``topics``, given the rule's arguments, are joined at once and never change.
 
-    Without ``topics`` the client says ``{"type": "subscribe", "topics": [...], "since": seconds?}``, the full set each
-    time. ``cookie=False`` takes programs only.
+    Without ``topics`` the client sends ``{"type": "subscribe", "topics": [...], "since": seconds?}``, the full set each
+    time. ``cookie=False``: for API clients only.
     """
 
     rule: str
