@@ -1,4 +1,4 @@
-"""The clinics among which the reader of a page may choose."""
+"""Layout values: the clinics a user may choose from."""
 
 from app.tenancy import queries
 

@@ -1,4 +1,4 @@
-"""Reads: which clinics somebody has to do with."""
+"""Queries: which clinics an actor may see."""
 
 from typing import Any
 
