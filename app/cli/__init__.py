@@ -1,6 +1,6 @@
 """Commands for operators, documented in docs/operations.md.
 
-What the operator has to put right is one line and exit status 2; a breach found by ``flask verify`` is 1.
+Errors that the operator has to correct are one line and exit status 2; a violation found by ``flask verify`` is 1.
 """
 
 import fcntl
@@ -21,7 +21,7 @@ from app.kernel import clock
 from app.kernel.db import db, unit_of_work
 from app.kernel.errors import DomainError, Invalid
 
-# What a command needs is imported in it: tests and every command load this module.
+# Commands import what they need: tests and every command load this module.
 MAX_SHOWN = 20  # breaches of one check
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -42,13 +42,13 @@ def _settings() -> config.Settings:
     return settings
 
 
-def _refuse(sentence: str) -> NoReturn:
+def _exit_with_error(sentence: str) -> NoReturn:
     click.echo(sentence, err=True)
     raise click.exceptions.Exit(2)
 
 
-def _says_what_is_wrong(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Turn what a command may raise into one line and status 2."""
+def _report_errors(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Report a domain error in one line, with exit status 2."""
 
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -56,7 +56,7 @@ def _says_what_is_wrong(command: Callable[..., Any]) -> Callable[..., Any]:
             return command(*args, **kwargs)
         except DomainError as error:
             fields = [f"{name}: {gettext(text)}" for name, texts in error.details.items() for text in texts]
-            _refuse("; ".join(fields) if isinstance(error, Invalid) else gettext(error.text) % error.params)
+            _exit_with_error("; ".join(fields) if isinstance(error, Invalid) else gettext(error.text) % error.params)
 
     return wrapped
 
@@ -73,7 +73,7 @@ def check() -> None:
 
 @click.command("prepare")
 @with_appcontext
-@_says_what_is_wrong
+@_report_errors
 def prepare() -> None:
     """Migrate, and in a demo fill an empty database: what script/server runs before it serves, in one process."""
     from app.cli import demo, schema
@@ -90,7 +90,7 @@ def prepare() -> None:
 
 @demo_group.command("load")
 @click.option("--if-empty", is_flag=True, help="Do nothing when there is a clinic already.")
-@_says_what_is_wrong
+@_report_errors
 def load_demo(if_empty: bool) -> None:
     """Write the demo clinic into an empty database, dated around today."""
     from app.cli import demo
@@ -102,13 +102,13 @@ def load_demo(if_empty: bool) -> None:
     except demo.NotEmpty:
         if if_empty:
             return
-        _refuse("There is a clinic in this database already: flask demo reset replaces all of it.")
+        _exit_with_error("There is a clinic in this database already: flask demo reset replaces all of it.")
     click.echo(summary)
 
 
 @demo_group.command("reset")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@_says_what_is_wrong
+@_report_errors
 def reset_demo(yes: bool) -> None:
     """Throw away everything in the database and load the demo clinic again."""
     from app.cli import demo, schema
@@ -116,7 +116,7 @@ def reset_demo(yes: bool) -> None:
     _refuse_in_production()
     if not yes and schema.has_data():
         click.confirm("This deletes every row of this database. Go on?", abort=True)
-    schema.start_over()
+    schema.recreate()
     with unit_of_work(write=True):
         summary = demo.load(password=_settings().demo_password, now=clock.now())
     click.echo(summary)
@@ -124,7 +124,7 @@ def reset_demo(yes: bool) -> None:
 
 def _refuse_in_production() -> None:
     if _settings().env == "production":
-        _refuse("MEDICONNECT_ENV is production: demo data has no place here.")
+        _exit_with_error("MEDICONNECT_ENV is production: demo data has no place here.")
 
 
 # ------------------------------------------------------------------ accounts
@@ -136,7 +136,7 @@ def _refuse_in_production() -> None:
 @click.option("--password", prompt=True, hide_input=True, confirmation_prompt=True)
 @click.option("--organization", default="Mi organización", help="Name, when the database is empty.")
 @click.option("--clinic", default="Sede principal", help="Name of the first clinic, when the database is empty.")
-@_says_what_is_wrong
+@_report_errors
 def create_admin(email: str, full_name: str, password: str, organization: str, clinic: str) -> None:
     """Make an administrator of every clinic; in an empty database also the organization and its first clinic.
 
@@ -156,7 +156,7 @@ def create_admin(email: str, full_name: str, password: str, organization: str, c
     click.echo(f"{email} administers {', '.join(created.clinics)}.")
 
 
-# ------------------------------------------------------------------ looking after the data
+# ------------------------------------------------------------------ maintenance
 
 
 @click.command("verify")
@@ -179,7 +179,7 @@ def verify_data() -> None:
 
 @click.command("cleanup")
 @with_appcontext
-@_says_what_is_wrong
+@_report_errors
 def clean_up() -> None:
     """Delete what nobody will ask for again; the clock does the rows every hour, this also the files."""
     from app.kernel import expiry
@@ -195,7 +195,7 @@ def clean_up() -> None:
 
 @backup_group.command("create")
 @click.argument("target", required=False, type=click.Path(path_type=Path, dir_okay=False))
-@_says_what_is_wrong
+@_report_errors
 def create_backup(target: Path | None) -> None:
     """Write database and files into TARGET (DATA_DIR/backups/…); the server may run meanwhile."""
     from app.cli import backup
@@ -203,14 +203,14 @@ def create_backup(target: Path | None) -> None:
     try:
         archive = backup.create(_settings(), target, now=clock.now())
     except backup.BackupError as error:
-        _refuse(str(error))
+        _exit_with_error(str(error))
     click.echo(f"{archive.path} holds the database and {archive.files} files.")
 
 
 @backup_group.command("restore")
 @click.argument("source", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--replace", is_flag=True, help="Overwrite the data that is there.")
-@_says_what_is_wrong
+@_report_errors
 def restore_backup(source: Path, replace: bool) -> None:
     """Put the backup SOURCE in place of the data. The server has to be stopped."""
     from app.cli import backup
@@ -219,7 +219,7 @@ def restore_backup(source: Path, replace: bool) -> None:
     try:
         archive = backup.restore(_settings(), source, replace=replace)
     except backup.BackupError as error:
-        _refuse(str(error))
+        _exit_with_error(str(error))
     click.echo(
         f"Restored the backup of {archive.created_at}: database and {archive.files} files. Now run flask verify."
     )
@@ -231,6 +231,6 @@ def _refuse_while_running() -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        _refuse("The server runs on this data: stop it first.")
+        _exit_with_error("The server runs on this data: stop it first.")
     finally:
         os.close(descriptor)

@@ -1,8 +1,8 @@
 """Backups: database and stored files in one archive, with a manifest of their SHA-256.
 
-The database is copied at one instant (``VACUUM INTO``, ``pg_dump``), before the files: a file that was
-written meanwhile is one too many, never one too few. Keys are not in it: who has the archive and the
-keys can read everything, so they are kept apart.
+The database is copied at one instant (``VACUUM INTO``, ``pg_dump``), before the files: a file
+written meanwhile may be superfluous, but none is missing. Keys are not included: archive and keys
+together can decrypt everything, so they are kept apart.
 """
 
 import glob
@@ -44,7 +44,7 @@ class Archive:
 
 
 def create(settings: config.Settings, target: Path | None, *, now: datetime) -> Archive:
-    """Write a backup; without a target into DATA_DIR/backups. A half-written one never has its name."""
+    """Write a backup; without a target into DATA_DIR/backups. It is renamed to its name when complete."""
     folder = settings.data_dir / "backups"
     target = target or folder / f"mediconnect-{now:%Y%m%dT%H%M%SZ}.tar.gz"
     if target.exists():
@@ -70,8 +70,8 @@ def create(settings: config.Settings, target: Path | None, *, now: datetime) -> 
 def restore(settings: config.Settings, source: Path, *, replace: bool) -> Archive:
     """Put a backup in place of the data; everything is checked before anything is touched.
 
-    Raises BackupError: a damaged archive, another kind of database, data that is there already and
-    ``replace`` was not said.
+    Raises BackupError: a damaged archive, another kind of database, existing data without
+    ``replace``.
     """
     with tempfile.TemporaryDirectory(dir=settings.data_dir) as work:
         manifest = _unpack(source, Path(work))
@@ -80,7 +80,7 @@ def restore(settings: config.Settings, source: Path, *, replace: bool) -> Archiv
             raise BackupError(f"{source} is a backup of another kind of database: set DATABASE_URL to one of its kind.")
         if not replace and schema.has_data():
             raise BackupError("There is data in the database already: say --replace to overwrite it.")
-        schema.let_go()
+        schema.close_connections()
         _load(settings.database_url, Path(work) / database)
         _put_files(Path(work) / "files", settings.data_dir / "files")
     return Archive(source, manifest["created_at"], len(manifest["files"]) - 1)
@@ -109,7 +109,7 @@ def _pack(target: Path, manifest: Mapping[str, Any], files: Mapping[str, Path]) 
 
 
 def _unpack(source: Path, work: Path) -> dict[str, Any]:
-    """The manifest, with exactly the files that it names in ``work`` and their hashes as it says."""
+    """The manifest, after extracting exactly its files into ``work`` and comparing their hashes."""
     try:
         with tarfile.open(source, "r:gz") as archive:
             members = {member.name: member for member in archive.getmembers() if member.isfile()}
@@ -170,7 +170,7 @@ def _load(url: str, dump: Path) -> None:
         _run("pg_restore", *options, str(dump), url=url)
         return
     _check_sqlite(dump)
-    # through SQLite itself: a server that still has the file open sees a change, not a torn file
+    # through SQLite itself: a server that has the file open sees a consistent change
     with closing(sqlite3.connect(dump)) as source, closing(sqlite3.connect(_sqlite_file(url), timeout=30)) as target:
         source.backup(target)
 

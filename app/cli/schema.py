@@ -1,4 +1,4 @@
-"""The database as a whole: whether there is anything in it, and taking all of it away."""
+"""The schema of the database: whether there is data, migrating, and dropping everything."""
 
 from flask import current_app
 from flask_migrate import upgrade
@@ -15,14 +15,14 @@ def has_data() -> bool:
         return connection.execute(text("SELECT 1 FROM organization LIMIT 1")).first() is not None
 
 
-def let_go() -> None:
-    """Close every connection of this process: somebody else is about to replace what is behind them."""
+def close_connections() -> None:
+    """Close every connection of this process, before the database is replaced."""
     db.session.remove()
     db.engine.dispose()
 
 
-def start_over() -> None:
-    """Drop every table with its guards and migrate again. The rows could not be deleted: many may not be."""
+def recreate() -> None:
+    """Drop every table with its triggers and migrate again. Triggers forbid deleting many of the rows."""
     db.session.remove()
     if on_postgresql():
         _drop_postgresql()
