@@ -23,7 +23,7 @@ LOCALES = ("es_PE", "en")
 def create_app(settings: config.Settings | None = None, *, commands: bool = True) -> Flask:
     """The application; raises ``config.BadSetting`` when it cannot start with these settings.
 
-    ``commands=False`` leaves out the ``flask`` commands and with them Alembic: what serves needs neither.
+    ``commands=False`` leaves out the ``flask`` commands and with them Alembic: serving processes need neither.
     """
     settings = settings or config.load()
     app = Flask(__name__, template_folder=str(ROOT / "templates"), static_folder=None)
@@ -55,7 +55,7 @@ def create_app(settings: config.Settings | None = None, *, commands: bool = True
 
 def _configure(app: Flask, settings: config.Settings) -> None:
     secure = settings.public_url.startswith("https://")
-    if secure:  # gunicorn ends no TLS: a proxy of ours stands in front and says whose request it is
+    if secure:  # gunicorn ends no TLS: the reverse proxy passes the client's address and scheme
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
     app.config.update(
         SETTINGS=settings,
@@ -63,14 +63,14 @@ def _configure(app: Flask, settings: config.Settings) -> None:
         SQLALCHEMY_DATABASE_URI=settings.database_url,
         SQLALCHEMY_ENGINE_OPTIONS={
             "pool_pre_ping": settings.database_url.startswith("postgresql"),
-            "hide_parameters": True,  # an error in the log says which statement, never whose name
+            "hide_parameters": True,  # logged errors show the statement without personal data
         },
         MAX_CONTENT_LENGTH=1024 * 1024,
         SESSION_COOKIE_NAME="__Host-sid" if secure else "sid",
         SESSION_COOKIE_SECURE=secure,
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
-        WTF_CSRF_TIME_LIMIT=None,  # as long as the session, which idles out by itself
+        WTF_CSRF_TIME_LIMIT=None,  # as long as the session, which expires when idle
         WTF_CSRF_SSL_STRICT=False,  # the Origin is checked by the session cookie's SameSite and the token
         TESTING=settings.env == "test",
     )

@@ -1,7 +1,7 @@
-"""The list of packages, and how each is plugged into an application.
+"""The list of packages, and how each is registered with an application.
 
-A package plugs in by the constants of its role files (``permissions.GRANTS``, ``pages.BLUEPRINTS``, ``slots.SLOTS``
-and so on): ``read`` is the whole list. A role file without its constant does not start; those of ``live`` are optional.
+A package is registered by the constants of its role files (``permissions.GRANTS``, ``pages.BLUEPRINTS`` and so on):
+``read`` lists them all. A role file without its constant fails at startup; those of ``live`` are optional.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -46,7 +46,7 @@ OWN_JOBS = (scheduler.PeriodicJob(3600, expiry.run),)
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """What one package plugs in."""
+    """What one package registers."""
 
     name: str
     grants: access.Grants
@@ -100,7 +100,7 @@ def read(name: str) -> Domain:
 
 
 def register(app: Flask) -> list[ApiBlueprint]:
-    """Plug every package in; returns the JSON blueprints, which need no CSRF token."""
+    """Register every package; returns the JSON blueprints, which need no CSRF token."""
     domains = [read(name) for name in PACKAGES]
     access.register(app, [domain.grants for domain in domains], _all(domain.profiles for domain in domains))
     subscribers = outbox.register(app, _all(domain.subscriptions for domain in domains))

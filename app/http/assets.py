@@ -1,8 +1,8 @@
-"""Static files: published once under a version, compressed beforehand, served by WhiteNoise before Flask.
+"""Static files: published under a version, compressed beforehand, served by WhiteNoise before Flask.
 
 ``static/`` is copied to ``.cache/static/<version>``, the version being a hash of everything in it: an address names
 its content, may be kept for a year, and modules and sheets reach each other by relative paths. ``script/setup``
-publishes; ``create_app`` does it again only when a source has changed.
+publishes; ``create_app`` publishes again only when a source has changed.
 """
 
 import hashlib

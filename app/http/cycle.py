@@ -2,7 +2,7 @@
 
 Find the actor, require the route's permission and parse the input in a reading unit; then run the view in one
 unit of work, committed when it returns, rolled back when it raises. The stored response of an earlier, equal
-submission is sent again instead. What the domain refuses is answered in one place (``Adapter.refuse``).
+submission is sent again instead. Domain errors are rendered in one place (``Adapter.refuse``).
 
 A route that declares neither a permission nor why it is public does not start.
 """
@@ -25,14 +25,14 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class RowNumber(IntegerConverter):
-    """``<int:…>`` in a path: a number that a row can have. A larger one is not found, like any other."""
+    """``<int:…>`` in a path: an id within the range of the column; a larger one is a 404."""
 
     def __init__(self, map: Map, *args: Any, **options: Any) -> None:
         super().__init__(map, *args, **{"max": 2**31 - 1, **options})
 
 
 class UndeclaredRoute(RuntimeError):
-    """A route says neither which permission it requires nor why it is public."""
+    """A route declares neither a required permission nor why it is public."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Adapter(Protocol):
     channel: str
 
     def read_body(self) -> None:
-        """Receive the whole body: nothing may wait for the network later."""
+        """Receive the whole body before a unit of work opens: none may wait for the network."""
 
     def find_actor(self, spec: RouteSpec) -> Actor | None: ...
 
@@ -74,7 +74,7 @@ class Adapter(Protocol):
         """Add the typed input to the view's arguments. Raises Invalid."""
 
     def submission(self) -> tuple[str, str] | None:
-        """The idempotency token of this request and the fingerprint of what it asks for."""
+        """The idempotency token of this request and the fingerprint of its content."""
 
     def respond(self, result: Any, spec: RouteSpec) -> Response: ...
 
@@ -86,7 +86,7 @@ class Adapter(Protocol):
 
 
 def require_declaration(rule: str, requires: tuple[Permission, ...], public: str, signed_in: bool) -> None:
-    """Raise UndeclaredRoute unless a route says exactly one of the three."""
+    """Raise UndeclaredRoute unless a route declares exactly one of the three."""
     if sum((bool(requires), bool(public), signed_in)) != 1:
         raise UndeclaredRoute(f"{rule}: say one of requires=, public= and signed_in=")
 
@@ -121,12 +121,12 @@ def _run(view: Callable[..., Any], spec: RouteSpec, adapter: Adapter, arguments:
                 return adapter.respond(result, spec)
         with db.unit_of_work(write=True) if result.write else nullcontext():
             return adapter.respond(result.run(), spec)
-    with db.unit_of_work(write=False):  # a stranger, a bad token or a bad form never takes the write lock
+    with db.unit_of_work(write=False):  # unauthorized and invalid requests never take the write lock
         _admit(spec, adapter, arguments)
     with db.unit_of_work(write=True):
         response = _respond_once(view, spec, adapter, arguments)
         if response.status_code >= 400 and not spec.public:
-            db.db.session.rollback()  # a refusal has changed nothing (attempts on public routes are counted)
+            db.db.session.rollback()  # an error response must change nothing (attempts on public routes are counted)
         return response
 
 
@@ -219,7 +219,7 @@ def is_fragment_request() -> bool:
 
 
 def check_every_route(skip: frozenset[str] = frozenset({"static"})) -> None:
-    """Refuse to start when a route went around the request cycle."""
+    """Refuse to start when a route bypasses the request cycle."""
     for endpoint, view in current_app.view_functions.items():
         if endpoint not in skip and "spec" not in view.__dict__:
             raise UndeclaredRoute(f"endpoint {endpoint!r} declares no permission")

@@ -1,6 +1,6 @@
-"""What an error looks like: a page, a toast for htmx, or a JSON problem from the blueprints of the API.
+"""Error responses: a page, a toast for htmx, or a JSON problem from the blueprints of the API.
 
-Never a traceback. The reference number at the foot of a page is the request id of the log line.
+Never a traceback. The reference number on an error page is the request id of the log line.
 """
 
 import logging
@@ -34,8 +34,8 @@ HTTP_ERRORS = {
 def sentence(error: errors.DomainError) -> str:
     """The error's sentence in the reader's language, filled with its parameters."""
     text = gettext(error.text)
-    words = {n: gettext(value) if value and isinstance(value, str) else value for n, value in error.params.items()}
-    return text % words if words else text
+    params = {n: gettext(value) if value and isinstance(value, str) else value for n, value in error.params.items()}
+    return text % params if params else text
 
 
 def problem(status: int, code: str, text: str, details: Mapping[str, object] | None = None) -> Response:
@@ -57,7 +57,7 @@ def register(app: Flask) -> None:
 
 
 def page_status(error: errors.DomainError) -> int:
-    """The status of a page: 422 for input and rules (JSON says 400, D35), else the error's own."""
+    """The status of a page: 422 for input and rules (JSON uses 400, D35), else the error's own."""
     return 422 if isinstance(error, errors.Invalid | errors.RuleBroken) else error.status
 
 
@@ -82,36 +82,38 @@ def _domain(error: errors.DomainError) -> Response:
     if is_json_request():
         return problem_of(error)
     if isinstance(error, errors.Unauthenticated):
-        return _to_login()
-    return _show(page_status(error), error.code, sentence(error))
+        return _redirect_to_login()
+    return _error_response(page_status(error), error.code, sentence(error))
 
 
-def _to_login() -> Response:
-    """To the sign-in, and from there back to the page of now."""
+def _redirect_to_login() -> Response:
+    """Redirect to the sign-in page, which leads back to the present page."""
     if is_fragment_request():
         page = urlsplit(request.headers.get("HX-Current-URL", ""))
         response = make_response("", 401)
-        response.headers["HX-Redirect"] = _login_before(f"{page.path}?{page.query}".rstrip("?"))
+        response.headers["HX-Redirect"] = _login_url(f"{page.path}?{page.query}".rstrip("?"))
         return response
     path = request.full_path.rstrip("?") if request.method == "GET" else "/"
-    return make_response(redirect(_login_before(path), 303))
+    return make_response(redirect(_login_url(path), 303))
 
 
-def _login_before(path: str) -> str:
+def _login_url(path: str) -> str:
     return f"/login?next={quote(path)}" if path not in {"", "/"} else "/login"
 
 
 def _csrf(error: CSRFError) -> Response:
-    if request.path == "/login":  # signed in or out in another tab meanwhile: the form of now
-        return make_response(redirect(_login_before(request.form.get("next", "/")), 303))
-    return _show(403, "CSRF", gettext("La página estuvo abierta demasiado tiempo. Recárguela y vuelva a intentar."))
+    if request.path == "/login":  # signed in or out in another tab meanwhile: show a new form
+        return make_response(redirect(_login_url(request.form.get("next", "/")), 303))
+    return _error_response(
+        403, "CSRF", gettext("La página estuvo abierta demasiado tiempo. Recárguela y vuelva a intentar.")
+    )
 
 
 def _http(error: HTTPException) -> Response:
     if error.response is not None or (error.code or 500) < 400:
         return make_response(error.get_response())
     code, text = HTTP_ERRORS.get(error.code or 500, ("ERROR", N_("No se pudo completar la operación.")))
-    response = _show(error.code or 500, code, gettext(text))
+    response = _error_response(error.code or 500, code, gettext(text))
     if isinstance(error, MethodNotAllowed):
         response.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
     return response
@@ -120,22 +122,22 @@ def _http(error: HTTPException) -> Response:
 def _unexpected(error: Exception) -> Response:
     if isinstance(error, DBAPIError) and is_away(error):
         return _domain(errors.Unavailable())
-    if isinstance(error, OverflowError | DataError):  # a number, day or text that no column and no calendar holds
+    if isinstance(error, OverflowError | DataError):  # a number, date or text out of the range of a column
         log.warning("request %s: value out of range", g.get("request_id"), exc_info=error)
-        return _show(400, HTTP_ERRORS[400][0], gettext(HTTP_ERRORS[400][1]))
+        return _error_response(400, HTTP_ERRORS[400][0], gettext(HTTP_ERRORS[400][1]))
     log.error("request %s failed", g.get("request_id"), exc_info=error)
     text = gettext("Error interno del servidor. No se guardó nada; vuelva a intentar o avise a soporte.")
-    return _show(500, "DATABASE_ERROR" if isinstance(error, DBAPIError) else "INTERNAL_ERROR", text)
+    return _error_response(500, "DATABASE_ERROR" if isinstance(error, DBAPIError) else "INTERNAL_ERROR", text)
 
 
 def is_json_request() -> bool:
-    """Whether the blueprint of this request answers JSON; an address of nothing is told by its path."""
+    """Whether this request gets JSON: by its blueprint, or by its path where no route matches."""
     if request.blueprint is not None:
         return getattr(current_app.blueprints[request.blueprint], "answers_json", False)
     return request.path == "/api" or request.path.startswith("/api/")
 
 
-def _show(status: int, code: str, text: str) -> Response:
+def _error_response(status: int, code: str, text: str) -> Response:
     if is_json_request():
         return problem(status, code, text)
     if is_fragment_request():

@@ -1,4 +1,4 @@
-"""Form parts shared by all domains: the base form, money, local dates and times."""
+"""Form fields shared by all packages: the base form, money, local dates and times."""
 
 from datetime import datetime, time
 from typing import Any, ClassVar
@@ -16,10 +16,10 @@ from app.kernel.i18n import N_
 
 
 class Form(FlaskForm):
-    """Carries the CSRF token and the ``submission_id`` that makes a double click harmless."""
+    """Carries the CSRF token and the ``submission_id`` that makes a double submission idempotent."""
 
     submission_id = HiddenField()
-    FIELD_NAMES: ClassVar[dict[str, str]] = {}  # what a rule calls a field → the form's field
+    FIELD_NAMES: ClassVar[dict[str, str]] = {}  # name of an input in the rules → name of the form's field
 
     def with_submission_id(self) -> "Form":
         """Give the form the id of its next submission; keep what was typed."""
@@ -28,9 +28,9 @@ class Form(FlaskForm):
         return self
 
     def add_errors(self, error: DomainError) -> bool:
-        """Put the messages of an error at the fields they belong to; False when it is about none of them.
+        """Put the messages of an error at the fields they belong to; False when it belongs to none of them.
 
-        Of bad input, what fits no field stands above the form.
+        Messages of invalid input that belong to no field are shown above the form.
         """
         if isinstance(error, Invalid):
             for name, texts in error_responses.field_messages(error).items():
@@ -79,7 +79,7 @@ class MoneyField(StringField):
 class MinuteField(StringField):
     """An hour of the day, ``09:30``; ``data`` is minutes from midnight, None when empty.
 
-    ``ends=True`` reads ``00:00`` as the end of the day (1440), which a time input cannot say otherwise.
+    ``ends=True`` reads ``00:00`` as the end of the day (1440), which a time input cannot express otherwise.
     """
 
     widget = TimeInput()
@@ -104,7 +104,7 @@ class MinuteField(StringField):
 
 
 class LocalDateTimeField(StringField):
-    """``2026-11-24T10:30`` on the clinic's wall clock; ``instant(zone)`` gives UTC."""
+    """``2026-11-24T10:30`` in the clinic's local time; ``instant(zone)`` gives UTC."""
 
     widget = TextInput("datetime-local")
 

@@ -11,7 +11,7 @@
 ``form`` is a form class, or a function of the route's arguments that makes one (for choices that come from the
 database). It is validated before the view runs. ``retry(form=…, error=…, **arguments)`` shows it again, with what
 was typed, when it does not validate and when an action raises an error of the domain: 422 for input and rules, 409
-for a conflict. Messages that belong to a field stand there already; ``error`` is what remains to be said, or None.
+for a conflict. Messages that belong to a field are shown there already; ``error`` is an error without a field, or None.
 A route without a form (a page whose address is its input) is shown again by ``retry(error=…, **arguments)``.
 """
 
@@ -37,7 +37,7 @@ STORED_HEADERS = (
     "HX-Retarget",
     "HX-Reswap",
 )
-NOT_ASKED_FOR = frozenset({"csrf_token", "submission_id"})
+EXCLUDED_FIELDS = frozenset({"csrf_token", "submission_id"})
 
 
 class PageBlueprint(Blueprint):
@@ -66,7 +66,7 @@ class PageBlueprint(Blueprint):
 
 
 class PageAdapter:
-    """The session's cookie, forms, the ``submission_id`` of a form, and refusals a person can read."""
+    """The session's cookie, forms, the ``submission_id`` of a form, and error messages for users."""
 
     channel = "user"
 
@@ -92,7 +92,7 @@ class PageAdapter:
         token = request.form.get("submission_id", "")[:64]
         if not token:
             return None
-        fields = sorted((k, v) for k, v in request.form.items(multi=True) if k not in NOT_ASKED_FOR)
+        fields = sorted((k, v) for k, v in request.form.items(multi=True) if k not in EXCLUDED_FIELDS)
         return token, idempotency.fingerprint(request.path.encode(), repr(fields).encode())
 
     def respond(self, result: Any, spec: RouteSpec) -> Response:
@@ -114,7 +114,7 @@ class PageAdapter:
 
 
 class InvalidForm(Invalid):
-    """The form's own validators have spoken; their messages stand at its fields."""
+    """The form's validators failed; their messages are at its fields."""
 
 
 ADAPTER = PageAdapter()

@@ -6,7 +6,7 @@
     def create(body: NewAppointment) -> dict[str, Any]: ...
 
 ``requires`` may be a tuple: any one of the permissions is enough (a patient's own, the desk's).
-What a route declares is also what ``/api/openapi.json`` says of it.
+``/api/openapi.json`` is generated from these declarations.
 """
 
 from collections.abc import Callable
@@ -76,7 +76,7 @@ class JsonAdapter:
         request.get_data(cache=True)
 
     def find_actor(self, spec: RouteSpec) -> Actor | None:
-        # a stale token must not keep anybody from signing in or from asking for the next one
+        # an expired token must not prevent signing in or refreshing the token
         actor = None if spec.public else tokens.find_actor()
         return actor and replace(actor, channel=self.channel)
 

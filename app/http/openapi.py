@@ -1,4 +1,4 @@
-"""``/api/openapi.json``: made from what the routes declare, so it cannot drift from them."""
+"""``/api/openapi.json``: generated from the declarations of the routes."""
 
 import re
 from typing import Any

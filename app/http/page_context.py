@@ -1,6 +1,6 @@
-"""What every whole page shows around its content: menu, clinics, the person, the unread count.
+"""Layout context of full pages: menu, clinics, the user, the unread count.
 
-A package adds a value in its ``layout.py`` (``VALUES``); only whole pages compute them, partials never do.
+A package adds a value in its ``layout.py`` (``VALUES``); they are computed for full pages only, not for partials.
 """
 
 from collections.abc import Callable, Mapping

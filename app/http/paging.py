@@ -1,4 +1,4 @@
-"""Page numbers under a list, as the ``pagination`` macro wants them."""
+"""Page links of a list, in the shape the ``pagination`` macro takes."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -7,7 +7,7 @@ NEAR = 2  # numbers shown on each side of the present page
 
 
 def pager(*, count: int, number: int, size: int, path: str, **filters: Any) -> dict[str, Any]:
-    """Links to the pages of a list of ``count`` rows; ``filters`` stay in every address."""
+    """Links to the pages of a list of ``count`` rows; ``filters`` are kept in every address."""
     pages = max(1, -(-count // size))
     kept = {name: value for name, value in filters.items() if value not in (None, "")}
 

@@ -1,4 +1,4 @@
-"""Shapes shared by all JSON resources: strict bodies, list queries, pages of results."""
+"""Models shared by all JSON resources: strict bodies, list queries, pages of results."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any
@@ -25,18 +25,18 @@ def _cents(text: object) -> int:
         raise ValueError(error.text) from error
 
 
-# "80.00" on the wire; a JSON float is no amount of money.
+# "80.00" on the wire; JSON floats are refused.
 Cents = Annotated[int, BeforeValidator(_cents, json_schema_input_type=str)]
 
 
 class Body(BaseModel):
-    """A request body. Unknown fields are ignored, so that no client can set what it must not."""
+    """A request body. Unknown fields are ignored, so that no client can set fields it must not."""
 
     model_config = ConfigDict(extra="ignore", populate_by_name=True, str_strip_whitespace=True)
 
 
 class Query(BaseModel):
-    """A query string. An unknown filter is a 400, not a silently wider answer."""
+    """A query string. An unknown filter is a 400, not a silently wider result."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
@@ -71,7 +71,7 @@ def listing(
 
 
 def envelope(results: Iterable[dict[str, Any]], count: int, page: int = 1, page_size: int = 100) -> dict[str, Any]:
-    """The list shape around results that are a page already."""
+    """The list shape of results that are already paged."""
     return {
         "count": count,
         "next": _address(page + 1) if page * page_size < count else None,

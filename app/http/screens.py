@@ -1,7 +1,7 @@
-"""Screens that several packages fill: the menu, the administration's home, the patient's page.
+"""Screens that several packages contribute to: the menu, the administration's home, the patient's page.
 
-A package adds itself by listing a ``Slot`` in its ``slots.py``; the screen asks for the slots of its name and shows
-those that the actor may open. The screen's own package never names who fills it.
+A package adds itself by listing a ``Slot`` in its ``slots.py``; the screen lists the slots of its name that the
+actor may open. The screen's own package does not depend on the contributing packages.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -21,7 +21,7 @@ PATIENT_LINKS = "patient-links"  # next steps at the head of a patient's page
 
 @dataclass(frozen=True, slots=True)
 class Badge:
-    """How many there are, and a whole sentence about what is missing (already translated)."""
+    """The number of entries, and a translated sentence about what is missing."""
 
     count: int
     missing: str = ""

@@ -1,4 +1,4 @@
-"""What templates may call: money, local times, fresh submission ids. Nothing that queries."""
+"""Filters and globals of templates: money, local times, new submission ids. None of them queries."""
 
 from datetime import UTC, date, datetime
 from typing import Any
@@ -34,18 +34,18 @@ def register(app: Flask) -> None:
     )
 
 
-def translated(text: str, /, **words: Any) -> str:
-    """``gettext``, but nothing stays nothing: a catalogue answers the empty text with its own header."""
-    return gettext(text, **words) if text else ""
+def translated(text: str, /, **params: Any) -> str:
+    """``gettext``, but an empty text stays empty: gettext returns the catalogue's header for it."""
+    return gettext(text, **params) if text else ""
 
 
 def language() -> str:
-    """The language of this answer as HTML names it: ``es-PE``, ``en``."""
+    """The language of this response as in ``<html lang>``: ``es-PE``, ``en``."""
     return str(get_locale()).replace("_", "-")
 
 
 def hour(instant: datetime, zone: str) -> str:
-    """``10:30`` on the clinic's wall clock."""
+    """``10:30`` in the clinic's local time."""
     return clock.local(instant, zone).strftime("%H:%M")
 
 
@@ -63,7 +63,7 @@ def day_words(day: date, today: date) -> str:
 
 
 def wire(instant: datetime) -> str:
-    """An instant inside an address: ``2026-11-24T15:30Z``."""
+    """An instant in a URL: ``2026-11-24T15:30Z``."""
     return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%MZ")
 
 

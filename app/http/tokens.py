@@ -74,7 +74,7 @@ def bearer() -> str | None:
 
 
 def find_actor() -> Actor | None:
-    """The actor of the request's token. Raises TokenExpired, BadToken or a revoked session's refusal."""
+    """The actor of the request's token. Raises TokenExpired or BadToken (also for a revoked session)."""
     token = bearer()
     return None if token is None else actor_of(token)
 
