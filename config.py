@@ -23,12 +23,12 @@ MIN_SECRET_LENGTH = 32
 
 
 class BadSetting(Exception):
-    """A setting that cannot be used; the text is one sentence that says which, why and what to do."""
+    """A setting that cannot be used; the message names it, the reason and what to do."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What `load` returns. Paths are absolute, URLs are complete, nothing is left to guess."""
+    """What `load` returns. Paths are absolute, URLs are complete, defaults are filled in."""
 
     env: str
     host: str
@@ -183,7 +183,7 @@ def _require_for_production(given: Mapping[str, str]) -> None:
 def _kept(data_dir: Path, name: str) -> str:
     """The secret in DATA_DIR/keys, made there first if it is missing.
 
-    Web and worker may come here at the same moment: whoever links its file first wins, both read that one.
+    Web and worker may do this at the same time: the first to link its file wins, both read that one.
     """
     path = data_dir / "keys" / name
     try:
@@ -255,7 +255,7 @@ def _address(name: str, value: str) -> str:
 
 
 def _number(name: str, value: str, lowest: int, highest: int) -> int:
-    # isdecimal alone would let other scripts' digits through.
+    # isdecimal alone would accept digits of other scripts.
     if not (value.isascii() and value.isdecimal() and lowest <= int(value) <= highest):
         raise BadSetting(f"{name}={value} must be a whole number from {lowest} to {highest}.")
     return int(value)

@@ -1,4 +1,4 @@
-"""How gunicorn serves MediConnect; every choice that an operator has is a setting in config.py."""
+"""The configuration of gunicorn; what operators may change is a setting in config.py."""
 
 import gc
 import os
@@ -22,14 +22,14 @@ timeout = 60
 # The heartbeat file is touched every second; on a disk it would wait for the database's writes.
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
 
-# The application logs its requests itself; gunicorn only has something to say when something is wrong.
+# The application logs its requests itself; gunicorn logs warnings and errors only.
 loglevel = "debug" if settings.log_level == "debug" else "warning"
 # It would open ~/.gunicorn/gunicorn.ctl, the same for every copy on the machine.
 control_socket_disable = True
 
 
 def post_worker_init(worker: object) -> None:
-    """What is loaded stays: the collector need not look at it again at each of a page's many small lists."""
+    """Exclude loaded modules from garbage collection: pages allocate many small lists and would scan them often."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)

@@ -81,11 +81,11 @@ def run_fast() -> None:
             continue
         stop.set()
         _finish_sending(list(mail_workers.values()))
-        return  # asked to stop
+        return  # a stop was requested
 
 
 def _finish_sending(mail_workers: list[Any]) -> None:
-    """Let the messages that are leaving be noted as sent; one cut off is sent again by the next worker."""
+    """Wait until messages being sent are recorded as sent; an interrupted one is sent again by the next worker."""
     deadline = time.monotonic() + STOP_SECONDS
     for worker in mail_workers:
         worker._stop_requested = True  # takes no further message

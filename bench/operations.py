@@ -21,14 +21,14 @@ class Request:
     headers: dict[str, str]
     body: bytes | None = None
     expect: int = 200
-    after_frame: bool = False  # sent when the other screen's socket has heard of the change
+    after_frame: bool = False  # sent when the other screen's socket has received the change
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
     """``requests(n)`` is the n-th time; ``most`` is how often the generated clinic can do it.
 
-    ``writes``: the worker has something to do afterwards, which is waited for and counted.
+    ``writes``: the worker has work afterwards, which is waited for and measured.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """Who asks: bearer tokens of the JSON clients, cookie and CSRF token of the browser at the desk."""
+    """Credentials: bearer tokens of the JSON clients, cookie and CSRF token of the browser at the desk."""
 
     desk_token: str
     supervisor_token: str

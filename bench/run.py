@@ -327,7 +327,7 @@ class Measured:
 
 
 def _measure(operation: Operation, client: Client, cpu: Cpu, options: argparse.Namespace) -> Measured:
-    """Alternate the operation with the do-nothing route until the web process has used the CPU asked for."""
+    """Alternate the operation with the do-nothing route until the web process has used the requested CPU time."""
     number = min(WARM_UP, operation.most // 8)
     for turn in range(number):
         client.perform(operation.requests(turn))

@@ -1,4 +1,4 @@
-"""Says in one line what is wrong when the configured database or Redis cannot be reached (status 2).
+"""Print in one line what is wrong when the configured database or Redis cannot be reached (status 2).
 
 A process of its own: the supervisor must not keep the drivers in memory.
 """

