@@ -54,7 +54,7 @@ def at(clock_time: str, day: date = TODAY) -> datetime:
 def actor(
     user_id: int = Cast.ana_user, name: str = "Ana Torres", clinic_id: int = 1, role: str = "receptionist"
 ) -> Actor:
-    """Somebody with a role in one clinic, as the sign-in would load them."""
+    """An actor with a role in one clinic, as the sign-in would load them."""
     return Actor(
         user_id=user_id,
         session_id=None,
@@ -149,7 +149,7 @@ def visit(
 def care_relation(
     patient: int, therapist: int, *, clinic: int = Cast.miraflores, status: str = "booked", since: datetime = NOW
 ) -> None:
-    """The therapist treats the patient, if a visit in this status says so."""
+    """The therapist treats the patient, if a visit in this status makes the relation."""
     if status in scheduling_rules.TREATING:
         values = {"patient_id": patient, "therapist_id": therapist, "clinic_id": clinic}
         row = {**values, "source": "appointment", "since": since}

@@ -1,6 +1,6 @@
-"""The cast: two clinics, six people with accounts, two patients; ids are fixed so that tests may name them.
+"""People fixtures: two clinics, six people with accounts, two patients; with fixed ids, which tests may use.
 
-Written straight into the tables (Core inserts): tests of the actions must not stand on the actions.
+Written straight into the tables (Core inserts): tests of the actions must not depend on the actions.
 """
 
 from dataclasses import dataclass
@@ -61,7 +61,7 @@ METHODS = (
 
 
 def build_cast() -> None:
-    """Write the cast. Methods of Miraflores are 1-5, of Arequipa 6-10, in the order of ``METHODS``."""
+    """Insert the people fixtures. Methods of Miraflores are 1-5, of Arequipa 6-10, in the order of ``METHODS``."""
     add = lambda model, *rows: db.session.execute(insert(model), list(rows))  # noqa: E731
     add(tenancy.Organization, {"name": "Manos que Curan"})
     add(

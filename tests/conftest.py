@@ -25,7 +25,7 @@ from tests.client import Client, SavedSession
 from tests.databases import Database, open_database
 from tests.queries import content
 
-identity.HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)  # nobody attacks these accounts
+identity.HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)  # fast: these accounts need no protection
 SERVER = os.environ.get("TEST_DATABASE_URL", "")
 WITH_A_ROLE = ("ana", "bruno", "clara", "diego", "eva", "fabio")
 
@@ -67,7 +67,7 @@ def pytest_runtest_call(item: pytest.Function) -> Iterator[None]:
     result = yield
     after = content(app)
     changed = [name for name, rows in after.items() if rows != before[name]]
-    assert changed == [], f"refused, and yet changed: {changed}"
+    assert changed == [], f"refused, but changed rows: {changed}"
     return result
 
 
@@ -116,7 +116,7 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def worker(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterator[Worker]:
-    """The application of this process, its database as template, and everybody's session."""
+    """The application of this process, its database as template, and a session per person."""
     folder = tmp_path_factory.mktemp("worker")
     with open_database(SERVER, folder) as database:
         settings = settings_for(folder, database.url, redis_url)
@@ -163,13 +163,13 @@ def app(request: pytest.FixtureRequest, worker: Worker, redis_url: str, tmp_path
 
 @pytest.fixture
 def cast(app: Flask) -> Cast:
-    """The people and places of the tests: ids and e-mails, nothing that queries."""
+    """The people fixtures: ids and e-mails of the people, clinics and services."""
     return Cast()
 
 
 @pytest.fixture
 def client(app: Flask) -> Client:
-    """Nobody's browser. Every HTML answer is inspected."""
+    """A browser without a session. Every HTML response is inspected."""
     return Client(app)
 
 

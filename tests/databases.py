@@ -26,7 +26,7 @@ class Database(ABC):
 
     @abstractmethod
     def save_template(self) -> None:
-        """Make the present content the template. Nobody may be connected."""
+        """Make the present content the template. No connection may be open."""
 
     @abstractmethod
     def restore(self, disconnect: Disconnect) -> None:
@@ -106,7 +106,7 @@ class PostgresDatabase(Database):
             if self._connection.execute(SCHEMA).fetchall() == self._schema:
                 self._put_rows_back()
                 return
-        except psycopg.Error:  # cut off, or somebody holds a lock: a new database is free of both
+        except psycopg.Error:  # the connection was lost or another one holds a lock: a new database is free of both
             pass
         disconnect()
         self._connection.close()

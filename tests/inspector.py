@@ -1,4 +1,4 @@
-"""What every HTML answer of every test must hold, whichever test asked for it."""
+"""Checks of every HTML response in every test."""
 
 import re
 from collections import Counter
@@ -6,11 +6,11 @@ from xml.etree.ElementTree import Element
 
 import html5lib
 
-VOID_OF_SECRETS = re.compile(r"Traceback \(most recent call last\)|sqlalchemy\.exc|werkzeug\.exceptions")
+INTERNAL_ERROR_TEXT = re.compile(r"Traceback \(most recent call last\)|sqlalchemy\.exc|werkzeug\.exceptions")
 
 
 class BadPage(AssertionError):
-    """An answer that breaks a promise made for all pages."""
+    """A response that fails a check of all pages."""
 
 
 def inspect(html: str, *, is_page: bool, path: str) -> Element:
@@ -68,6 +68,6 @@ def _problems(tree: Element, html: str, is_page: bool) -> list[str]:
         missing = [t for t in targets if t.startswith("#") and t[1:] not in ids]
         if missing:
             found.append(f"swap targets that are not on the page: {missing}")
-    if VOID_OF_SECRETS.search(html):
+    if INTERNAL_ERROR_TEXT.search(html):
         found.append("a traceback")
     return found

@@ -143,7 +143,7 @@ def _cluster_is_ready(data: Path) -> bool:
 
 
 def _unprivileged_user() -> str | None:
-    """Whom to become, since PostgreSQL refuses root; None if we are nobody special already."""
+    """The account that runs PostgreSQL, which refuses root; None if this process is not root."""
     if os.geteuid() != 0:
         return None
     names = {entry.pw_name for entry in pwd.getpwall()}
@@ -151,7 +151,7 @@ def _unprivileged_user() -> str | None:
 
 
 class _Identity(TypedDict):
-    """What subprocess needs to become somebody else; None is "stay who you are"."""
+    """The arguments of subprocess that change the user; none for the present user."""
 
     user: int | None
     group: int | None

@@ -79,7 +79,7 @@ def test_addresses_in_templates_match_a_route(app: Flask, path: Path) -> None:
 
 
 def test_templates_listen_to_no_browser_event_of_another_package() -> None:
-    """No package names a browser event of another: one event tells the acting screen what changed."""
+    """No package names a browser event of another: one event carries the changed topics."""
     listeners = [name_of(path) for path in TEMPLATES if "from:document" in path.read_text(encoding="utf-8")]
     writers = [name_of(path) for path in SOURCES if '["HX-Trigger"]' in path.read_text(encoding="utf-8")]
     assert listeners == []

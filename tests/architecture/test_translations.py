@@ -69,8 +69,8 @@ def test_the_extractor_finds_what_is_marked() -> None:
 
 
 def test_the_catalogue_has_no_unused_texts() -> None:
-    said = catalogue.extracted()
-    assert [m.id for m in catalogue.translated() if m.id and m.id not in said] == [], RUN
+    found_texts = catalogue.extracted()
+    assert [m.id for m in catalogue.translated() if m.id and m.id not in found_texts] == [], RUN
 
 
 def test_placeholders_are_the_same_in_both_languages() -> None:
@@ -110,7 +110,7 @@ def test_templates_mark_every_text_for_translation(path: Path) -> None:
 
 
 def _spoken(source: str) -> Iterator[str]:
-    """What a template says as it stands: text between tags and in attributes that are read or heard."""
+    """The literal texts of a template: between tags and in attributes shown or read aloud."""
     plain = re.sub(r"{%-?\s*block (main|shell|body|panel)_class.*?endblock\s*-?%}", "", source, flags=re.S)
     plain = re.sub(r"{#.*?#}|{{.*?}}|{%.*?%}", " ", plain, flags=re.S)
     plain = re.sub(r"<(script|style|kbd|code)\b.*?</\1>", "", plain, flags=re.S)
@@ -191,14 +191,14 @@ PAGES = {
 
 
 def leftovers(tree: Element) -> set[str]:
-    """Spanish texts of the catalogue that a page says: as a whole, or, when long, inside something."""
-    said = {" ".join(text.split()) for element in tree.iter() for text in _heard(element)}
+    """Spanish texts of the catalogue shown by a page: as a whole, or, when long, inside something."""
+    found_texts = {" ".join(text.split()) for element in tree.iter() for text in _readable_texts(element)}
     spanish = {text for text, word in english().items() if text != word and "%(" not in text}
-    everything = "\n".join(said)
-    return (said & spanish) | {text for text in spanish if len(text) > SAME_IN_BOTH and text in everything}
+    everything = "\n".join(found_texts)
+    return (found_texts & spanish) | {text for text in spanish if len(text) > SAME_IN_BOTH and text in everything}
 
 
-def _heard(element: Element) -> Iterator[str]:
+def _readable_texts(element: Element) -> Iterator[str]:
     yield from (element.text or "", element.tail or "")
     yield from (value for name, value in element.items() if name in SPOKEN or name.startswith("data-"))
 

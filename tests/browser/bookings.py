@@ -1,4 +1,4 @@
-"""What a test needs in the clinic before somebody looks at it, written through the JSON interface."""
+"""Test data of the browser tests, created through the JSON interface."""
 
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -9,7 +9,7 @@ from tests.live_server import LiveServer
 
 
 def local_now(live_server: LiveServer) -> datetime:
-    """The wall clock of Miraflores."""
+    """The local time of Miraflores."""
     clinic = live_server.api_client("ana@example.com").call("GET", f"/api/clinics/{Cast.miraflores}/").json
     return datetime.now(ZoneInfo(clinic["timezone"]))
 

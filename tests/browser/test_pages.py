@@ -1,4 +1,4 @@
-"""Every page, wide and on a phone, light and dark: it fits, it has one heading, and everybody can use it."""
+"""Every page, wide and on a phone, light and dark: it fits, it has one heading, and it is accessible."""
 
 import io
 import re
@@ -145,7 +145,7 @@ def names(demo_server: LiveServer) -> dict[str, object]:
     }
 
 
-@pytest.mark.parametrize("email", PAGES, ids=lambda email: email.partition("@")[0] or "nobody")
+@pytest.mark.parametrize("email", PAGES, ids=lambda email: email.partition("@")[0] or "anonymous")
 def test_pages_fit_and_can_be_used_by_everybody(
     email: str, demo_server: LiveServer, browser_pages: BrowserPages, names: dict[str, object]
 ) -> None:

@@ -62,7 +62,7 @@ def change(clara: Page) -> None:
 
 
 def cancel(clara: Page) -> None:
-    """Going back to the form of a cancelled visit says that it is cancelled."""
+    """Going back to the form of a cancelled visit shows that it is cancelled."""
     next_visit(clara).get_by_role("link", name="Cambiar").click()
     clara.get_by_role("link", name="cancele la cita").click()
     clara.get_by_role("radio", name="Reservé por error").check()

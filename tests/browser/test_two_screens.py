@@ -25,7 +25,7 @@ GLORIA = "Gloria Mamani Huamán"
 SAMPLES = 7
 SLOWEST_MEDIAN = 250  # ms, on a machine that does other work too; the goal is 100
 BACK_WITHIN = 12_000  # ms; less than the 15 s of a poll, which must not be what brought it
-LINE_BROKEN = "WebSocket connection to"  # the browser says so itself
+LINE_BROKEN = "WebSocket connection to"  # logged by the browser itself
 
 # Wall clocks of two pages can be compared: origin + now.
 WATCH_CARD = """(id) => {
@@ -94,7 +94,7 @@ def test_a_change_is_fetched_once_on_every_screen(clinic: LiveServer, person: Pe
     ana.keyboard.press("l")
     for page in (ana, diego):
         expect(page.locator(f"#list-arrived #visit-{visit['id']}")).to_be_visible()
-    later = book(clinic, "14:30", patient=Cast.gloria)  # nobody's page: both are told by the socket
+    later = book(clinic, "14:30", patient=Cast.gloria)  # made by no page: both get the socket's refresh
     for page in (ana, diego):
         expect(page.locator(f"#visit-{later['id']}")).to_be_visible()
     assert [len(fetched[page]) for page in (ana, diego)] == [2, 2], fetched
@@ -201,7 +201,7 @@ def test_a_web_process_that_died_is_not_missed(clinic: LiveServer, browser_pages
 
 
 def test_without_redis_the_desk_goes_on(clinic: LiveServer, browser_pages: BrowserPages, person: Person) -> None:
-    """It says that live updates are paused, polls, and hears again when Redis is back."""
+    """The page shows that live updates are paused, polls, and gets refreshes again when Redis is back."""
     ana, diego = person("ana@example.com"), person("diego@example.com")
     diego.clock.install()
     for page in (ana, diego):

@@ -38,7 +38,7 @@ def test_a_slot_taken_meanwhile_offers_near_ones(clinic: LiveServer, person: Per
 
 @pytest.fixture
 def debt(clinic: LiveServer) -> str:
-    """The path of a ticket of S/ 60.00 that nobody paid."""
+    """The path of a ticket of S/ 60.00 that is unpaid."""
     visit = book(clinic, "10:00", patient=Cast.clara, days=_next_free_day(clinic))
     return f"/tickets/{visit['ticket']['id']}/payment"
 
@@ -100,7 +100,7 @@ def test_a_foreign_clinic_is_not_there(path: str, person: Person) -> None:
 
 
 def test_a_session_that_ended_leads_to_the_login_and_back(clinic: LiveServer, person: Person) -> None:
-    """Signed out in another window: this one hears of it by itself."""
+    """Signed out in another window: this page is notified by its socket."""
     ana = person("ana@example.com")
     ana.goto("/front-desk?view=list")
     wait_until_live(ana)

@@ -1,4 +1,4 @@
-"""An organization next door, and an admin of one clinic alone."""
+"""Another organization, and an admin of one clinic alone."""
 
 import pytest
 from flask import Flask
@@ -11,7 +11,7 @@ from tests import build
 from tests.cast import Cast
 from tests.client import Client
 
-OTHERS = 9  # the id of everything that belongs to the organization next door
+OTHERS = 9  # the id of everything that belongs to the other organization
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What somebody tries who wants more than is theirs, or who sends what no form ever sends."""
+"""Requests without permission, and input that no form sends."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -56,7 +56,7 @@ def pay(ana: Client, place: str, amount: object, **more: object) -> Any:
 @pytest.mark.parametrize(
     "amount", ["1,0", "1,2,3", "0,50", "1,0000", "٨", "1.005", "1e1", "-5", "0", "", "NaN", True, 5.0, 1.5, None, [5]]
 )
-def test_what_is_no_amount_takes_no_money(ana: Client, amount: object) -> None:
+def test_an_invalid_amount_is_refused(ana: Client, amount: object) -> None:
     answer = pay(ana, owe(ana), amount)
     assert answer.status_code == 400
     assert list(answer.get_json()["details"]) == ["amount"]
@@ -78,7 +78,7 @@ def test_the_handed_over_amount_is_read_as_strictly(ana: Client) -> None:
 
 
 @pytest.mark.parametrize("price", ["-1.00", "80,50", 80.5])
-def test_a_price_that_cannot_be_is_told_by_the_name_it_was_sent_with(eva: Client, price: object) -> None:
+def test_an_invalid_price_is_reported_under_the_field_name_sent(eva: Client, price: object) -> None:
     body = {"clinic_id": 1, "name": "Drenaje", "duration_minutes": 30, "price": price}
     answer = eva.api("POST", "/api/services/", body)
     assert answer.status_code == 400
@@ -99,7 +99,7 @@ def test_a_price_that_cannot_be_is_told_by_the_name_it_was_sent_with(eva: Client
         f"/tickets/{HUGE}",
     ],
 )
-def test_a_number_that_no_row_has_is_not_found(ana: Client, path: str) -> None:
+def test_an_id_out_of_range_is_not_found(ana: Client, path: str) -> None:
     answer = ana.api("GET", path) if path.startswith("/api") else ana.get(path)
     assert answer.status_code == 404
     if path.startswith("/api"):
@@ -120,14 +120,14 @@ def test_a_number_that_no_row_has_is_not_found(ana: Client, path: str) -> None:
         "/api/tickets/?ordering=--id",
     ],
 )
-def test_a_question_about_what_cannot_be_is_a_bad_request(ana: Client, path: str) -> None:
+def test_a_query_value_out_of_range_is_a_bad_request(ana: Client, path: str) -> None:
     answer = ana.api("GET", path)
     assert answer.status_code == 400, answer.text
     assert set(answer.get_json()) == {"error", "code", "message", "details"}
 
 
 @pytest.mark.parametrize("path", [f"/patients?page={HUGE}", f"/appointments/new?patient_id={HUGE}"])
-def test_a_page_about_what_cannot_be_is_a_bad_request(ana: Client, path: str) -> None:
+def test_a_page_parameter_out_of_range_is_a_bad_request(ana: Client, path: str) -> None:
     assert ana.get(path).status_code == 400
 
 
@@ -135,7 +135,7 @@ def test_a_page_about_what_cannot_be_is_a_bad_request(ana: Client, path: str) ->
     "starts_at",
     ["9999-12-31T23:59", "0001-01-01T00:00+14:00", "2026-11-23T10:00:00.5-05:00", "2026-11-23T10:00:30-05:00", "x"],
 )
-def test_a_time_that_cannot_be_books_nothing(ana: Client, starts_at: str) -> None:
+def test_an_invalid_time_is_not_booked(ana: Client, starts_at: str) -> None:
     body = {"patient_id": 1, "therapist_id": 1, "service_id": 1, "starts_at": starts_at}
     assert ana.api("POST", "/api/appointments/", body).status_code == 400
     with ana.app.app_context():
@@ -143,7 +143,7 @@ def test_a_time_that_cannot_be_books_nothing(ana: Client, starts_at: str) -> Non
 
 
 @pytest.mark.parametrize("starts_at", ["2026-11-23T15:07Z", "2026-11-23T15:00:33Z", "9999-12-31T23:59Z", "x"])
-def test_patients_get_the_times_they_are_offered(clara: Client, starts_at: str) -> None:
+def test_patients_can_book_offered_times_only(clara: Client, starts_at: str) -> None:
     answer = clara.post("/my/visits", {"service_id": "1", "therapist_id": "1", "starts_at": starts_at})
     assert 400 <= answer.status_code < 500
     with clara.app.app_context():
@@ -156,7 +156,7 @@ def test_a_zero_byte_is_no_server_error(ana: Client) -> None:
 
 
 @pytest.mark.parametrize("odd", [{"clinic_id": {"a": 1}}, {"format": 5}, {"clinic_id": [1]}, {"date": {}}])
-def test_a_report_on_odd_parameters_is_a_bad_request(diego: Client, odd: dict[str, object]) -> None:
+def test_a_report_with_invalid_parameters_is_a_bad_request(diego: Client, odd: dict[str, object]) -> None:
     body = {"report": "improved-daily-cash", "parameters": odd}
     assert diego.api("POST", "/api/reports/generate/", body).status_code == 400
 
@@ -164,7 +164,7 @@ def test_a_report_on_odd_parameters_is_a_bad_request(diego: Client, odd: dict[st
 # ------------------------------------------------------------------ states
 
 
-def test_a_state_that_does_not_exist_is_told(ana: Client) -> None:
+def test_an_unknown_status_is_reported(ana: Client) -> None:
     visit = add_visit(ana, "11:00")
     answer = ana.api("PATCH", f"/api/appointments/{visit}/status/", {"status": "teleported"})
     assert answer.status_code == 400
@@ -188,7 +188,7 @@ def test_patients_do_not_read_what_the_desk_notes_about_them(ana: Client, clara:
 # ------------------------------------------------------------------ tokens, errors, logs
 
 
-def test_a_stale_token_does_not_keep_its_owner_out(client: Client, cast: Cast) -> None:
+def test_an_expired_token_does_not_prevent_signing_in(client: Client, cast: Cast) -> None:
     stale = {"Authorization": "Bearer what.ever.was"}
     credentials = {"email": "ana@example.com", "password": cast.password}
     opened = client.http.post("/api/auth/login/", json=credentials, headers=stale)
@@ -204,23 +204,23 @@ def test_errors_below_api_are_json(client: Client, path: str) -> None:
     assert set(answer.get_json()) == {"error", "code", "message", "details"}
 
 
-def test_a_wrong_verb_hears_which_ones_there_are(ana: Client) -> None:
+def test_a_method_not_allowed_lists_the_allowed_ones(ana: Client) -> None:
     answer = ana.api("DELETE", "/api/tickets/")
     assert answer.status_code == 405
     assert "GET" in answer.headers["Allow"]
 
 
-def test_an_error_of_the_database_names_nobody(ana: Client) -> None:
-    """What is logged of a failed statement says which one, not whose data it carried."""
+def test_a_database_error_is_logged_without_personal_data(ana: Client) -> None:
+    """The log of a failed statement names the statement without its personal data."""
     with ana.app.app_context(), pytest.raises(SQLAlchemyError) as failed:
         db.session.execute(select(Patient.id).where(Patient.full_name == "Clara Núñez", func.no_such(1) == 1))
     assert "Clara" not in str(failed.value)
 
 
-def test_behind_a_proxy_each_address_has_its_own_patience(database_url: str, redis_url: str, tmp_path: Path) -> None:
-    """Sixty wrong passwords of a stranger must not keep everybody out."""
-    said = {"MEDICONNECT_ENV": "test", "DATA_DIR": str(tmp_path), "DATABASE_URL": database_url}
-    settings = config.load({**said, "REDIS_URL": redis_url, "PUBLIC_URL": "https://clinic.example"})
+def test_behind_a_proxy_sign_in_is_limited_per_address(database_url: str, redis_url: str, tmp_path: Path) -> None:
+    """Sixty wrong passwords from one address must not lock out the other addresses."""
+    environment = {"MEDICONNECT_ENV": "test", "DATA_DIR": str(tmp_path), "DATABASE_URL": database_url}
+    settings = config.load({**environment, "REDIS_URL": redis_url, "PUBLIC_URL": "https://clinic.example"})
     app = create_app(settings)
     headers = {"X-Forwarded-For": "198.51.100.1, 203.0.113.7", "X-Forwarded-Proto": "https"}
     wrong = {"email": "ana@example.com", "password": "wrong"}
@@ -234,7 +234,7 @@ def test_behind_a_proxy_each_address_has_its_own_patience(database_url: str, red
         db.engine.dispose()
 
 
-def test_an_answer_stands_when_the_session_cannot_be_touched(ana: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_response_is_sent_when_the_session_cannot_be_updated(ana: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     def locked(*_: object, **__: object) -> None:
         raise Unavailable
 

@@ -28,7 +28,7 @@ NO_BREAK = {"break_starts_minute": None, "break_ends_minute": None}
 
 
 @pytest.fixture
-def crowd(app: Flask, cast: Cast) -> None:
+def many_patients(app: Flask, cast: Cast) -> None:
     """Fifty patients, and Bruno with a five-minute service all day and every day."""
     with app.app_context(), unit_of_work(write=True):
         db.session.execute(insert(Patient), [_patient(number) for number in range(MANY)])
@@ -88,8 +88,8 @@ def body(cast: Cast, patient_id: int, starts_at: datetime) -> dict[str, Any]:
     }
 
 
-@pytest.mark.usefixtures("crowd")
-def test_fifty_want_one_slot_twenty_times(app: Flask, cast: Cast, live_server: LiveServer) -> None:
+@pytest.mark.usefixtures("many_patients")
+def test_one_of_fifty_concurrent_bookings_gets_the_slot(app: Flask, cast: Cast, live_server: LiveServer) -> None:
     people = patients(app)
     for number in range(ROUNDS):
         slot = at(tomorrow() + timedelta(days=1), 600 + 5 * number, LIMA)
@@ -104,8 +104,8 @@ def test_fifty_want_one_slot_twenty_times(app: Flask, cast: Cast, live_server: L
     assert numbers(app) == list(range(1, ROUNDS + 1))
 
 
-@pytest.mark.usefixtures("crowd")
-def test_fifty_slots_go_to_fifty(app: Flask, cast: Cast, live_server: LiveServer) -> None:
+@pytest.mark.usefixtures("many_patients")
+def test_fifty_concurrent_bookings_get_fifty_slots(app: Flask, cast: Cast, live_server: LiveServer) -> None:
     people = patients(app)
     slots = [at(tomorrow() + timedelta(days=1), 480 + 5 * number, LIMA) for number in range(MANY)]
 

@@ -28,7 +28,7 @@ from tests.live_server import ApiClient, ApiResponse, LiveServer, free_port, ser
 
 TAKEN_UP_WITHIN = 120.0
 GOES_ON_WITHIN = 3.0  # seconds for an answer while Redis is away
-ANSWERED_WITHIN = 20.0  # seconds for an answer while the database is away; SQLite waits five before it says so
+ANSWERED_WITHIN = 20.0  # seconds for an answer while the database is away; SQLite waits five before it fails
 
 
 def on_this_machine(program: ApiClient) -> float:
@@ -76,7 +76,7 @@ def mail() -> Iterator[tuple[SlowMail, str]]:
     controller.stop()
 
 
-def test_killed_in_mid_work(database_url: str, mail: tuple[SlowMail, str]) -> None:
+def test_killed_processes_lose_no_work(database_url: str, mail: tuple[SlowMail, str]) -> None:
     """Redis away, a report and a mail killed half-way: all of it is done within two minutes, nothing twice."""
     slow_mail, smtp_url = mail
     with (
@@ -181,7 +181,7 @@ def kill_in_mid_sending(live_server: LiveServer, ana: ApiClient, slow_mail: Slow
     return int(booked.json["id"])
 
 
-def test_a_database_that_is_away_is_said_in_a_sentence(live_server: LiveServer, database_url: str) -> None:
+def test_an_unavailable_database_is_reported_in_a_sentence(live_server: LiveServer, database_url: str) -> None:
     """Nothing is half written, and when it is back the work goes on."""
     ana = live_server.api_client("ana@example.com")
     extra = on_this_machine(ana)
@@ -200,7 +200,7 @@ def test_a_database_that_is_away_is_said_in_a_sentence(live_server: LiveServer, 
 
 @contextmanager
 def database_away(url: str) -> Iterator[None]:
-    """On SQLite somebody else writes and does not stop; on PostgreSQL nobody gets in."""
+    """On SQLite another writer holds the lock; on PostgreSQL connections are refused."""
     if not SERVER:
         other = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
         other.execute("BEGIN EXCLUSIVE")

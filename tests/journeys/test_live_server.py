@@ -3,7 +3,7 @@
 from tests.live_server import LiveServer
 
 
-def test_it_serves_the_cast(live_server: LiveServer) -> None:
+def test_it_serves_the_people_fixtures(live_server: LiveServer) -> None:
     ana = live_server.api_client("ana@example.com")
 
     answer = ana.call("GET", "/api/openapi.json")

@@ -1,4 +1,4 @@
-"""The promise: whoever is concerned hears of it at once, by mail, in the inbox and on the socket."""
+"""Notifications arrive at once: by mail, in the inbox and on the socket."""
 
 import time
 from collections.abc import Callable

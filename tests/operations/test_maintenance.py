@@ -1,4 +1,4 @@
-"""Forgetting: what nobody will ask for again goes, what counts stays."""
+"""Retention: expired rows are deleted, records are kept."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +15,7 @@ from app.reports import retention
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 
 
-def test_the_clock_commits_what_it_forgets(app: Flask) -> None:
+def test_the_periodic_deletion_is_committed(app: Flask) -> None:
     with app.app_context(), unit_of_work(write=True):
         old, young = NOW - timedelta(days=100), NOW - timedelta(hours=1)
         session = {"user_id": 1, "kind": "browser", "created_at": old, "last_seen_at": old}
