@@ -15,7 +15,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from app.http.cycle import is_fragment_request
 from app.kernel import errors
-from app.kernel.db import is_away
+from app.kernel.db import is_unavailable
 from app.kernel.i18n import N_
 
 log = logging.getLogger(__name__)
@@ -120,7 +120,7 @@ def _http(error: HTTPException) -> Response:
 
 
 def _unexpected(error: Exception) -> Response:
-    if isinstance(error, DBAPIError) and is_away(error):
+    if isinstance(error, DBAPIError) and is_unavailable(error):
         return _domain(errors.Unavailable())
     if isinstance(error, OverflowError | DataError):  # a number, date or text out of the range of a column
         log.warning("request %s: value out of range", g.get("request_id"), exc_info=error)

@@ -59,7 +59,7 @@ def register(app: Flask, slots: Iterable[Slot]) -> None:
     app.extensions["slots"] = by_screen
 
 
-def of(screen: str, actor: Actor | None) -> list[Slot]:
+def slots_of(screen: str, actor: Actor | None) -> list[Slot]:
     """The slots of a screen that the actor may open, in their order."""
     slots: Mapping[str, list[Slot]] = current_app.extensions["slots"]
     return [slot for slot in slots.get(screen, ()) if can_anywhere(actor, slot.requires)]
@@ -74,13 +74,13 @@ def menu(actor: Actor | None, path: str) -> list[dict[str, object]]:
             "icon": slot.icon,
             "active": path == slot.href or path.startswith(slot.href + "/"),
         }
-        for slot in of(MENU, actor)
+        for slot in slots_of(MENU, actor)
     ]
 
 
 def home(actor: Actor) -> str:
     """Where the actor's day starts: the page of their role, else the first page they may open."""
-    allowed = of(MENU, actor)
+    allowed = slots_of(MENU, actor)
     default = allowed[0].href if allowed else "/account"
     return next((slot.href for slot in allowed if actor.role in slot.home_of), default)
 
@@ -95,5 +95,5 @@ def admin_cards(actor: Actor) -> list[dict[str, Any]]:
             "icon": slot.icon,
             "badge": slot.badge(actor) if slot.badge else None,
         }
-        for slot in of(ADMIN, actor)
+        for slot in slots_of(ADMIN, actor)
     ]

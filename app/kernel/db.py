@@ -117,7 +117,7 @@ def unit_of_work(*, write: bool) -> Iterator[None]:
                 session.commit()
         except DBAPIError as error:
             session.rollback()
-            if is_away(error):
+            if is_unavailable(error):
                 raise Unavailable from error
             raise
         except BaseException:
@@ -143,7 +143,7 @@ def after_commit(hook: Callable[[], None]) -> None:
         hooks.append(hook)
 
 
-def is_away(error: DBAPIError) -> bool:
+def is_unavailable(error: DBAPIError) -> bool:
     """Whether an error means that the database is locked, shutting down or unreachable."""
     if error.connection_invalidated:
         return True

@@ -40,7 +40,7 @@ def archive(patient_id: int) -> Response:
 
 
 def _places(screen: str, actor: Actor, patient_id: int) -> list[dict[str, str]]:
-    return [_place(slot, patient_id) for slot in screens.of(screen, actor)]
+    return [_place(slot, patient_id) for slot in screens.slots_of(screen, actor)]
 
 
 def _place(slot: Slot, patient_id: int) -> dict[str, str]:
