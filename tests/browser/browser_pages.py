@@ -109,7 +109,8 @@ def set_local_time_to_ten(database_url: str) -> None:
     zone = f"Etc/GMT{-ahead:+d}" if ahead else "Etc/GMT"  # POSIX counts them the other way round
     engine = create_engine(database_url)
     with engine.begin() as connection:
-        connection.execute(text("UPDATE clinic SET timezone = :zone, closed_weekdays = '[]'"), {"zone": zone})
+        connection.execute(text("UPDATE clinic SET timezone = :zone"), {"zone": zone})
+        connection.execute(text("UPDATE clinic_settings SET closed_weekdays = '[]'"))
         columns = "therapist_id, clinic_id, room_id, starts_minute, ends_minute, break_starts_minute, break_ends_minute"
         connection.execute(
             text(
