@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from app.kernel import clock
@@ -130,6 +131,9 @@ def test_a_start_that_is_refused_is_not_offered(calendar: Calendar, minutes: int
 
 @given(calendars, lengths, moments)
 def test_a_start_on_the_grid_that_is_accepted_is_offered(calendar: Calendar, minutes: int, now: datetime) -> None:
+    week = sorted(calendar.weekly[THERAPIST], key=lambda hours: (hours.weekday, hours.starts_minute))
+    overlapping = [b for a, b in pairwise(week) if a.weekday == b.weekday and b.starts_minute < a.ends_minute]
+    assume(not overlapping)  # the hours' page refuses them: the grid of one is not that of the other
     found = {slot.starts_at for slot in offered(calendar, minutes, now, is_self=True)}
     periods = (
         {hours.starts_minute for hours in calendar.weekly[THERAPIST]} if not calendar.exceptions[THERAPIST] else ()
