@@ -1,4 +1,4 @@
-"""Request data of the patients' pages; what is right and wrong is said by ``rules.tidy``."""
+"""Request data of the patients' pages; what is right and wrong is said by ``rules.normalize``."""
 
 from typing import Any
 

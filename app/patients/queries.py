@@ -103,7 +103,7 @@ def page(text: str, *, actor: Actor, number: int = 1, size: int = 20, ordering: 
     rows = _rows(text, actor, size=size + 1, skip=skip, ordering=ordering)
     if len(rows) <= size and (rows or number == 1):
         return Found(rows, skip + len(rows))
-    wanted = rules.sought(text)
+    wanted = rules.search_terms(text)
     if text.strip() and not wanted:
         return Found([], 0)
     count = db.session.execute(_count(_scope(actor), len(wanted)), _who(actor) | _patterns(wanted)).scalar_one()
@@ -113,7 +113,7 @@ def page(text: str, *, actor: Actor, number: int = 1, size: int = 20, ordering: 
 def _rows(text: str, actor: Actor, *, size: int, skip: int = 0, ordering: str | None = None) -> list[dict[str, Any]]:
     if ordering is not None and ordering.removeprefix("-") not in ORDERINGS:
         raise Invalid({"ordering": N_("Este orden no existe.")})
-    wanted = rules.sought(text)
+    wanted = rules.search_terms(text)
     if text.strip() and not wanted:
         return []  # "%" is no word: it finds nobody, not everybody
     values = _who(actor) | _patterns(wanted) | {"size": size, "skip": skip}

@@ -1,6 +1,6 @@
-"""Decisions about people's data: what is a document, a phone, a name; how a person is named and found.
+"""Rules of patients' data: validation and normalization of documents, phones and names; formatting; search terms.
 
-Pure functions on values. Sentences are source texts; the shells translate them.
+Pure functions on values. Messages are gettext source texts, translated by the pages and the API.
 """
 
 import re
@@ -14,11 +14,11 @@ from app.kernel import clock
 from app.kernel.errors import Invalid
 from app.kernel.i18n import N_, fold
 
-HOME_ZONE = "America/Lima"  # whose calendar counts birthdays: people belong to no clinic
-HOME_REGION = "PE"  # how a phone without a country code is read
+HOME_ZONE = "America/Lima"  # time zone for ages and birthdays: patients belong to no clinic
+HOME_REGION = "PE"  # default region of a phone without a country code
 HOME_PREFIX = "+51"
-EARLIEST_BIRTH = date(1900, 1, 1)
-MOST_WORDS = 8  # of a search; what is typed beyond them is not read
+MIN_BIRTH_DATE = date(1900, 1, 1)
+MAX_SEARCH_TERMS = 8  # further words of a search are ignored
 
 DOCUMENT_LABELS = {
     "DNI": N_("DNI"),
@@ -48,13 +48,13 @@ LIMITS = {
 }
 
 
-class BadValue(ValueError):
-    """A value that does not say what it must; its text is a source sentence."""
+class InvalidValue(ValueError):
+    """A value that fails validation; its text is a gettext source text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """What is kept of a person, as typed or, after ``tidy``, as stored."""
+    """The editable data of a patient, as typed or, after ``normalize``, as stored."""
 
     given_names: str
     paternal_surname: str
@@ -75,12 +75,12 @@ class Details:
 
     @property
     def full_name(self) -> str:
-        """As people say it: given names, paternal surname, maternal surname."""
+        """In Spanish order: given names, paternal surname, maternal surname."""
         return " ".join(filter(None, (self.given_names, self.paternal_surname, self.maternal_surname)))
 
     @property
     def search_text(self) -> str:
-        """Every word by which the person is found, each after a space: names, document, phones."""
+        """The searchable words (names, document, phones), each preceded by a space for prefix matching."""
         numbers = (self.document_number or "", national_digits(self.phone), national_digits(self.other_phone))
         return "".join(f" {word}" for word in (*words(self.full_name), *map(fold, filter(None, numbers))))
 
@@ -88,52 +88,52 @@ class Details:
 FIELDS = tuple(field.name for field in fields(Details))
 
 
-def tidy(details: Details, *, today: date) -> Details:
-    """The same details as they are stored. Raises Invalid with every field that is wrong."""
+def normalize(details: Details, *, today: date) -> Details:
+    """Validate the details and return them as they are stored. Raises Invalid with every wrong field."""
     clean: dict[str, Any] = {}
-    wrong: dict[str, str] = {}
+    errors: dict[str, str] = {}
     for name, check in _CHECKS.items():
         try:
             clean[name] = check(getattr(details, name), details, today)
-        except BadValue as error:
-            wrong[name] = str(error)
-    if wrong:
-        raise Invalid(wrong)
+        except InvalidValue as error:
+            errors[name] = str(error)
+    if errors:
+        raise Invalid(errors)
     return Details(**clean)
 
 
-def text(value: str, *, most: int) -> str:
+def text(value: str, *, max_length: int) -> str:
     """One line: trimmed, inner blanks collapsed, no invisible characters."""
     composed = unicodedata.normalize("NFC", value)
     visible = "".join(c for c in composed if c.isspace() or not unicodedata.category(c).startswith("C"))
-    tidied = " ".join(visible.split())
-    if len(tidied) > most:
-        raise BadValue(_TOO_LONG)
-    return tidied
+    cleaned = " ".join(visible.split())
+    if len(cleaned) > max_length:
+        raise InvalidValue(_TOO_LONG)
+    return cleaned
 
 
-def lines(value: str, *, most: int) -> str:
-    """The same for a note of several lines."""
-    tidied = "\n".join(text(line, most=most) for line in value.strip().splitlines())
-    if len(tidied) > most:
-        raise BadValue(_TOO_LONG)
-    return tidied
+def lines(value: str, *, max_length: int) -> str:
+    """``text`` for a note of several lines."""
+    cleaned = "\n".join(text(line, max_length=max_length) for line in value.strip().splitlines())
+    if len(cleaned) > max_length:
+        raise InvalidValue(_TOO_LONG)
+    return cleaned
 
 
 _TOO_LONG = N_("El texto es demasiado largo.")
 
 
-def name_of(value: str, *, most: int) -> str:
-    """A name that has to be there. Anything visible is somebody's name; the screens escape it."""
-    name = text(value, most=most)
+def required_text(value: str, *, max_length: int) -> str:
+    """A required line of text. Any visible character is allowed in a name; templates escape it."""
+    name = text(value, max_length=max_length)
     if not name:
-        raise BadValue(N_("Este dato es obligatorio."))
+        raise InvalidValue(N_("Este dato es obligatorio."))
     return name
 
 
 def one_of(allowed: Mapping[str, str], value: str) -> str:
     if value not in allowed:
-        raise BadValue(N_("Elija una opción de la lista."))
+        raise InvalidValue(N_("Elija una opción de la lista."))
     return value
 
 
@@ -142,17 +142,17 @@ def document(kind: str, number: str | None) -> str | None:
     compact = re.sub(r"[\s.\-]", "", number or "").upper()
     if not compact:
         return None
-    pattern, sentence = _DOCUMENTS.get(kind, _DOCUMENTS["OTRO"])
+    pattern, message = _DOCUMENTS.get(kind, _DOCUMENTS["OTRO"])
     if not pattern.fullmatch(compact):
-        raise BadValue(sentence)
+        raise InvalidValue(message)
     return compact
 
 
 def birth_date(value: date | None, *, today: date) -> date | None:
     if value is not None and value > today:
-        raise BadValue(N_("La fecha de nacimiento no puede ser futura."))
-    if value is not None and value < EARLIEST_BIRTH:
-        raise BadValue(N_("La fecha de nacimiento no puede ser anterior a 1900."))
+        raise InvalidValue(N_("La fecha de nacimiento no puede ser futura."))
+    if value is not None and value < MIN_BIRTH_DATE:
+        raise InvalidValue(N_("La fecha de nacimiento no puede ser anterior a 1900."))
     return value
 
 
@@ -160,14 +160,14 @@ def phone(value: str) -> str:
     """E.164 (``+51987654321``); without a country code the number is Peruvian. Empty stays empty."""
     if not value.strip():
         return ""
-    import phonenumbers  # 7 MB and 40 ms that only writes need
+    import phonenumbers  # imported late: 7 MB and 40 ms, needed by writes only
 
     try:
         number = phonenumbers.parse(value, HOME_REGION)
     except phonenumbers.NumberParseException as error:
-        raise BadValue(_BAD_PHONE) from error
+        raise InvalidValue(_BAD_PHONE) from error
     if number.extension or not phonenumbers.is_valid_number(number):
-        raise BadValue(_BAD_PHONE)
+        raise InvalidValue(_BAD_PHONE)
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
@@ -175,19 +175,19 @@ _BAD_PHONE = N_("Escriba un teléfono válido, por ejemplo 987 654 321.")
 
 
 def email(value: str) -> str:
-    """A well-formed address in lower case; whether it exists is not asked."""
+    """A well-formed address in lower case; deliverability is not checked."""
     if not value.strip():
         return ""
-    from email_validator import EmailNotValidError, validate_email  # as rarely needed as phonenumbers
+    from email_validator import EmailNotValidError, validate_email  # imported late, needed by writes only
 
     try:
         return validate_email(value.strip(), check_deliverability=False).normalized.casefold()
     except EmailNotValidError as error:
-        raise BadValue(N_("Escriba un correo válido, por ejemplo nombre@correo.pe.")) from error
+        raise InvalidValue(N_("Escriba un correo válido, por ejemplo nombre@correo.pe.")) from error
 
 
 def national_digits(number: str) -> str:
-    """The digits of an E.164 number as people dial them at home.
+    """The digits of an E.164 number without the country code of Peru.
 
     >>> national_digits("+51987654321")
     '987654321'
@@ -195,10 +195,10 @@ def national_digits(number: str) -> str:
     return number.removeprefix(HOME_PREFIX).removeprefix("+")
 
 
-def show_phone(number: str) -> str:
+def format_phone(number: str) -> str:
     """``+51987654321`` as ``987 654 321``; fixed lines and foreign numbers in groups of their own.
 
-    >>> show_phone("+5114567890"), show_phone("+34612345678")
+    >>> format_phone("+5114567890"), format_phone("+34612345678")
     ('1 456 7890', '+34612345678')
     """
     if not number.startswith(HOME_PREFIX):
@@ -209,8 +209,8 @@ def show_phone(number: str) -> str:
     return re.sub(r"^(1|\d\d)(\d{3})(\d+)$", r"\1 \2 \3", digits)
 
 
-def show_document(kind: str, number: str | None, *, whole: bool = True) -> str:
-    """``DNI 45678912``, or ``DNI …8912`` where others can read the screen."""
+def format_document(kind: str, number: str | None, *, whole: bool = True) -> str:
+    """``DNI 45678912``, or ``DNI …8912`` (``whole=False``) on screens that others can read."""
     if not number:
         return ""
     kind = "" if kind == "OTRO" else f"{kind} "
@@ -218,10 +218,10 @@ def show_document(kind: str, number: str | None, *, whole: bool = True) -> str:
 
 
 def label(person: Mapping[str, Any]) -> str:
-    """A person in one line for pickers: ``Núñez Quispe, Clara Inés · DNI …8912 · 987 654 321``."""
+    """A patient in one line for pickers: ``Núñez Quispe, Clara Inés · DNI …8912 · 987 654 321``."""
     surnames = " ".join(filter(None, (person["paternal_surname"], person["maternal_surname"])))
-    short = show_document(person["document_type"], person["document_number"], whole=False)
-    return " · ".join(filter(None, (f"{surnames}, {person['given_names']}", short, show_phone(person["phone"]))))
+    short = format_document(person["document_type"], person["document_number"], whole=False)
+    return " · ".join(filter(None, (f"{surnames}, {person['given_names']}", short, format_phone(person["phone"]))))
 
 
 def age(born: date | None, today: date) -> int | None:
@@ -237,7 +237,7 @@ def today(now: datetime) -> date:
 
 
 def words(text: str) -> list[str]:
-    """Lower-case words without accents; whatever is neither letter nor digit only separates.
+    """Lower-case words without accents; every other character is a separator.
 
     >>> words("García-Huidobro, D'Angelo")
     ['garcia', 'huidobro', 'd', 'angelo']
@@ -250,17 +250,17 @@ _BETWEEN_DIGITS = re.compile(r"(?<=\d)[\s.()\-]+(?=\d)")
 _COUNTRY = re.compile(r"\+51(?=\d)")
 
 
-def sought(text: str) -> list[str]:
+def search_terms(text: str) -> list[str]:
     """The words of a search. A number typed in groups is one word; Peru's country code is dropped.
 
-    >>> sought("+51 987 654-321 Núñez")
+    >>> search_terms("+51 987 654-321 Núñez")
     ['987654321', 'nunez']
     """
-    return words(_COUNTRY.sub(" ", _BETWEEN_DIGITS.sub("", text)))[:MOST_WORDS]
+    return words(_COUNTRY.sub(" ", _BETWEEN_DIGITS.sub("", text)))[:MAX_SEARCH_TERMS]
 
 
-def guess(typed: str) -> Details:
-    """What a search that found nobody says of the new person: a document, a phone or names."""
+def parse_query(typed: str) -> Details:
+    """Read a search without results as details of a new patient: a document, a phone or names."""
     compact = re.sub(r"[\s.\-]", "", typed).removeprefix(HOME_PREFIX)
     if re.fullmatch(r"9\d{8}", compact):
         return Details("", "", phone=compact)
@@ -273,18 +273,18 @@ def guess(typed: str) -> Details:
 
 
 def _text(name: str) -> Callable[..., Any]:
-    return lambda value, _details, _today: text(value, most=LIMITS[name])
+    return lambda value, _details, _today: text(value, max_length=LIMITS[name])
 
 
 def _name(name: str) -> Callable[..., Any]:
-    return lambda value, _details, _today: name_of(value, most=LIMITS[name])
+    return lambda value, _details, _today: required_text(value, max_length=LIMITS[name])
 
 
 def _phone(value: str, _details: Details, _today: date) -> str:
     return phone(value)
 
 
-# How each field becomes what is stored: value, all details, today.
+# Normalization of each field; arguments: value, all details, today.
 _CHECKS: dict[str, Callable[[Any, Details, date], Any]] = {
     "given_names": _name("given_names"),
     "paternal_surname": _name("paternal_surname"),
@@ -299,16 +299,16 @@ _CHECKS: dict[str, Callable[[Any, Details, date], Any]] = {
     "ubigeo": lambda value, _details, _today: value or None,
     "emergency_name": _text("emergency_name"),
     **dict.fromkeys(PHONES, _phone),
-    "admin_note": lambda value, _details, _today: lines(value, most=LIMITS["admin_note"]),
+    "admin_note": lambda value, _details, _today: lines(value, max_length=LIMITS["admin_note"]),
 }
 
 
-def displayed(person: Mapping[str, Any], today: date) -> dict[str, Any]:
-    """A person with the texts that screens show."""
+def to_view(person: Mapping[str, Any], today: date) -> dict[str, Any]:
+    """A patient with the formatted texts of the screens: age, document, phone, label."""
     return {
         **person,
         "age": age(person["birth_date"], today),
-        "document": show_document(person["document_type"], person["document_number"]),
-        "phone_text": show_phone(person["phone"]),
+        "document": format_document(person["document_type"], person["document_number"]),
+        "phone_text": format_phone(person["phone"]),
         "label": label(person),
     }

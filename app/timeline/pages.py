@@ -25,7 +25,7 @@ def show(patient_id: int) -> Response:
     is_archived = person["deleted_at"] is not None
     return fragments.page(
         "timeline/patient.html",
-        patient=rules.displayed(person, rules.today(cycle.now())) | _labels(person),
+        patient=rules.to_view(person, rules.today(cycle.now())) | _labels(person),
         slots=_places(screens.PATIENT, actor, patient_id),
         links=[] if is_archived else _places(screens.PATIENT_LINKS, actor, patient_id),
         may_update=can_anywhere(actor, permissions.UPDATE) and not is_archived,
@@ -52,8 +52,8 @@ def _labels(person: Mapping[str, Any]) -> dict[str, Any]:
     sex = rules.SEX_LABELS[person["sex"]] if person["sex"] else ""
     return {
         "sex_word": _(sex) if sex else "",
-        "other_phone_text": rules.show_phone(person["other_phone"]),
-        "emergency_phone_text": rules.show_phone(person["emergency_phone"]),
+        "other_phone_text": rules.format_phone(person["other_phone"]),
+        "emergency_phone_text": rules.format_phone(person["emergency_phone"]),
         "district_text": queries.district_of(person),
     }
 

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from app.identity.models import User
 from app.kernel.db import db
 from app.notifications.models import Delivery
-from app.patients.actions import MOST_REGISTRATIONS
+from app.patients.actions import MAX_REGISTRATIONS
 from app.patients.models import Patient
 from tests.client import Client
 
@@ -97,7 +97,7 @@ def test_it_rejects_bad_input(app: Flask, client: Client) -> None:
 
 def test_an_address_registers_so_many_and_no_more(app: Flask, client: Client) -> None:
     body = {"first_name": "Rosa", "last_name": "Díaz", "email": "clara@example.com", "password": "una frase propia"}
-    for _ in range(MOST_REGISTRATIONS):
+    for _ in range(MAX_REGISTRATIONS):
         assert client.api("POST", "/api/auth/register/", body).status_code == 201
     answer = client.api("POST", "/api/auth/register/", body)
     assert answer.status_code == 429

@@ -13,7 +13,7 @@ TODAY = date(2026, 11, 24)
 
 def wrong_fields(**values: object) -> set[str]:
     try:
-        rules.tidy(Details(**{"given_names": "Rosa", "paternal_surname": "Díaz", **values}), today=TODAY)
+        rules.normalize(Details(**{"given_names": "Rosa", "paternal_surname": "Díaz", **values}), today=TODAY)
     except Invalid as error:
         return set(error.details)
     return set()
@@ -40,7 +40,7 @@ def test_documents_are_stored_without_ornament(kind: str, typed: str, stored: st
      ("CE", "1234567890123"), ("PAS", "A12"), ("RUC", "30456789121"), ("OTRO", "<b>")],
 )  # fmt: skip
 def test_documents_that_are_none(kind: str, typed: str) -> None:
-    with pytest.raises(rules.BadValue):
+    with pytest.raises(rules.InvalidValue):
         rules.document(kind, typed)
 
 
@@ -55,18 +55,20 @@ def test_phones_become_e164(typed: str, stored: str) -> None:
 
 @pytest.mark.parametrize("typed", ["12", "987 654", "llámame", "+99 1", "987654321 ext. 5"])
 def test_phones_that_are_none(typed: str) -> None:
-    with pytest.raises(rules.BadValue):
+    with pytest.raises(rules.InvalidValue):
         rules.phone(typed)
 
 
 def test_names_are_tidied() -> None:
-    clean = rules.tidy(Details("  María   Elena\u200b ", "Quispe\tMamani ", "  "), today=TODAY)
+    clean = rules.normalize(Details("  María   Elena\u200b ", "Quispe\tMamani ", "  "), today=TODAY)
     assert (clean.given_names, clean.paternal_surname, clean.maternal_surname) == ("María Elena", "Quispe Mamani", "")
     assert clean.full_name == "María Elena Quispe Mamani"
 
 
 def test_the_longest_names_fit_their_columns() -> None:
-    clean = rules.tidy(Details("a" * 76, "b" * 60, "c" * 60, phone="987654321", other_phone="987654322"), today=TODAY)
+    clean = rules.normalize(
+        Details("a" * 76, "b" * 60, "c" * 60, phone="987654321", other_phone="987654322"), today=TODAY
+    )
     assert len(clean.full_name) <= 200
     assert len(clean.search_text) <= 500
 
@@ -100,18 +102,18 @@ def test_search_text_holds_every_word_after_a_space() -> None:
 
 
 def test_sought_words() -> None:
-    assert rules.sought("QUISPE, clara") == ["quispe", "clara"]
-    assert rules.sought("987 654 321") == rules.sought("+51 987-654-321") == ["987654321"]
-    assert rules.sought("% _ ' \\") == []
-    assert len(rules.sought("a " * 50)) == rules.MOST_WORDS
+    assert rules.search_terms("QUISPE, clara") == ["quispe", "clara"]
+    assert rules.search_terms("987 654 321") == rules.search_terms("+51 987-654-321") == ["987654321"]
+    assert rules.search_terms("% _ ' \\") == []
+    assert len(rules.search_terms("a " * 50)) == rules.MAX_SEARCH_TERMS
 
 
 def test_guess_reads_what_was_typed() -> None:
-    assert rules.guess("45678912").document_number == "45678912"
-    assert rules.guess("987 654 321").phone == "987654321"
-    rosa = rules.guess("Rosa Elena Huamán Díaz")
+    assert rules.parse_query("45678912").document_number == "45678912"
+    assert rules.parse_query("987 654 321").phone == "987654321"
+    rosa = rules.parse_query("Rosa Elena Huamán Díaz")
     assert (rosa.given_names, rosa.paternal_surname, rosa.maternal_surname) == ("Rosa Elena", "Huamán", "Díaz")
-    assert rules.guess("").given_names == ""
+    assert rules.parse_query("").given_names == ""
 
 
 def test_labels_show_the_end_of_the_document_only() -> None:

@@ -22,7 +22,7 @@ from app.patients import events, permissions, queries, rules
 from app.patients.models import Patient
 from app.tenancy import queries as tenancy
 
-MOST_REGISTRATIONS = 20  # from one address in a quarter of an hour: families and clinics share one
+MAX_REGISTRATIONS = 20  # from one address in a quarter of an hour: families and clinics share one
 
 
 class PatientExists(Conflict):
@@ -106,7 +106,7 @@ def register_self(details: rules.Details, *, password: str, address: str, now: d
     is asked at the desk, where a paper can be seen; taken here, it would tell who is a patient.
     Raises Invalid, WeakPassword, RateLimited.
     """
-    identity.count_try("registration", address=address, most=MOST_REGISTRATIONS, now=now)
+    identity.count_try("registration", address=address, most=MAX_REGISTRATIONS, now=now)
     clean = _tidy(details, now)
     if not clean.email:
         raise Invalid({"email": N_("Escriba su correo.")})
@@ -162,7 +162,7 @@ def _tell_owner(user_id: int, address: str, now: datetime) -> None:
 
 
 def _tidy(details: rules.Details, now: datetime) -> rules.Details:
-    clean = rules.tidy(details, today=rules.today(now))
+    clean = rules.normalize(details, today=rules.today(now))
     if clean.ubigeo and ubigeo.find(clean.ubigeo) is None:
         raise Invalid({"ubigeo": N_("Elija el distrito de la lista.")})
     return clean

@@ -40,7 +40,7 @@ def index() -> Response:
         "patients/list.html",
         parts={"patient-list": "patients/_list.html"},
         q=text,
-        rows=[rules.displayed(row, _today()) for row in found.rows],
+        rows=[rules.to_view(row, _today()) for row in found.rows],
         pager=pager(count=found.count, number=number, size=PAGE_SIZE, path="/patients", q=text),
         may_register=can_anywhere(cycle.actor(), permissions.REGISTER),
     )
@@ -48,8 +48,8 @@ def index() -> Response:
 
 @pages.get("/patients/new", requires=permissions.REGISTER)
 def new() -> Response:
-    guessed = rules.guess(request.args.get("q", "")[:100])
-    return _form(forms.PatientForm(formdata=None, **_filled(guessed)))
+    suggested = rules.parse_query(request.args.get("q", "")[:100])
+    return _form(forms.PatientForm(formdata=None, **_filled(suggested)))
 
 
 def _retry(*, form: forms.PatientForm, error: DomainError | None, patient_id: int | None = None) -> Response:
@@ -112,7 +112,7 @@ def _differences(person: Mapping[str, Any], typed: rules.Details) -> list[tuple[
 def _filled(details: rules.Details) -> dict[str, Any]:
     """Details as a form shows them: phones as people write them."""
     values = {name: getattr(details, name) for name in rules.FIELDS}
-    return values | {name: rules.show_phone(values[name]) for name in rules.PHONES}
+    return values | {name: rules.format_phone(values[name]) for name in rules.PHONES}
 
 
 def _form(

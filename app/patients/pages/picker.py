@@ -61,8 +61,8 @@ def quick() -> Response:
     text = request.args.get("q", "").strip()[:100]
     if not cycle.is_fragment_request():
         return fragments.redirect_to("/patients/new")
-    guessed = rules.guess(text)
-    values = {name: getattr(guessed, name) for name in rules.FIELDS}
+    suggested = rules.parse_query(text)
+    values = {name: getattr(suggested, name) for name in rules.FIELDS}
     return _quick(forms.QuickForm(formdata=None, **values, form_id=_form_id()))
 
 
@@ -72,7 +72,7 @@ def known() -> Response:
     kind = request.args.get("document_type", "DNI")
     try:
         number = rules.document(kind, request.args.get("document_number", ""))
-    except rules.BadValue:
+    except rules.InvalidValue:
         number = None  # the registration will say what is wrong
     person = queries.by_document(kind, number, actor=cycle.actor()) if number else None
     if person is None or person["deleted_at"] is not None:

@@ -47,7 +47,7 @@ def show(appointment_id: int) -> Response:
         "scheduling/_appointment.html",
         title=visit.patient_name,
         visit=visit,
-        phone=patient_rules.show_phone(visit.phone),
+        phone=patient_rules.format_phone(visit.phone),
         history=appointment_queries.history(appointment_id),
         labels=rules.LABELS,
         steps=_steps(visit),
