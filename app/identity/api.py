@@ -106,7 +106,7 @@ def verify() -> dict[str, Any]:
 
 @api.get("/api/permissions/user/<int:user_id>/", signed_in=True)
 def permissions_of_user(user_id: int) -> dict[str, Any]:
-    """What somebody may do: one's own, or for an admin those of their staff; per clinic and role."""
+    """The permissions of a user per clinic and role: one's own or, for administrators, those of their staff."""
     actor = cycle.actor()
     if user_id == actor.user_id:
         clinic_ids, own = frozenset(actor.grants), sorted(actor.own)

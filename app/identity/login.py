@@ -1,4 +1,4 @@
-"""Flask-Login on our session rows: the cookie carries a secret, the row decides."""
+"""Flask-Login on the rows of ``user_session``: the cookie carries a secret, the row decides whether it is valid."""
 
 import logging
 
@@ -12,11 +12,11 @@ from app.kernel.errors import Unavailable
 
 log = logging.getLogger(__name__)
 
-BACKGROUND = "X-Background"
+BACKGROUND_HEADER = "X-Background"
 
 
 class SignedIn(UserMixin):
-    """What Flask-Login calls a user: an actor and the secret of its session."""
+    """The user of Flask-Login: an actor and the secret of their session."""
 
     def __init__(self, actor: Actor, token: str) -> None:
         self.actor = actor
@@ -28,13 +28,13 @@ class SignedIn(UserMixin):
 
 def register(app: Flask) -> None:
     manager = LoginManager(app)
-    manager.session_protection = None  # the row is the protection
+    manager.session_protection = None  # sessions are validated server-side, against their row
     manager.user_loader(_load)
     app.after_request(_touch)
 
 
 def begin(sign_in: actions.SignIn) -> None:
-    """Put a fresh session into the cookie; everything of the session before goes."""
+    """Put a fresh session into the cookie; the data of the previous session is cleared."""
     session.clear()
     login_user(SignedIn(sign_in.actor, sign_in.token))
 
@@ -45,8 +45,8 @@ def _load(token: str) -> SignedIn | None:
     if found is None:
         return None
     actor, last_seen_at = found
-    # what a page fetches by itself must not keep an abandoned screen signed in
-    if BACKGROUND not in request.headers and now - last_seen_at > rules.TOUCH_EVERY:
+    # requests that a page makes by itself do not count as activity
+    if BACKGROUND_HEADER not in request.headers and now - last_seen_at > rules.TOUCH_EVERY:
         g.touch = (actor.session_id, now)
     return SignedIn(actor, token)
 
@@ -68,6 +68,6 @@ def _touch(response: Response) -> Response:
         try:
             with db.unit_of_work(write=True):
                 actions.touch_session(touch[0], now=touch[1])
-        except Unavailable:  # the answer stands; the next request touches the session
+        except Unavailable:  # the response is sent all the same; the next request touches the session
             log.warning("a session could not be touched: the database is busy")
     return response

@@ -10,7 +10,7 @@ from app.tenancy.models import Clinic, Organization
 
 
 class User(Base):
-    """Somebody who signs in. Whom the account describes (a patient, a therapist) is a column of that record's table."""
+    """An account. Its profile (patient, therapist) refers to it by a column of the profile's own table."""
 
     __tablename__ = "user_account"
 
@@ -82,7 +82,7 @@ class Membership(Base):
 
 
 class UserSession(Base):
-    """What a cookie or a refresh token stands for. Revoked here, it is dead everywhere."""
+    """A session of a browser (cookie) or an API client (refresh token). Revoking the row ends it everywhere."""
 
     __tablename__ = "user_session"
 
@@ -100,7 +100,7 @@ class UserSession(Base):
 
 
 class LoginAttempt(Base):
-    """Evidence and brake. The e-mail and the address are kept as digests."""
+    """Audit trail and rate limiting of sign-in attempts. Stores digests of the account name and the IP address."""
 
     __tablename__ = "login_attempt"
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""Decisions: who is idle, how long to wait after wrong passwords, what a password must be."""
+"""Rules: built-in roles, session lifetimes, delays after failed sign-ins, password strength."""
 
 import secrets
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BuiltinRole:
-    """What the row of a built-in role says besides its permissions; ``label`` is the Spanish source text."""
+    """A built-in role, without its permissions; ``label`` is the Spanish source text."""
 
     code: Role
     label: str
@@ -43,9 +43,9 @@ TOUCH_EVERY = timedelta(seconds=60)
 
 FREE_FAILURES = 5
 FAILURE_WINDOW = timedelta(minutes=15)
-MOST_FAILURES_PER_ADDRESS = 60
-PASSWORD_LENGTH = {"staff": 12, "patient": 8}
-LONGEST_PASSWORD = 128
+MAX_FAILURES_PER_ADDRESS = 60
+MIN_PASSWORD_LENGTH = {"staff": 12, "patient": 8}
+MAX_PASSWORD_LENGTH = 128
 
 
 class WeakPassword(RuleBroken):
@@ -55,8 +55,8 @@ class WeakPassword(RuleBroken):
 
 
 def wait_after(failures: int) -> timedelta:
-    """How long an account rests after its last wrong password: 1, 2, 4 … 60 s beyond five. No hard lock,
-    which anybody could use against a colleague (ASVS 6.1.1)."""
+    """Delay after the last failed sign-in of an account: 1, 2, 4 … 60 s from the fifth on. No hard lock-out, which
+    could be abused to lock another user out (ASVS 6.1.1)."""
     if failures < FREE_FAILURES:
         return timedelta(0)
     return timedelta(seconds=min(2 ** (failures - FREE_FAILURES), 60))
@@ -73,20 +73,20 @@ def is_idle(last_seen_at: datetime, kind: str, now: datetime) -> bool:
 
 def check_password(password: str, *, staff: bool, words: tuple[str, ...] = ()) -> None:
     """Length and common words only; no composition rules (ASVS 6.2.5). Raises WeakPassword."""
-    length = PASSWORD_LENGTH["staff" if staff else "patient"]
+    length = MIN_PASSWORD_LENGTH["staff" if staff else "patient"]
     plain = password.casefold()
     known = plain in COMMON or any(len(w) > 3 and plain == w.casefold() for w in words)
-    if not length <= len(password) <= LONGEST_PASSWORD or known or len(set(plain)) < 4:
+    if not length <= len(password) <= MAX_PASSWORD_LENGTH or known or len(set(plain)) < 4:
         raise WeakPassword(length=length)
 
 
 def temporary_password() -> str:
-    """Sixteen characters that are read aloud without doubt, ``k7wp-3mqz-hx9t-4bne``: 79 random bits."""
-    groups = ("".join(secrets.choice(CLEAR_LETTERS) for _ in range(4)) for _ in range(4))
+    """Sixteen characters without ambiguous letters, ``k7wp-3mqz-hx9t-4bne``: 79 random bits."""
+    groups = ("".join(secrets.choice(UNAMBIGUOUS_LETTERS) for _ in range(4)) for _ in range(4))
     return "-".join(groups)
 
 
-CLEAR_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # without i, l, o, 0 and 1
+UNAMBIGUOUS_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # without i, l, o, 0 and 1
 COMMON = frozenset(
     [
         "password",

@@ -123,7 +123,7 @@ def open_account(therapist_id: int, form: forms.AccountForm) -> Response:
     user_id, password = actions.therapists.open_account(
         therapist_id, form.email.data or "", actor=cycle.actor(), now=cycle.now()
     )
-    users.show_once(user_id, password)
+    users.keep_password_for_next_page(user_id, password)
     return fragments.fragment_response(go=f"/admin/users/{user_id}", toast=_("Cuenta creada."))
 
 

@@ -1,4 +1,4 @@
-"""Writes: sign in and out, rotate tokens, one's own account. Administering others stands in ``staff``."""
+"""Actions: sign in and out, rotate tokens, the user's own account. User administration is in ``staff``."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,7 +23,7 @@ HASHER = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """A fresh session: its secret is shown once, here."""
+    """A new session with its secret, which is stored only as a digest."""
 
     token: str
     actor: Actor
@@ -31,8 +31,8 @@ class SignIn:
 
 
 @lru_cache(maxsize=1)
-def _nobody() -> str:
-    """A hash to verify against when the user is unknown: the same time, the same answer."""
+def _dummy_hash() -> str:
+    """A hash to verify against when the user is unknown, so that timing does not reveal which users exist."""
     return HASHER.hash(ids.secret())
 
 
@@ -43,19 +43,21 @@ def hash_password(password: str) -> str:
 def sign_in(*, login: str, password: str, kind: str, address: str, device: str, now: datetime) -> SignIn | None:
     """Open a session for an e-mail or user name; None when they or the password are wrong.
 
-    Every try is kept, so this returns instead of raising on a wrong password (the caller commits).
-    Raises RateLimited while the account or the address has to rest.
+    Every attempt is recorded, so a wrong password returns instead of raising (the caller commits).
+    Raises RateLimited while the account or the IP address is rate-limited.
     """
     login = login.strip().casefold()[:254]
-    account, place = ids.digest(f"account:{login}"), ids.digest(f"address:{address}")
-    _check_pace(account, place, now)
+    account, address_hash = ids.digest(f"account:{login}"), ids.digest(f"address:{address}")
+    _check_rate_limit(account, address_hash, now)
     found = db.session.execute(
         select(User.id, User.password_hash).where(
             or_(User.email == login, User.username == login), User.is_active.is_(True)
         )
     ).first()
-    good = _verify(found.password_hash if found and found.password_hash else _nobody(), password) and found is not None
-    db.session.add(LoginAttempt(account_hash=account, address_hash=place, at=now, succeeded=good))
+    good = (
+        _verify(found.password_hash if found and found.password_hash else _dummy_hash(), password) and found is not None
+    )
+    db.session.add(LoginAttempt(account_hash=account, address_hash=address_hash, at=now, succeeded=good))
     if not good or found is None:
         return None
     if HASHER.check_needs_rehash(found.password_hash):
@@ -65,12 +67,12 @@ def sign_in(*, login: str, password: str, kind: str, address: str, device: str, 
 
 def _verify(password_hash: str, password: str) -> bool:
     try:
-        return HASHER.verify(password_hash, password[: rules.LONGEST_PASSWORD + 1])
+        return HASHER.verify(password_hash, password[: rules.MAX_PASSWORD_LENGTH + 1])
     except (VerifyMismatchError, InvalidHashError):
         return False
 
 
-def _check_pace(account: str, place: str, now: datetime) -> None:
+def _check_rate_limit(account: str, address_hash: str, now: datetime) -> None:
     attempt = LoginAttempt
     since = now - rules.FAILURE_WINDOW
     last_success = (
@@ -89,22 +91,24 @@ def _check_pace(account: str, place: str, now: datetime) -> None:
     wait = rules.wait_after(row[0])
     if row[1] is not None and now < row[1] + wait:
         raise RateLimited(details={"retry_after": int((row[1] + wait - now).total_seconds()) + 1})
-    from_place = db.session.scalar(
-        select(func.count()).where(attempt.address_hash == place, attempt.at > since, attempt.succeeded.is_(False))
+    address_failures = db.session.scalar(
+        select(func.count()).where(
+            attempt.address_hash == address_hash, attempt.at > since, attempt.succeeded.is_(False)
+        )
     )
-    if (from_place or 0) >= rules.MOST_FAILURES_PER_ADDRESS:
+    if (address_failures or 0) >= rules.MAX_FAILURES_PER_ADDRESS:
         raise RateLimited(details={"retry_after": 60})
 
 
-def count_try(purpose: str, *, address: str, most: int, now: datetime) -> None:
-    """Count something that a stranger did. Raises RateLimited beyond ``most`` from an address in a while."""
-    place = ids.digest(f"{purpose}:{address}")
+def record_attempt(purpose: str, *, address: str, max_attempts: int, now: datetime) -> None:
+    """Record an anonymous attempt; raises RateLimited beyond ``max_attempts`` per IP address within FAILURE_WINDOW."""
+    address_hash = ids.digest(f"{purpose}:{address}")
     recent = select(func.count()).where(
-        LoginAttempt.address_hash == place, LoginAttempt.at > now - rules.FAILURE_WINDOW
+        LoginAttempt.address_hash == address_hash, LoginAttempt.at > now - rules.FAILURE_WINDOW
     )
-    if (db.session.scalar(recent) or 0) >= most:
+    if (db.session.scalar(recent) or 0) >= max_attempts:
         raise RateLimited(details={"retry_after": 60})
-    db.session.add(LoginAttempt(account_hash=place, address_hash=place, at=now, succeeded=True))
+    db.session.add(LoginAttempt(account_hash=address_hash, address_hash=address_hash, at=now, succeeded=True))
 
 
 def open_session(user_id: int, *, kind: str, device: str, now: datetime) -> SignIn:
@@ -121,18 +125,18 @@ def open_session(user_id: int, *, kind: str, device: str, now: datetime) -> Sign
         device=device[:120],
     )
     db.session.add(row)
-    db.session.flush()  # the actor is read through the row
+    db.session.flush()  # the actor is read by a query that joins the session
     found = queries.actors.actor_of_session(row.id, now=now)
     if found is None:
         raise NotFound
     actor = found[0]
-    fact = events.SignedIn(user_id=user_id, session_id=row.id, kind=kind)
-    outbox.record(fact, actor=actor, now=now, clinic_id=None, subject_id=row.id)
+    event = events.SignedIn(user_id=user_id, session_id=row.id, kind=kind)
+    outbox.record(event, actor=actor, now=now, clinic_id=None, subject_id=row.id)
     return SignIn(token, actor, row.id)
 
 
 def touch_session(session_id: int, *, now: datetime) -> None:
-    """The person did something: the idle time starts again."""
+    """Record activity: the idle timeout starts again."""
     db.session.execute(update(UserSession).where(UserSession.id == session_id).values(last_seen_at=now))
 
 
@@ -143,7 +147,7 @@ def sign_out(*, actor: Actor, now: datetime) -> None:
 
 
 def revoke_own_session(session_id: int, *, actor: Actor, now: datetime) -> None:
-    """End another of one's own sessions. Raises NotFound for somebody else's."""
+    """End another of one's own sessions. Raises NotFound for another user's."""
     if session_id not in {row["id"] for row in queries.own_sessions(actor=actor, now=now)}:
         raise NotFound
     _revoke(actor.person_id, [session_id], actor=actor, now=now)
@@ -151,17 +155,17 @@ def revoke_own_session(session_id: int, *, actor: Actor, now: datetime) -> None:
 
 def revoke_all_sessions(user_id: int, *, actor: Actor | None, now: datetime, keep: int | None = None) -> None:
     """End all sessions of a user (password or roles changed, account closed)."""
-    open_ones = db.session.scalars(
+    session_ids = db.session.scalars(
         select(UserSession.id).where(UserSession.user_id == user_id, UserSession.revoked_at.is_(None))
     )
-    _revoke(user_id, [i for i in open_ones if i != keep], actor=actor, now=now)
+    _revoke(user_id, [session_id for session_id in session_ids if session_id != keep], actor=actor, now=now)
 
 
 def _revoke(user_id: int, session_ids: list[int], *, actor: Actor | None, now: datetime) -> None:
     if not session_ids:
         return
-    mine = (UserSession.id.in_(session_ids), UserSession.revoked_at.is_(None))
-    db.session.execute(update(UserSession).where(*mine).values(revoked_at=now))
+    active = (UserSession.id.in_(session_ids), UserSession.revoked_at.is_(None))
+    db.session.execute(update(UserSession).where(*active).values(revoked_at=now))
     outbox.record(
         events.SessionRevoked(user_id=user_id, session_ids=session_ids),
         actor=actor,
@@ -173,10 +177,10 @@ def _revoke(user_id: int, session_ids: list[int], *, actor: Actor | None, now: d
 
 
 def refresh(token: str, *, now: datetime) -> SignIn | None:
-    """Exchange a refresh token for the next one; None when it is not good any more.
+    """Exchange a refresh token for the next one; None when it is invalid or expired.
 
-    A token that was exchanged before ends the whole session: one of its two holders stole it. Within
-    ten seconds it is only refused, for clients that retry an answer they lost.
+    Reuse of an exchanged token revokes the session, as one of its two holders stole it. Within REFRESH_GRACE
+    it is only refused, for clients that retry after a lost response.
     """
     hashed = ids.digest(token)
     row = db.session.scalar(
@@ -197,16 +201,16 @@ def refresh(token: str, *, now: datetime) -> SignIn | None:
     found = queries.actors.actor_of_session(row.id, now=now)
     if found is None:
         return None
-    fresh = ids.secret()
-    row.previous_token_hash, row.token_hash = row.token_hash, ids.digest(fresh)
+    new_token = ids.secret()
+    row.previous_token_hash, row.token_hash = row.token_hash, ids.digest(new_token)
     row.rotated_at = row.last_seen_at = now
-    return SignIn(fresh, found[0], row.id)
+    return SignIn(new_token, found[0], row.id)
 
 
 def change_password(*, current: str, new: str, actor: Actor, now: datetime) -> None:
     """Change one's own password and end every other session. Raises Invalid or WeakPassword."""
     user = db.session.get_one(User, actor.user_id)
-    if not _verify(user.password_hash or _nobody(), current):
+    if not _verify(user.password_hash or _dummy_hash(), current):
         raise Invalid({"current": N_("La contraseña actual no es correcta.")})
     rules.check_password(new, staff=bool(actor.grants), words=(user.email, user.full_name))
     user.password_hash = hash_password(new)
@@ -236,9 +240,9 @@ def create_user(
     actor: Actor | None,
     is_staff: bool = True,
 ) -> int:
-    """Create an account and return its id. Permission is the caller's: people register themselves too.
+    """Create an account and return its id. The caller checks the permission, as self-registration has none.
 
-    ``is_staff`` asks for the longer password of those who see other people's data.
+    ``is_staff`` requires the longer password of users who see other people's data.
     Raises EmailTaken, WeakPassword.
     """
     email = email.strip().casefold()
@@ -255,8 +259,8 @@ def create_user(
     )
     db.session.add(user)
     try:
-        db.session.flush()  # its id is the event's subject
-    except IntegrityError as error:  # somebody else was faster with the same address
+        db.session.flush()  # flush for the primary key, the subject of the event
+    except IntegrityError as error:  # a concurrent request took the address
         raise EmailTaken from error
     outbox.record(
         events.UserCreated(user.id),

@@ -31,7 +31,7 @@ def create_staff(
 def open_account(*, email: str, full_name: str, actor: Actor, now: datetime) -> tuple[int, str]:
     """An account of the actor's organization, still without roles: ``(user_id, temporary password)``.
 
-    Nobody chooses another person's password: it is drawn here, shown once and kept only hashed.
+    The temporary password is random, so no user chooses another's; it is shown once and stored only hashed.
     Raises EmailTaken.
     """
     require_anywhere(actor, permissions.MANAGE_USERS)
@@ -48,14 +48,14 @@ def open_account(*, email: str, full_name: str, actor: Actor, now: datetime) -> 
 
 
 class NoRole(Invalid):
-    """Somebody without a role could do nothing, and nobody would find the account again."""
+    """An account without roles would have no permissions and appear in no list of staff."""
 
     def __init__(self) -> None:
         super().__init__({"roles": N_("Elija al menos un rol. Para quitar el acceso, cierre la cuenta.")})
 
 
 class OwnRights(Invalid):
-    """Whoever administers cannot lock themselves out."""
+    """Administrators cannot remove their own role of administrator."""
 
     def __init__(self) -> None:
         super().__init__({"roles": N_("No puede quitarse a sí mismo el rol de administración.")})
@@ -71,24 +71,24 @@ class NoProfile(Invalid):
 def set_roles(user_id: int, roles: list[tuple[int, str]], *, actor: Actor, now: datetime) -> None:
     """Give a user exactly these ``(clinic_id, role code)`` in the clinics that the actor manages.
 
-    Roles that stay keep their dates. The user's sessions end: the next click runs with the new rights.
+    Roles that stay keep their dates. The user's sessions end: they sign in again with the new permissions.
     Raises NotFound for a foreign clinic, person or role, OwnRights, NoProfile.
     """
     require_anywhere(actor, permissions.MANAGE_USERS)
     scope = actor.clinics_with(permissions.MANAGE_USERS)
     _check_roles(user_id, roles, scope, actor)
     wanted = _by_id(roles, actor.organization_id)
-    held = db.session.execute(
+    memberships = db.session.execute(
         select(Membership.id, Membership.clinic_id, Membership.role_id).where(
             Membership.user_id == user_id, Membership.clinic_id.in_(scope)
         )
     ).all()
-    gone = [row.id for row in held if (row.clinic_id, row.role_id) not in wanted]
-    db.session.execute(delete(Membership).where(Membership.id.in_(gone)))
-    for clinic_id, role_id in wanted.keys() - {(row.clinic_id, row.role_id) for row in held}:
+    removed = [row.id for row in memberships if (row.clinic_id, row.role_id) not in wanted]
+    db.session.execute(delete(Membership).where(Membership.id.in_(removed)))
+    for clinic_id, role_id in wanted.keys() - {(row.clinic_id, row.role_id) for row in memberships}:
         db.session.add(Membership(user_id=user_id, clinic_id=clinic_id, role_id=role_id))
-    fact = events.RolesChanged(user_id=user_id, roles=[[c, r] for c, r in roles])
-    outbox.record(fact, actor=actor, now=now, clinic_id=None, subject_id=user_id)
+    event = events.RolesChanged(user_id=user_id, roles=[[c, r] for c, r in roles])
+    outbox.record(event, actor=actor, now=now, clinic_id=None, subject_id=user_id)
     revoke_all_sessions(user_id, actor=actor, now=now, keep=actor.session_id)
 
 
@@ -124,8 +124,8 @@ def add_role(user_id: int, clinic_id: int, role: str, *, actor: Actor, now: date
     """One more role for a user, in a clinic made in this transaction. Permission is the caller's."""
     ((_clinic_id, role_id),) = _by_id([(clinic_id, role)], actor.organization_id)
     db.session.add(Membership(user_id=user_id, clinic_id=clinic_id, role_id=role_id))
-    fact = events.RolesChanged(user_id=user_id, roles=[[clinic_id, role]])
-    outbox.record(fact, actor=actor, now=now, clinic_id=clinic_id, subject_id=user_id)
+    event = events.RolesChanged(user_id=user_id, roles=[[clinic_id, role]])
+    outbox.record(event, actor=actor, now=now, clinic_id=clinic_id, subject_id=user_id)
 
 
 def update_person(user_id: int, *, full_name: str, email: str, actor: Actor, now: datetime) -> None:
@@ -137,7 +137,7 @@ def update_person(user_id: int, *, full_name: str, email: str, actor: Actor, now
     person = queries.staff_member(user_id, actor=actor)
     if (person["full_name"], person["email"]) == (full_name.strip(), email.strip().casefold()):
         return
-    _check_reach(user_id, actor)
+    _require_all_clinics(user_id, actor)
     email = email.strip().casefold()
     if db.session.scalar(select(User.id).where(User.email == email, User.id != user_id)):
         raise EmailTaken
@@ -151,7 +151,7 @@ def reset_password(user_id: int, *, actor: Actor, now: datetime) -> str:
     """
     require_anywhere(actor, permissions.MANAGE_USERS)
     queries.staff_member(user_id, actor=actor)
-    _check_reach(user_id, actor)
+    _require_all_clinics(user_id, actor)
     password = rules.temporary_password()
     db.session.execute(update(User).where(User.id == user_id).values(password_hash=hash_password(password)))
     outbox.record(events.PasswordChanged(user_id), actor=actor, now=now, clinic_id=None, subject_id=user_id)
@@ -160,13 +160,13 @@ def reset_password(user_id: int, *, actor: Actor, now: datetime) -> str:
 
 
 class WorksElsewhere(RuleBroken):
-    """An account belongs to all its clinics; only who administers all of them may take it over or close it."""
+    """Only an administrator of all clinics of an account may take it over or close it."""
 
     code = "WORKS_ELSEWHERE"
     message = N_("Esta persona también trabaja en una sede que usted no administra. Quite aquí sus roles de esta sede.")
 
 
-def _check_reach(user_id: int, actor: Actor) -> None:
+def _require_all_clinics(user_id: int, actor: Actor) -> None:
     if not queries.clinics_of_user(user_id) <= actor.clinics_with(permissions.MANAGE_USERS):
         raise WorksElsewhere
 
@@ -177,9 +177,9 @@ def set_active(user_id: int, active: bool, *, actor: Actor, now: datetime) -> No
     queries.staff_member(user_id, actor=actor)
     if user_id == actor.user_id:
         raise Invalid({"is_active": N_("No puede cerrar su propia cuenta.")})
-    _check_reach(user_id, actor)
+    _require_all_clinics(user_id, actor)
     db.session.execute(update(User).where(User.id == user_id).values(is_active=active))
-    fact = events.AccountOpened(user_id) if active else events.AccountClosed(user_id)
-    outbox.record(fact, actor=actor, now=now, clinic_id=None, subject_id=user_id)
+    event = events.AccountOpened(user_id) if active else events.AccountClosed(user_id)
+    outbox.record(event, actor=actor, now=now, clinic_id=None, subject_id=user_id)
     if not active:
         revoke_all_sessions(user_id, actor=actor, now=now)

@@ -1,4 +1,4 @@
-"""Sign in, sign out, one's own account, and the door to each role's home."""
+"""Sign in, sign out, one's own account, and the redirect to each role's home."""
 
 from typing import Any
 

@@ -18,7 +18,7 @@ from app.tenancy import queries as tenancy
 
 pages = PageBlueprint("users", __name__)
 
-SHOWN_ONCE = "new_password"  # the browser's own cookie carries it to the next page: no table ever holds it
+SHOWN_ONCE = "new_password"  # in the session cookie, so no table ever holds it
 
 
 @pages.get("/admin/users", requires=permissions.MANAGE_USERS)
@@ -94,7 +94,7 @@ def create_user(form: forms.UserForm) -> Response:
         actor=cycle.actor(),
         now=cycle.now(),
     )
-    show_once(user_id, password)
+    keep_password_for_next_page(user_id, password)
     return fragments.fragment_response(go=f"/admin/users/{user_id}", toast=_("Cuenta creada."))
 
 
@@ -121,8 +121,8 @@ def change_user(user_id: int, form: forms.UserForm) -> Response:
 def _form(form: forms.UserForm, person: dict[str, Any] | None = None) -> Response:
     actor = cycle.actor()
     form.offer(_clinic_names(actor), _offered_roles(person["id"] if person else None))
-    kept = session.get(SHOWN_ONCE)
-    password = session.pop(SHOWN_ONCE)[1] if kept and person and kept[0] == person["id"] else None
+    stored = session.get(SHOWN_ONCE)
+    password = session.pop(SHOWN_ONCE)[1] if stored and person and stored[0] == person["id"] else None
     return fragments.page(
         "identity/users_form.html",
         form=form.with_submission_id(),
@@ -132,14 +132,14 @@ def _form(form: forms.UserForm, person: dict[str, Any] | None = None) -> Respons
     )
 
 
-def show_once(user_id: int, password: str) -> None:
+def keep_password_for_next_page(user_id: int, password: str) -> None:
     """Let the next page of this browser show a temporary password, once."""
     session[SHOWN_ONCE] = [user_id, password]
 
 
 @pages.post("/admin/users/<int:user_id>/temporary-password", requires=permissions.MANAGE_USERS)
 def reset_password(user_id: int) -> Response:
-    show_once(user_id, staff.reset_password(user_id, actor=cycle.actor(), now=cycle.now()))
+    keep_password_for_next_page(user_id, staff.reset_password(user_id, actor=cycle.actor(), now=cycle.now()))
     return fragments.fragment_response(
         go=f"/admin/users/{user_id}", toast=_("Contraseña temporal creada. Sus sesiones terminaron.")
     )

@@ -22,18 +22,18 @@ from app.patients import events, permissions, queries, rules
 from app.patients.models import Patient
 from app.tenancy import queries as tenancy
 
-MAX_REGISTRATIONS = 20  # from one address in a quarter of an hour: families and clinics share one
+MAX_REGISTRATIONS = 20  # per IP address in 15 minutes: families and clinics share one address
 
 
 class PatientExists(Conflict):
-    """The document is somebody's already; ``details`` names whom, if the actor may see them."""
+    """The document is registered already; ``details`` names the patient if the actor may see them."""
 
     code = "PATIENT_EXISTS"
     message = N_("Este documento ya está registrado.")
 
 
 class StalePatient(Conflict):
-    """Somebody changed the person since the form was opened; nothing was overwritten."""
+    """Optimistic lock: the patient was changed since the form was opened; nothing was overwritten."""
 
     code = "STALE_VERSION"
     message = N_("Otra persona cambió estos datos mientras usted los editaba. Revise los actuales y vuelva a intentar.")
@@ -45,7 +45,7 @@ def register_patient(details: rules.Details, *, actor: Actor, now: datetime) -> 
     Raises Invalid with every wrong field, PatientExists for a known document.
     """
     require_anywhere(actor, permissions.REGISTER)
-    clean = _tidy(details, now)
+    clean = _validate(details, now)
     values = {"organization_id": actor.organization_id, "created_by": actor.user_id, **_values(clean)}
     statement = insert(Patient).values(**values, version=1, created_at=now)
     patient_id = db.session.scalar(statement.on_conflict_do_nothing().returning(Patient.id))
@@ -64,14 +64,14 @@ def update_patient(patient_id: int, details: rules.Details, *, version: int, act
     before = queries.get(patient_id, actor=actor)
     if before["version"] != version:
         raise StalePatient
-    clean = _tidy(details, now)
+    clean = _validate(details, now)
     fields = [name for name in rules.FIELDS if getattr(clean, name) != before[name]]
     if not fields:
         return
     same = (Patient.id == patient_id, Patient.version == version)
     statement = update(Patient).where(*same).values(**_values(clean), version=version + 1)
     try:
-        with db.session.begin_nested():  # on PostgreSQL the refusal would end the whole transaction
+        with db.session.begin_nested():  # savepoint: on PostgreSQL a constraint error aborts the whole transaction
             if not changed(db.session.execute(statement)):
                 raise StalePatient
     except IntegrityError as error:
@@ -80,9 +80,9 @@ def update_patient(patient_id: int, details: rules.Details, *, version: int, act
 
 
 def archive_patient(patient_id: int, *, actor: Actor, now: datetime) -> None:
-    """Take a person out of searches; nothing is deleted. Raises NotFound.
+    """Exclude a patient from searches; nothing is deleted. Raises NotFound.
 
-    The page asks the packages above first whether anything is still to come (``timeline.actions``).
+    Upcoming appointments are checked before by ``timeline.actions``, which may import the packages above.
     """
     require_anywhere(actor, permissions.ARCHIVE)
     queries.get(patient_id, actor=actor)
@@ -99,25 +99,27 @@ def restore_patient(patient_id: int, *, actor: Actor, now: datetime) -> None:
 
 
 def register_self(details: rules.Details, *, password: str, address: str, now: datetime) -> None:
-    """Somebody registers themselves: a patient and their account, or neither.
+    """Self-registration: creates a patient and their account in one transaction.
 
-    Says nothing about who is known: with the address of an existing account nothing is made, the owner
-    gets a mail, and the caller cannot tell (the same work of the password hash is done). The document
-    is asked at the desk, where a paper can be seen; taken here, it would tell who is a patient.
+    Does not reveal whether an account exists: for a known e-mail nothing is created, its owner gets a mail,
+    and the password is hashed all the same, so response and duration are equal. The document is recorded
+    at the desk, against the paper; asked here, it would reveal who is a patient.
     Raises Invalid, WeakPassword, RateLimited.
     """
-    identity.count_try("registration", address=address, most=MAX_REGISTRATIONS, now=now)
-    clean = _tidy(details, now)
+    identity.record_attempt("registration", address=address, max_attempts=MAX_REGISTRATIONS, now=now)
+    clean = _validate(details, now)
     if not clean.email:
         raise Invalid({"email": N_("Escriba su correo.")})
     check_password(password, staff=False, words=(clean.email, clean.full_name))
-    lock("registration", zlib.crc32(clean.email.encode()) - 2**31)  # two clicks: the second finds the first's account
+    lock(
+        "registration", zlib.crc32(clean.email.encode()) - 2**31
+    )  # of two simultaneous requests the second finds the account
     account = queries.account_of(clean.email)
     if account is None:
         _open_account(clean, password, now)
     else:
         identity.hash_password(password)
-        _tell_owner(account, clean.email, now)
+        _notify_owner(account, clean.email, now)
 
 
 def _open_account(clean: rules.Details, password: str, now: datetime) -> None:
@@ -143,13 +145,13 @@ def _open_account(clean: rules.Details, password: str, now: datetime) -> None:
     )
 
 
-def _tell_owner(user_id: int, address: str, now: datetime) -> None:
+def _notify_owner(user_id: int, address: str, now: datetime) -> None:
     text = _(
         "Alguien pidió una cuenta en MediConnect con este correo, que ya tiene una. Si fue usted, ingrese con su"
         " contraseña de siempre. Si no fue usted, no tiene que hacer nada: no cambió nada."
     )
     notifications.deliver(
-        key=f"registration:{user_id}:{now:%Y-%m-%d}",  # one mail a day, however often somebody tries
+        key=f"registration:{user_id}:{now:%Y-%m-%d}",  # one mail a day, however many attempts
         kind="registration_repeated",
         address=address,
         subject=_("Usted ya tiene una cuenta en MediConnect"),
@@ -161,7 +163,7 @@ def _tell_owner(user_id: int, address: str, now: datetime) -> None:
     )
 
 
-def _tidy(details: rules.Details, now: datetime) -> rules.Details:
+def _validate(details: rules.Details, now: datetime) -> rules.Details:
     clean = rules.normalize(details, today=rules.today(now))
     if clean.ubigeo and ubigeo.find(clean.ubigeo) is None:
         raise Invalid({"ubigeo": N_("Elija el distrito de la lista.")})
