@@ -18,7 +18,7 @@ from app.patients import actions, permissions, queries, rules
 api = ApiBlueprint("patients_api", __name__)
 
 READERS = (permissions.READ, permissions.READ_OWN)
-_KEPT = {"id", "full_name", "version", "created_at", *rules.FIELDS}
+_PUBLIC_FIELDS = {"id", "full_name", "version", "created_at", *rules.FIELDS}
 _DESK_ONLY = {"admin_note"}
 
 
@@ -27,7 +27,7 @@ class PatientQuery(ListQuery):
 
 
 class PatientChanges(Body):
-    """Any of a person's details; ``version`` refuses the change when somebody was faster."""
+    """Any of a person's details; ``version`` is an optimistic lock: the change is refused when it is outdated."""
 
     given_names: str = Field("", max_length=200)
     paternal_surname: str = Field("", max_length=200)
@@ -54,7 +54,7 @@ class PatientChanges(Body):
 
 
 class Registration(Body):
-    """What somebody says of themselves to get an account."""
+    """Body of a self-registration."""
 
     given_names: str = Field(validation_alias=AliasChoices("given_names", "first_name"), max_length=200)
     paternal_surname: str = Field(validation_alias=AliasChoices("paternal_surname", "last_name"), max_length=200)
@@ -72,7 +72,7 @@ def patient_json(person: Mapping[str, Any], *, desk: bool) -> dict[str, Any]:
     """One person; the desk's note is the staff's alone."""
     hidden = set() if desk else _DESK_ONLY
     return {
-        **{name: value for name, value in person.items() if name in _KEPT - hidden},
+        **{name: value for name, value in person.items() if name in _PUBLIC_FIELDS - hidden},
         "district": queries.district_of(person) or None,
         "age": rules.age(person["birth_date"], rules.today(cycle.now())),
     }

@@ -8,7 +8,7 @@ from app.kernel.events import Event
 
 @dataclass(frozen=True, slots=True)
 class PatientRegistered(Event):
-    """``origin`` says by whom: ``desk`` or ``self``."""
+    """``origin``: who registered, ``desk`` or ``self``."""
 
     type: ClassVar[str] = "patients.patient.registered.v1"
     patient_id: int

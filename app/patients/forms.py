@@ -1,4 +1,4 @@
-"""Request data of the patients' pages; what is right and wrong is said by ``rules.normalize``."""
+"""Forms of the patients' pages; ``rules.normalize`` validates the values."""
 
 from typing import Any
 

@@ -56,9 +56,9 @@ class Patient(Base):
 
 
 class CareRelation(Base):
-    """A therapist treats a patient: who of the therapists may find and read whom.
+    """A therapist treats a patient: the basis of the therapists' access to patients.
 
-    ``source`` says which package vouches for it and takes it back (``appointment``: a visit that is to come, took
+    ``source`` is the package that starts and ends it (``appointment``: for a visit that is upcoming, took
     place or was missed); the relation holds while ``ended_at`` is NULL for any source.
     """
 

@@ -1,7 +1,7 @@
 """Permissions of this domain and which role has which.
 
-``patient.read`` opens the pages; whom one finds there is said by the others: the desk finds everybody
-of the organization, a therapist those whom they treat (``care_relation``).
+``patient.read`` opens the pages; which patients are found depends on the others: with ``patient.read_all`` (the desk)
+all of the organization, else those with a care relation to the therapist (``care_relation``).
 """
 
 from app.kernel.access import Permission

@@ -103,27 +103,27 @@ def page(text: str, *, actor: Actor, number: int = 1, size: int = 20, ordering: 
     rows = _rows(text, actor, size=size + 1, skip=skip, ordering=ordering)
     if len(rows) <= size and (rows or number == 1):
         return Found(rows, skip + len(rows))
-    wanted = rules.search_terms(text)
-    if text.strip() and not wanted:
+    terms = rules.search_terms(text)
+    if text.strip() and not terms:
         return Found([], 0)
-    count = db.session.execute(_count(_scope(actor), len(wanted)), _who(actor) | _patterns(wanted)).scalar_one()
+    count = db.session.execute(_count(_scope(actor), len(terms)), _who(actor) | _patterns(terms)).scalar_one()
     return Found(rows[:size], count)
 
 
 def _rows(text: str, actor: Actor, *, size: int, skip: int = 0, ordering: str | None = None) -> list[dict[str, Any]]:
     if ordering is not None and ordering.removeprefix("-") not in ORDERINGS:
         raise Invalid({"ordering": N_("Este orden no existe.")})
-    wanted = rules.search_terms(text)
-    if text.strip() and not wanted:
-        return []  # "%" is no word: it finds nobody, not everybody
-    values = _who(actor) | _patterns(wanted) | {"size": size, "skip": skip}
-    found = db.session.execute(_search(_scope(actor), len(wanted), ordering), values)
+    terms = rules.search_terms(text)
+    if text.strip() and not terms:
+        return []  # a search without letters or digits ("%") matches no patient instead of all
+    values = _who(actor) | _patterns(terms) | {"size": size, "skip": skip}
+    found = db.session.execute(_search(_scope(actor), len(terms), ordering), values)
     return [dict(row) for row in found.mappings()]
 
 
-def _patterns(wanted: list[str]) -> dict[str, str]:
-    """A word of a search is letters and digits alone (``rules.words``): no wildcard gets into LIKE."""
-    return {"begins": f" {wanted[0]}%" if wanted else "", **{f"word{n}": f"% {w}%" for n, w in enumerate(wanted)}}
+def _patterns(terms: list[str]) -> dict[str, str]:
+    """Parameters of LIKE. Terms are letters and digits only (``rules.words``), so no wildcard gets in."""
+    return {"begins": f" {terms[0]}%" if terms else "", **{f"word{n}": f"% {w}%" for n, w in enumerate(terms)}}
 
 
 def _like(name: str) -> ColumnElement[bool]:
@@ -169,7 +169,7 @@ def get(patient_id: int, *, actor: Actor) -> dict[str, Any]:
 
 
 def details(person: Mapping[str, Any]) -> rules.Details:
-    """The part of ``get`` that can be changed."""
+    """The editable fields of a row of ``get``."""
     return rules.Details(**{name: person[name] for name in rules.FIELDS})
 
 
@@ -188,7 +188,7 @@ def by_document(kind: str, number: str, *, actor: Actor) -> dict[str, Any] | Non
 
 
 def users_of_therapist(therapist_id: int) -> list[int]:
-    """The users who are that therapist; for the sockets alone."""
+    """The user ids of a therapist. Without permission check: for live channels only."""
     return list(
         db.session.scalars(
             select(Therapist.user_id).where(Therapist.id == therapist_id, Therapist.user_id.is_not(None))
@@ -197,5 +197,5 @@ def users_of_therapist(therapist_id: int) -> list[int]:
 
 
 def account_of(email: str) -> int | None:
-    """The user with an address; for the registration alone, whose answers do not show it."""
+    """The user with an e-mail address. Without permission check: for registration only."""
     return db.session.scalar(select(User.id).where(User.email == email))

@@ -18,7 +18,7 @@ from app.patients.models import CareRelation
 
 @dataclass(frozen=True, slots=True)
 class Care:
-    """A therapist treats a patient, says ``source``."""
+    """A care relation of a therapist and a patient; ``source`` is the package that maintains it."""
 
     patient_id: int
     therapist_id: int
@@ -27,12 +27,12 @@ class Care:
 
 
 def lock_relations(patient_id: int) -> None:
-    """Until the transaction ends nobody else changes who treats this patient: what was read of it stays true."""
+    """Lock the care relations of a patient until the transaction ends, so what was read of them stays true."""
     lock("care-relations", patient_id)
 
 
 def start_relation(care: Care, *, actor: Actor, now: datetime) -> None:
-    """The therapist treats the patient from now on; nothing happens when they do already."""
+    """Create or reopen the care relation; a no-op while it is active."""
     lock_relations(care.patient_id)
     values = {"patient_id": care.patient_id, "therapist_id": care.therapist_id, "source": care.source}
     statement = (
@@ -50,7 +50,7 @@ def start_relation(care: Care, *, actor: Actor, now: datetime) -> None:
 
 
 def end_relation(care: Care, *, actor: Actor, now: datetime) -> None:
-    """The source no longer vouches for it. The caller holds ``lock_relations``."""
+    """End the care relation of a source. The caller holds ``lock_relations``."""
     relation = CareRelation
     statement = (
         update(relation)

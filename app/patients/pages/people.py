@@ -21,7 +21,7 @@ PAGE_SIZE = 25
 
 
 class WrongPatient(Conflict):
-    """The form was opened for another person than the address says."""
+    """The form was opened for another patient than that of the URL."""
 
     code = "WRONG_PATIENT"
     message = N_("Este formulario se abrió para otra persona. Nada cambió; ábralo de nuevo.")

@@ -21,7 +21,7 @@ from app.patients import actions, forms, permissions, queries, rules
 
 pages = PageBlueprint("patient_picker", __name__)
 
-MOST_OPTIONS = 8
+MAX_OPTIONS = 8
 FORM_ID = re.compile(r"[a-z][a-z0-9-]{0,40}")
 
 
@@ -46,7 +46,7 @@ def picker() -> Response:
 @pages.get("/patients/options", requires=permissions.READ)
 def options() -> str:
     text = request.args.get("q", "").strip()[:100]
-    rows = queries.search(text, actor=cycle.actor(), limit=MOST_OPTIONS) if text else []
+    rows = queries.search(text, actor=cycle.actor(), limit=MAX_OPTIONS) if text else []
     return fragments.render_partial(
         "patients/_options.html",
         q=text,
@@ -68,12 +68,12 @@ def quick() -> Response:
 
 @pages.get("/patients/known", requires=permissions.REGISTER)
 def known() -> Response:
-    """The picker with the person who has a document; 204 when nobody has it yet."""
+    """The picker with the person who has a document; 204 when there is none."""
     kind = request.args.get("document_type", "DNI")
     try:
         number = rules.document(kind, request.args.get("document_number", ""))
     except rules.InvalidValue:
-        number = None  # the registration will say what is wrong
+        number = None  # the registration reports the error
     person = queries.by_document(kind, number, actor=cycle.actor()) if number else None
     if person is None or person["deleted_at"] is not None:
         return make_response("", 204)
@@ -106,4 +106,4 @@ def _quick(form: forms.QuickForm, *, conflict: str = "") -> Response:
 @pages.get("/ubigeo/options", requires=OWN_ACCOUNT)
 def districts() -> str:
     text = request.args.get("q", "").strip()[:100]
-    return fragments.render_partial("patients/_districts.html", options=ubigeo.search(text, limit=MOST_OPTIONS))
+    return fragments.render_partial("patients/_districts.html", options=ubigeo.search(text, limit=MAX_OPTIONS))
