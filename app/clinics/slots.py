@@ -1,4 +1,4 @@
-"""The clinics' places on shared screens."""
+"""Slots that this package fills on shared screens."""
 
 from flask_babel import gettext as _
 from flask_babel import ngettext

@@ -14,13 +14,13 @@ from app.http.fields import Form
 from app.kernel.errors import Invalid
 from app.kernel.i18n import N_
 
-ANYBODY = "any"  # the place of who takes whoever is free first
+FIRST_AVAILABLE = "any"  # value of ``place`` for the first available therapist
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What the desk shows, as its address says it. Today is not written: a desk left open overnight
-    shows the new day in the morning."""
+    """The filters in the URL of the desk. Today is left out of the URL, so that a desk left open overnight
+    shows the new day."""
 
     clinic_id: int
     day: date
@@ -31,7 +31,7 @@ class Filters:
 
     @classmethod
     def read(cls, args: "MultiDict[str, str]", *, clinic_id: int, today: date) -> "Filters":
-        """From a query string; what cannot be read means the default."""
+        """From a query string; invalid values mean the default."""
         try:
             day = date.fromisoformat(args.get("day", ""))
         except ValueError:
@@ -46,25 +46,25 @@ class Filters:
         )
 
     def url(self, path: str = "/front-desk") -> str:
-        said = {
+        params = {
             "clinic_id": self.clinic_id,
             "day": "" if self.is_today else self.day.isoformat(),
             "therapist_id": self.therapist_id,
             "view": "" if self.view == "board" else self.view,
             "q": self.q,
         }
-        return f"{path}?{urlencode({name: value for name, value in said.items() if value})}"
+        return f"{path}?{urlencode({name: value for name, value in params.items() if value})}"
 
-    def on(self, day: date, today: date) -> str:
+    def for_day(self, day: date, today: date) -> str:
         """The same desk on another day, without the search."""
         return replace(self, day=day, is_today=day == today, q="").url()
 
-    def seen_as(self, view: str) -> str:
+    def with_view(self, view: str) -> str:
         return replace(self, view=view).url()
 
 
 class WalkInForm(Form):
-    """Somebody without an appointment; the picker of patients stands beside the form."""
+    """A visit without appointment; the picker of patients is beside the form."""
 
     patient_id = IntegerField(
         _l("Paciente"),
@@ -72,11 +72,11 @@ class WalkInForm(Form):
         widget=HiddenInput(),
     )
     service_id = SelectField(_l("Servicio"), coerce=int)
-    place = StringField(_l("Con quién"), default=ANYBODY)
+    place = StringField(_l("Con quién"), default=FIRST_AVAILABLE)
 
     def chosen(self) -> tuple[int, datetime] | None:
-        """The therapist and the time that were shown; None for whoever is free first."""
-        therapist_id, _at, starts_at = (self.place.data or ANYBODY).partition("@")
+        """The therapist and the time that were shown; None for the first available."""
+        therapist_id, _at, starts_at = (self.place.data or FIRST_AVAILABLE).partition("@")
         try:
             instant = datetime.fromisoformat(starts_at)
             return (int(therapist_id), instant) if instant.tzinfo else None

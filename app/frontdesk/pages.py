@@ -44,7 +44,7 @@ class NoTherapistAvailable(RuleBroken):
 @pages.get("/front-desk", requires=permissions.RECEIVE)
 def front_desk() -> Response:
     """The board or the list of a day; the fragment ``#desk`` is what searches and live refreshes ask for."""
-    clinic, filters, today = _asked()
+    clinic, filters, today = _read_filters()
     actor = cycle.actor()
     return fragments.page(
         "frontdesk/board.html",
@@ -61,7 +61,7 @@ def front_desk() -> Response:
         today=today,
         yesterday=filters.day - timedelta(days=1),
         tomorrow=filters.day + timedelta(days=1),
-        therapists=partial(clinics.therapists_of, clinic.id),  # asked by the whole page only
+        therapists=partial(clinics.therapists_of, clinic.id),  # called by the whole page only, not by its refreshes
         till=_till(clinic.id),
         labels=_labels(),
     )
@@ -70,7 +70,7 @@ def front_desk() -> Response:
 @pages.get("/front-desk/closing", requires=permissions.RECEIVE)
 def closing() -> Response:
     """What the day still lacks before the till is closed."""
-    clinic, filters, today = _asked()
+    clinic, filters, today = _read_filters()
     return fragments.page(
         "frontdesk/closing.html",
         parts={"closing": "frontdesk/_closing.html"},
@@ -83,7 +83,7 @@ def closing() -> Response:
 
 
 def _labels() -> dict[str, str]:
-    """The words of the states, translated once and not for each card."""
+    """The labels of the states, translated once instead of per card."""
     return {code: _(label) for code, label in rules.LABELS.items()}
 
 
@@ -91,7 +91,7 @@ def _clinic() -> ClinicView:
     return clinics.clinic(cycle.clinic_id(permissions.RECEIVE))
 
 
-def _asked() -> tuple[ClinicView, forms.Filters, date]:
+def _read_filters() -> tuple[ClinicView, forms.Filters, date]:
     clinic = _clinic()
     today = clock.local_day(cycle.now(), clinic.timezone)
     return clinic, forms.Filters.read(request.args, clinic_id=clinic.id, today=today), today
@@ -129,18 +129,18 @@ def receive_walk_in(form: forms.WalkInForm) -> Response:
     clinic = _clinic()
     booked = _book_walk_in(form, clinic)
     visit = appointments.heading(booked.id)
-    words = _(
+    toast = _(
         "En sala: %(name)s. Con %(therapist)s a las %(hour)s.",
         name=visit.patient_name,
         therapist=visit.therapist_name,
         hour=hour(visit.starts_at, visit.timezone),
     )
-    return _done(words, clinic.id, "dialog:close")
+    return _done(toast, clinic.id, "dialog:close")
 
 
-def _done(words: str, clinic_id: int, close: str) -> Response:
-    """The board fetches itself, and the form that was answered closes: nothing to swap."""
-    response = fragments.fragment_response(go=f"/front-desk?clinic_id={clinic_id}", toast=words)
+def _done(toast: str, clinic_id: int, close: str) -> Response:
+    """Close the form. Nothing is swapped, as the board is refreshed by its live channel."""
+    response = fragments.fragment_response(go=f"/front-desk?clinic_id={clinic_id}", toast=toast)
     fragments.trigger(response, close)
     response.headers["HX-Reswap"] = "none"
     return response
@@ -148,8 +148,8 @@ def _done(words: str, clinic_id: int, close: str) -> Response:
 
 def _book_walk_in(form: forms.WalkInForm, clinic: ClinicView) -> booking.Booked:
     now = cycle.now()
-    therapist_id, starts_at = form.chosen() or _first_place(form.service_id.data, clinic, now)
-    asked = BookingRequest(
+    therapist_id, starts_at = form.chosen() or _first_option(form.service_id.data, clinic, now)
+    booking_request = BookingRequest(
         clinic_id=clinic.id,
         therapist_id=therapist_id,
         patient_id=form.patient_id.data or 0,
@@ -158,14 +158,14 @@ def _book_walk_in(form: forms.WalkInForm, clinic: ClinicView) -> booking.Booked:
         override_reason=WALK_IN,
         is_here=True,
     )
-    return booking.book_appointment(asked, actor=cycle.actor(), now=now)
+    return booking.book_appointment(booking_request, actor=cycle.actor(), now=now)
 
 
-def _first_place(service_id: int, clinic: ClinicView, now: datetime) -> tuple[int, datetime]:
-    """Whoever is free first in their hours. Raises NoTherapistAvailable."""
-    for place in desk.places(clinic, clinics.service(service_id), now=now):
-        if place.starts_at and not place.is_outside_hours:
-            return place.therapist_id, place.starts_at
+def _first_option(service_id: int, clinic: ClinicView, now: datetime) -> tuple[int, datetime]:
+    """The first available option within working hours. Raises NoTherapistAvailable."""
+    for option in desk.walk_in_options(clinic, clinics.service(service_id), now=now):
+        if option.starts_at and not option.is_outside_hours:
+            return option.therapist_id, option.starts_at
     raise NoTherapistAvailable
 
 
@@ -178,9 +178,9 @@ def _services(clinic: ClinicView) -> list[SelectChoice]:
 
 def _walk_in(form: forms.WalkInForm, clinic: ClinicView) -> Response:
     form.service_id.choices = _services(clinic)
-    offered = [choice.value for choice in form.service_id.choices]
-    if form.service_id.data not in offered:
-        form.service_id.data = next(iter(offered), None)
+    service_ids = [choice.value for choice in form.service_id.choices]
+    if form.service_id.data not in service_ids:
+        form.service_id.data = next(iter(service_ids), None)
     service = clinics.service(form.service_id.data) if form.service_id.data else None
     return fragments.page(
         "frontdesk/walk_in.html",
@@ -190,7 +190,7 @@ def _walk_in(form: forms.WalkInForm, clinic: ClinicView) -> Response:
         patient=_picked(form.patient_id.data),
         clinic_id=clinic.id,
         zone=clinic.timezone,
-        places=desk.places(clinic, service, now=cycle.now()) if service else [],
+        walk_in_options=desk.walk_in_options(clinic, service, now=cycle.now()) if service else [],
     )
 
 
@@ -224,25 +224,25 @@ def book_next_visit(appointment_id: int, form: forms.NextVisitForm) -> Response:
     booked = _book_next(visit, form.instant())
     zone = visit.timezone
     day, today = clock.local_day(booked.starts_at, zone), clock.local_day(cycle.now(), zone)
-    words = _(
+    toast = _(
         "Reservada: %(name)s, %(day)s %(hour)s con %(therapist)s.",
         name=visit.patient_name,
         day=day_words(day, today),
         hour=hour(booked.starts_at, zone),
         therapist=visit.therapist_name,
     )
-    return _done(words, visit.clinic_id, "panel:close")
+    return _done(toast, visit.clinic_id, "panel:close")
 
 
 def _book_next(visit: VisitDetails, starts_at: datetime) -> booking.Booked:
-    asked = BookingRequest(
+    booking_request = BookingRequest(
         clinic_id=visit.clinic_id,
         therapist_id=visit.therapist_id,
         patient_id=visit.patient_id,
         service_id=visit.service_id,
         starts_at=starts_at,
     )
-    return booking.book_appointment(asked, actor=cycle.actor(), now=cycle.now())
+    return booking.book_appointment(booking_request, actor=cycle.actor(), now=cycle.now())
 
 
 def _next(visit: VisitDetails, form: forms.NextVisitForm) -> Response:

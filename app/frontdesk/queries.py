@@ -117,10 +117,10 @@ def _visits(clinic: ClinicView, day: date, *, therapist_id: int | None, actor: A
     ]
 
 
-def _matches(visit: day_queries.Visit, wanted: str) -> bool:
+def _matches(visit: day_queries.Visit, query: str) -> bool:
     row = visit.row
-    return not wanted or all(
-        word in fold(f"{row.patient_name} {row.document_number or ''} {row.phone}") for word in wanted.split()
+    return not query or all(
+        word in fold(f"{row.patient_name} {row.document_number or ''} {row.phone}") for word in query.split()
     )
 
 
@@ -181,7 +181,7 @@ def _card(
 
 
 def _timer(visit: day_queries.Visit, grace: timedelta, *, owes: bool, now: datetime) -> Timer | None:
-    """How long the visit is in its state and the patient in the clinic; silent where nobody waits."""
+    """How long the visit is in its state and the patient in the clinic; None where no time is shown."""
     row = visit.row
     since = day_queries.minutes_since
     if row.status in rules.EXPECTED:
@@ -256,8 +256,8 @@ def till_code(clinic_id: int, *, actor: Actor) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """The first time a therapist has today for somebody who is here; ``starts_at`` None when there is none."""
+class WalkInOption:
+    """The first time of a therapist today for a walk-in; ``starts_at`` is None when there is none."""
 
     therapist_id: int
     therapist: str
@@ -266,8 +266,8 @@ class Place:
     is_outside_hours: bool = False
 
 
-def places(clinic: ClinicView, service: ServiceView, *, now: datetime) -> list[Place]:
-    """Who could take a walk-in today, the earliest first; those outside their hours after all others.
+def walk_in_options(clinic: ClinicView, service: ServiceView, *, now: datetime) -> list[WalkInOption]:
+    """The therapists of a service for a walk-in today: by start, those outside their working hours last.
 
     Five queries.
     """
@@ -276,28 +276,30 @@ def places(clinic: ClinicView, service: ServiceView, *, now: datetime) -> list[P
     day = clock.local_day(now, clinic.timezone)
     length = timedelta(minutes=service.duration_minutes)
     calendar = slots.calendar(clinic, ids, day, day)
-    found = [_place(person, calendar, day, length=length, now=now) for person in people]
-    return sorted(found, key=lambda p: (p.starts_at is None, p.is_outside_hours, p.starts_at or now, p.therapist))
+    options = [_option(person, calendar, day, length=length, now=now) for person in people]
+    return sorted(options, key=lambda o: (o.starts_at is None, o.is_outside_hours, o.starts_at or now, o.therapist))
 
 
 def _five_minutes(now: datetime) -> datetime:
-    """The grid line of five minutes at or before an instant."""
+    """An instant rounded down to five minutes."""
     return now.replace(minute=now.minute - now.minute % 5, second=0, microsecond=0)
 
 
-def _place(person: clinics.TherapistView, calendar: Calendar, day: date, *, length: timedelta, now: datetime) -> Place:
+def _option(
+    person: clinics.TherapistView, calendar: Calendar, day: date, *, length: timedelta, now: datetime
+) -> WalkInOption:
     starts_at = _five_minutes(now)
     shift = next(iter(covering(open_periods(calendar, person.id, day), starts_at, starts_at + length)), None)
     occupying = occupied(calendar, person.id, shift.room_id if shift else None)
     is_free = first_clash(occupying, starts_at, starts_at + length) is None
     if shift and is_free:
-        return Place(person.id, person.name, starts_at, is_now=True)
+        return WalkInOption(person.id, person.name, starts_at, is_now=True)
     slot = next(free_slots(calendar, person.id, day, length, now, is_self=False), None)
     if slot:
-        return Place(person.id, person.name, slot.starts_at)
+        return WalkInOption(person.id, person.name, slot.starts_at)
     if is_free:
-        return Place(person.id, person.name, starts_at, is_now=True, is_outside_hours=True)
-    return Place(person.id, person.name)
+        return WalkInOption(person.id, person.name, starts_at, is_now=True, is_outside_hours=True)
+    return WalkInOption(person.id, person.name)
 
 
 # ------------------------------------------------------------------ the next visit
@@ -315,15 +317,15 @@ class Proposals:
 def proposals(visit: VisitDetails, clinic: ClinicView, *, minutes: int, now: datetime) -> Proposals:
     """Times for the next visit with the same therapist. Four queries."""
     today = clock.local_day(now, clinic.timezone)
-    wanted = _weeks_later(visit.starts_at, now, clinic.timezone)
-    last = max(today + timedelta(days=REBOOK_DAYS), clock.local_day(wanted, clinic.timezone))
+    target = _weeks_later(visit.starts_at, now, clinic.timezone)
+    last = max(today + timedelta(days=REBOOK_DAYS), clock.local_day(target, clinic.timezone))
     free = slots.free(clinic, [visit.therapist_id], today, last, duration_minutes=minutes, is_self=False, now=now)
     that_day = [
-        s for s in free if clock.local_day(s.starts_at, clinic.timezone) == clock.local_day(wanted, clinic.timezone)
+        s for s in free if clock.local_day(s.starts_at, clinic.timezone) == clock.local_day(target, clinic.timezone)
     ]
-    best = min(that_day, key=lambda s: abs(s.starts_at - wanted), default=None)
+    best = min(that_day, key=lambda s: abs(s.starts_at - target), default=None)
     first = [s for s in free if s is not best][:PROPOSALS]
-    return Proposals(best, best is not None and best.starts_at == wanted, first)
+    return Proposals(best, best is not None and best.starts_at == target, first)
 
 
 def _weeks_later(starts_at: datetime, now: datetime, zone: str) -> datetime:

@@ -1,4 +1,4 @@
-"""The places of this package on shared screens."""
+"""Slots that this package fills on shared screens."""
 
 from app.http.screens import MENU, Slot
 from app.kernel.i18n import N_

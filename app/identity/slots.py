@@ -1,4 +1,4 @@
-"""The places of this package on shared screens."""
+"""Slots that this package fills on shared screens."""
 
 from app.http.screens import ADMIN, Badge, Slot
 from app.identity import permissions, queries

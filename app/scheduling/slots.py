@@ -1,4 +1,4 @@
-"""The places of this package on shared screens."""
+"""Slots that this package fills on shared screens."""
 
 from flask_babel import ngettext
 
