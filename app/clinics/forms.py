@@ -156,7 +156,7 @@ class ServiceForm(Form):
     )
     description = TextAreaField(_l("Indicaciones para el paciente"), [Length(max=1000)])
 
-    def offer(self, specialties: list[dict[str, Any]]) -> None:
+    def set_choices(self, specialties: list[dict[str, Any]]) -> None:
         self.specialty_id.choices = [
             SelectChoice("", gettext("Ninguna en particular")),
             *(SelectChoice(str(s["id"]), s["name"]) for s in specialties),
@@ -187,7 +187,7 @@ class TherapistForm(Form):
     specialty_ids = SelectMultipleField(_l("Especialidades"), option_widget=CheckboxInput())
     service_ids = SelectMultipleField(_l("Servicios que atiende"), option_widget=CheckboxInput())
 
-    def offer(self, specialties: list[dict[str, Any]], services: list[dict[str, Any]]) -> None:
+    def set_choices(self, specialties: list[dict[str, Any]], services: list[dict[str, Any]]) -> None:
         """Offer the specialties of the organization and the services of the actor's clinics."""
         self.specialty_ids.choices = [SelectChoice(str(s["id"]), s["name"]) for s in specialties]
         self.service_ids.choices = [SelectChoice(str(s["id"]), s["name"]) for s in services]

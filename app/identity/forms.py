@@ -59,17 +59,17 @@ class UserForm(Form):
     )
     roles = SelectMultipleField(_l("Roles"), option_widget=CheckboxInput())
 
-    def offer(self, clinics: dict[int, str], roles: list[RoleView]) -> None:
+    def set_choices(self, clinics: dict[int, str], roles: list[RoleView]) -> None:
         """Offer these roles in each of these clinics."""
         self.clinics = clinics
-        self.offered = roles
+        self.available_roles = roles
         self.roles.choices = [
             SelectChoice(f"{clinic_id}:{role.code}", gettext(role.label)) for clinic_id in clinics for role in roles
         ]
 
     def by_clinic(self) -> list[tuple[str, list[Any]]]:
         """The boxes to tick, clinic by clinic."""
-        boxes, size = list(self.roles), len(self.offered)
+        boxes, size = list(self.roles), len(self.available_roles)
         return [(name, boxes[i * size : (i + 1) * size]) for i, name in enumerate(self.clinics.values())]
 
     def chosen_roles(self) -> list[tuple[int, str]]:

@@ -33,7 +33,7 @@ def new_service() -> Response:
 
 def _make_form(service_id: int | None = None) -> forms.ServiceForm:
     form = forms.ServiceForm()
-    form.offer(queries.lists.specialties(cycle.actor()))
+    form.set_choices(queries.lists.specialties(cycle.actor()))
     return form
 
 
@@ -65,7 +65,7 @@ def change_service(service_id: int, form: forms.ServiceForm) -> Response:
 
 def _form(form: forms.ServiceForm, clinic_id: int, service: Any = None) -> Response:
     actor = cycle.actor()
-    form.offer(queries.lists.specialties(actor))
+    form.set_choices(queries.lists.specialties(actor))
     here = queries.lists.clinic(clinic_id, actor)
     return fragments.page("clinics/service.html", form=form.with_submission_id(), service=service, here=here)
 

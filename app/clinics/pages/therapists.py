@@ -86,7 +86,7 @@ def _linked(therapist_id: int) -> dict[str, Any]:
 
 def _offered(form: forms.TherapistForm) -> forms.TherapistForm:
     actor = cycle.actor()
-    form.offer(queries.lists.specialties(actor), queries.lists.offered_in(actor.clinics_with(MANAGE)))
+    form.set_choices(queries.lists.specialties(actor), queries.lists.offered_in(actor.clinics_with(MANAGE)))
     return form
 
 

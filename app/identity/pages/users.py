@@ -65,7 +65,7 @@ def _make_form(user_id: int | None = None) -> forms.UserForm:
     """The submitted form with the roles that may be given to this person."""
     _person(user_id)
     form = forms.UserForm()
-    form.offer(_clinic_names(cycle.actor()), _offered_roles(user_id))
+    form.set_choices(_clinic_names(cycle.actor()), _offered_roles(user_id))
     return form
 
 
@@ -120,7 +120,7 @@ def change_user(user_id: int, form: forms.UserForm) -> Response:
 
 def _form(form: forms.UserForm, person: dict[str, Any] | None = None) -> Response:
     actor = cycle.actor()
-    form.offer(_clinic_names(actor), _offered_roles(person["id"] if person else None))
+    form.set_choices(_clinic_names(actor), _offered_roles(person["id"] if person else None))
     stored = session.get(SHOWN_ONCE)
     password = session.pop(SHOWN_ONCE)[1] if stored and person and stored[0] == person["id"] else None
     return fragments.page(

@@ -30,7 +30,7 @@ class BookingForm(Form):
     reason = StringField(_l("Motivo de la visita"), [_REASON])
     override_reason = StringField(_l("Motivo para reservar fuera del horario"), [_REASON])
 
-    def offer(self, people: list[TherapistView], services: list[ServiceView], currency: str) -> None:
+    def set_choices(self, people: list[TherapistView], services: list[ServiceView], currency: str) -> None:
         """What may be chosen; a service says its length and price."""
         self.therapist_id.choices = [SelectChoice(person.id, person.name) for person in people]
         self.service_id.choices = [SelectChoice(s.id, _described(s, currency)) for s in services]
@@ -64,7 +64,7 @@ class MoveForm(Form):
             values["therapist_id"], _, values["starts_at"] = values["slot"].partition("@")
         return cls(values)
 
-    def offer(self, people: list[TherapistView]) -> None:
+    def set_choices(self, people: list[TherapistView]) -> None:
         self.therapist_id.choices = [SelectChoice(person.id, person.name) for person in people]
 
     def to_request(self, starts_at: datetime) -> MoveRequest:
@@ -80,7 +80,7 @@ class MoveForm(Form):
 class CancelForm(Form):
     reason = RadioField(_l("Motivo"), validators=[InputRequired(_l("Elija el motivo."))])
 
-    def offer(self, status: str) -> None:
+    def set_choices(self, status: str) -> None:
         reasons = rules.reasons_to_cancel(status)
         self.reason.choices = [SelectChoice(code, gettext(rules.CANCEL_REASONS[code])) for code in reasons]
 

@@ -47,7 +47,7 @@ class HoursForm(Form):
             days[shift.weekday]["room_id"] = str(shift.room_id or "")
         return cls(formdata=None, data={"days": days})
 
-    def offer(self, rooms: Sequence[RoomView]) -> "HoursForm":
+    def set_choices(self, rooms: Sequence[RoomView]) -> "HoursForm":
         choices = [SelectChoice("", gettext("Cualquiera")), *(SelectChoice(str(r.id), r.name) for r in rooms)]
         for day in self.days:
             day.form.room_id.choices = choices

@@ -86,7 +86,7 @@ def cancellation(appointment_id: int) -> Response:
 
 def _make_cancel_form(appointment_id: int) -> forms.CancelForm:
     form = forms.CancelForm()
-    form.offer(_visit(appointment_id).status)
+    form.set_choices(_visit(appointment_id).status)
     return form
 
 
@@ -107,7 +107,7 @@ def cancel(appointment_id: int, form: forms.CancelForm) -> Response:
 
 
 def _ask_why_cancelled(visit: VisitDetails, form: forms.CancelForm) -> Response:
-    form.offer(visit.status)
+    form.set_choices(visit.status)
     return _ask_for_reason(visit, form, _("Cancelar la cita"), "cancellation")
 
 

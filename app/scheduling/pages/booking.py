@@ -96,7 +96,7 @@ def _typed(form: forms.BookingForm, clinic: ClinicView) -> datetime | None:
 def _offer(clinic: ClinicView, form: forms.BookingForm) -> queries.Choices:
     """What may be chosen beside what is chosen already. Raises NotFound for what is of somewhere else."""
     offer = queries.choices(clinic, therapist_id=form.therapist_id.data, service_id=form.service_id.data)
-    form.offer(offer.people, offer.services, clinic.currency)
+    form.set_choices(offer.people, offer.services, clinic.currency)
     return offer
 
 
@@ -154,7 +154,7 @@ def schedule(appointment_id: int) -> Response:
 
 def _make_move_form(appointment_id: int) -> forms.MoveForm:
     visit, form = _visit(appointment_id), forms.MoveForm.read(request.form)
-    form.offer(clinics.therapists_of(visit.clinic_id, service_id=visit.service_id))
+    form.set_choices(clinics.therapists_of(visit.clinic_id, service_id=visit.service_id))
     return form
 
 
@@ -185,7 +185,7 @@ def _visit(appointment_id: int) -> VisitDetails:
 def _moving(visit: VisitDetails, form: forms.MoveForm, *, asks_override: bool = False) -> Response:
     clinic = clinics.clinic(visit.clinic_id)
     people = clinics.therapists_of(clinic.id, service_id=visit.service_id)
-    form.offer(people)
+    form.set_choices(people)
     form.version.data = visit.version  # optimistic lock on the version shown
     return fragments.dialog(
         "scheduling/_booking_schedule.html",

@@ -64,7 +64,7 @@ def _page(
         therapist=therapist,
         here=clinic,
         places=[place for place in places if place["id"] in scope],
-        week=form.offer(clinics.rooms_of(clinic.id)).with_submission_id(),
+        week=form.set_choices(clinics.rooms_of(clinic.id)).with_submission_id(),
         weekdays=_weekdays(),
         elsewhere=queries.spans(queries.elsewhere(therapist.id, clinic.id)),
         absences=queries.time_off(therapist.id, actor=actor, now=now),
@@ -75,7 +75,7 @@ def _page(
 
 
 def _make_week(therapist_id: int) -> HoursForm:
-    return HoursForm().offer(clinics.rooms_of(cycle.clinic_id(MANAGE)))
+    return HoursForm().set_choices(clinics.rooms_of(cycle.clinic_id(MANAGE)))
 
 
 def _retry_week(*, form: HoursForm, error: DomainError | None, therapist_id: int) -> Response:
