@@ -85,7 +85,7 @@ class Specialty(Base):
 
 
 class Therapist(Base):
-    """Somebody who treats. Left ones keep their row (``deleted_at``) and can be restored."""
+    """A therapist. Retired ones keep their row (``deleted_at``) and can be restored."""
 
     __tablename__ = "therapist"
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""Decisions: which settings a clinic may have, what a service and a therapist must say of themselves."""
+"""Rules: validation of the settings of a clinic, of services and therapists."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ WEEKDAYS = (
     N_("Sábado"),
     N_("Domingo"),
 )
-LONGEST_SERVICE = 480  # minutes
+MAX_SERVICE_MINUTES = 480  # minutes
 
 
 class NameTaken(Invalid):
@@ -43,7 +43,7 @@ class AlreadyHasAccount(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class ClinicSettings:
-    """What an admin may say of a clinic; the units are those of the table."""
+    """The settings of a clinic that an admin may change; the units are those of the table."""
 
     name: str
     legal_name: str = ""
@@ -122,7 +122,7 @@ def check_service(service: ServiceData) -> None:
     wrong: dict[str, str] = {}
     if not service.name.strip():
         wrong["name"] = N_("Escriba el nombre del servicio.")
-    if not 0 < service.duration_minutes <= LONGEST_SERVICE or service.duration_minutes % 5:
+    if not 0 < service.duration_minutes <= MAX_SERVICE_MINUTES or service.duration_minutes % 5:
         wrong["duration_minutes"] = N_("Use un múltiplo de 5, entre 5 y 480.")
     if service.price_cents < 0:
         wrong["price_cents"] = N_("Escriba cero o más.")
@@ -146,7 +146,7 @@ def check_therapist(therapist: TherapistData) -> TherapistData:
 
 
 def differences(row: Any, data: Any) -> dict[str, list[Any]]:
-    """What ``data`` says differently from ``row``: ``{field: [old, new]}``."""
+    """The fields in which ``data`` differs from ``row``: ``{field: [old, new]}``."""
     found = {}
     for field in dataclasses.fields(data):
         new = getattr(data, field.name)

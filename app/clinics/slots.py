@@ -15,7 +15,7 @@ def _clinics(actor: Actor) -> Badge:
 
 def _services(actor: Actor) -> Badge:
     counts = queries.lists.counts(actor)
-    missing = counts["services_of_nobody"]
+    missing = counts["services_without_therapist"]
     text = ngettext("%(num)d servicio sin terapeuta", "%(num)d servicios sin terapeuta", missing) if missing else ""
     if not counts["services"]:
         text = _("Sin servicios no se puede reservar")

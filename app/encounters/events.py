@@ -8,7 +8,7 @@ from app.kernel.events import Event
 
 @dataclass(frozen=True, slots=True)
 class EncounterEvent(Event):
-    """What every event of an encounter says."""
+    """Fields common to the events of an encounter."""
 
     encounter_id: int
     appointment_id: int | None

@@ -79,7 +79,7 @@ def add_room(clinic_id: int, name: str, *, actor: Actor, now: datetime) -> int:
     clinic = _clinic(clinic_id, actor)
     room = Room(clinic_id=clinic.id, name=_free_room_name(clinic.id, name))
     db.session.add(room)
-    db.session.flush()  # the fact names its id
+    db.session.flush()  # flush for the primary key
     _tell_room(room, actor=actor, now=now)
     return room.id
 
@@ -118,7 +118,7 @@ def _free_room_name(clinic_id: int, name: str, but: int | None = None) -> str:
     name = name.strip()[:60]
     if not name:
         raise Invalid({"name": N_("Escriba el nombre de la sala.")})
-    lock("room", clinic_id)  # two rooms of one name at once would meet at the unique index
+    lock("room", clinic_id)  # two rooms of the same name at once would violate the unique index
     if db.session.scalar(select(Room.id).where(Room.clinic_id == clinic_id, Room.name == name, Room.id != but)):
         raise rules.NameTaken
     return name

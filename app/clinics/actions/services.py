@@ -23,7 +23,7 @@ def create_service(clinic_id: int, data: rules.ServiceData, *, actor: Actor, now
     for name, (_old, new) in rules.differences(service, data).items():
         setattr(service, name, new)
     db.session.add(service)
-    db.session.flush()  # the fact names its id
+    db.session.flush()  # flush for the primary key
     fact = events.ServiceCreated(service_id=service.id)
     outbox.record(fact, actor=actor, now=now, clinic_id=clinic_id, subject_id=service.id)
     return service.id
@@ -73,7 +73,7 @@ def _check(clinic_id: int, data: rules.ServiceData, actor: Actor, but: int | Non
         )
     ):
         raise Invalid({"specialty_id": N_("Esta especialidad no existe.")})
-    lock("service", clinic_id)  # two services of one name at once would meet at the unique index
+    lock("service", clinic_id)  # two services of the same name at once would violate the unique index
     same = select(Service.id).where(Service.clinic_id == clinic_id, Service.name == data.name, Service.id != but)
     if db.session.scalar(same):
         raise rules.NameTaken

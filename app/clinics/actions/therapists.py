@@ -24,12 +24,12 @@ def create_therapist(
     actor: Actor,
     now: datetime,
 ) -> int:
-    """Take somebody on; returns the id. Raises Invalid."""
+    """Register a therapist; returns the id. Raises Invalid."""
     require_anywhere(actor, permissions.MANAGE_THERAPISTS)
     therapist = Therapist(organization_id=actor.organization_id)
     _write(therapist, rules.check_therapist(data))
     db.session.add(therapist)
-    db.session.flush()  # links and the fact name its id
+    db.session.flush()  # flush for the primary key
     _link(therapist, specialty_ids, service_ids, actor)
     fact = events.TherapistCreated(therapist_id=therapist.id)
     outbox.record(fact, actor=actor, now=now, clinic_id=None, subject_id=therapist.id)
@@ -56,7 +56,7 @@ def update_therapist(
 
 
 def retire_therapist(therapist_id: int, *, actor: Actor, now: datetime) -> None:
-    """They left: nobody books with them any more, their visits and records stay.
+    """Retire a therapist: no new bookings; their visits and records stay.
 
     Raises WorksElsewhere when they also treat in a clinic that the actor does not manage.
     """
@@ -71,7 +71,7 @@ def retire_therapist(therapist_id: int, *, actor: Actor, now: datetime) -> None:
 
 
 def restore_therapist(therapist_id: int, *, actor: Actor, now: datetime) -> None:
-    """They are back, with the services and hours they had."""
+    """Restore a retired therapist with their services and hours."""
     therapist = _therapist(therapist_id, actor)
     if therapist.deleted_at is None:
         return
@@ -159,5 +159,5 @@ def add_specialty(name: str, *, actor: Actor, now: datetime) -> int:
         return found
     specialty = Specialty(organization_id=actor.organization_id, name=name)
     db.session.add(specialty)
-    db.session.flush()  # its id is the answer
+    db.session.flush()  # flush for the primary key
     return specialty.id

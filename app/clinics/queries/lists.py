@@ -157,7 +157,7 @@ def offered_in(clinic_ids: frozenset[int]) -> list[dict[str, Any]]:
 
 
 def visible_therapist(actor: Actor, permission: Permission = permissions.READ) -> ColumnElement[bool]:
-    """Whoever gives a service in a clinic of the actor; who manages therapists also sees those without any."""
+    """Therapists with a service in a clinic of the actor; managers of therapists also see those without any."""
     reads = permission is permissions.READ
     in_scope = visible_clinic(actor) if reads else Clinic.id.in_(actor.clinics_with(permission))
     linked = (
@@ -308,4 +308,6 @@ def counts(actor: Actor) -> dict[str, int]:
             select(func.count()).select_from(Therapist).where(*here, idle).scalar_subquery(),
         )
     ).one()
-    return dict(zip(("clinics", "services", "services_of_nobody", "therapists", "therapists_idle"), row, strict=True))
+    return dict(
+        zip(("clinics", "services", "services_without_therapist", "therapists", "therapists_idle"), row, strict=True)
+    )

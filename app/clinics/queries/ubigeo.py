@@ -8,12 +8,12 @@ from app.clinics.models import Ubigeo
 from app.kernel.db import db
 from app.kernel.i18n import fold
 
-MOST_WORDS = 6
+MAX_TERMS = 6
 
 
 def search(text: str, *, limit: int = 8) -> list[dict[str, Any]]:
     """Districts whose names, province or region begin with every word: ``{code, name}``."""
-    words = fold(text.replace("-", " ").replace(",", " ")).split()[:MOST_WORDS]
+    words = fold(text.replace("-", " ").replace(",", " ")).split()[:MAX_TERMS]
     if not words:
         return []
     begins = Ubigeo.search_text.startswith(f" {words[0]}", autoescape=True)
