@@ -31,7 +31,7 @@ api = ApiBlueprint("appointments", __name__)
 
 READERS = (permissions.READ, permissions.READ_ASSIGNED, permissions.READ_OWN)
 BOOKERS = (permissions.BOOK, permissions.BOOK_OWN)
-MOST_DAYS = 62
+MAX_DAYS = 62
 
 
 class FreeQuery(Query):
@@ -99,7 +99,7 @@ def available_slots(query: FreeQuery) -> dict[str, Any]:
 
 def _free(query: FreeQuery, actor: Actor, now: dt.datetime) -> list[Slot]:
     until = query.date_to or query.date_from
-    if not 0 <= (until - query.date_from).days <= MOST_DAYS:
+    if not 0 <= (until - query.date_from).days <= MAX_DAYS:
         raise Invalid({"date_to": N_("Pida entre uno y 62 días.")})
     service = clinics.service(query.service_id) if query.service_id else None
     found: list[Slot] = []

@@ -13,7 +13,7 @@ from app.kernel.events import Event
 
 @dataclass(frozen=True, slots=True)
 class AppointmentChange(Event):
-    """What every event of an appointment says."""
+    """Fields common to the events of an appointment."""
 
     appointment_id: int
     therapist_id: int

@@ -1,4 +1,4 @@
-"""What the clock does for visits: the reminder of the day before."""
+"""Periodic jobs of visits: the reminder of the day before."""
 
 import logging
 from datetime import datetime
@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 def remind_due(*, now: datetime) -> None:
-    """Remind the patients whose visit is near. Each reminder is claimed by its key, so two clocks, a killed
+    """Remind the patients whose visit is near. Each reminder is claimed by its key, so two schedulers, a killed
     worker or a changed visit send one reminder for each time that a visit has, and no more."""
     with unit_of_work(write=False):
         due = notice_queries.reminders_due(now=now)

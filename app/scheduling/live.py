@@ -23,14 +23,14 @@ def clinic_days(row: EventRow) -> list[str]:
 
 
 def clinic_day_of_encounter(row: EventRow) -> list[str]:
-    """``clinic:day`` of the visit of an encounter: its card says whether the session goes on. None without a visit."""
+    """``clinic:day`` of the visit of an encounter: its card shows the session. None without a visit."""
     appointment_id = row.parse(encounters.EncounterEvent).appointment_id
     day = appointments.day_of(appointment_id) if appointment_id is not None else None
     return [f"{row.clinic_id}:{day}"] if day else []
 
 
 def clinic_day_of_ticket(row: EventRow) -> list[str]:
-    """``clinic:day`` of a payment or a voided ticket: it changes what the card of its visit says."""
+    """``clinic:day`` of a payment or a voided ticket: it changes the card of its visit."""
     return [f"{row.clinic_id}:{row.parse(billing.TicketEvent).service_day}"]
 
 

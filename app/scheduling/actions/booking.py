@@ -213,7 +213,7 @@ def _move(visit: Appointment, plan: MovePlan, *, actor: Actor, now: datetime) ->
 
 
 def flush_or_refuse() -> None:
-    """Write what changed now, so that the database's guards against overlaps speak here. Raises SlotTaken."""
+    """Flush now, so that the database's overlap constraints are checked here. Raises SlotTaken."""
     try:
         db.session.flush()
     except IntegrityError as error:

@@ -1,6 +1,6 @@
-"""What every change of a visit leaves behind: a row of its history, and an event.
+"""Record a change of a visit: a row of its history, and an event.
 
-The history says through which channel it came (``actor.channel``), never what the caller claims.
+The history says through which channel it came (``actor.channel``), never a value sent by the caller.
 """
 
 from datetime import datetime

@@ -28,7 +28,7 @@ def set_hours(therapist_id: int, clinic_id: int, shifts: Sequence[WeekShift], *,
     rooms = {room.id for room in clinics.rooms_of(clinic_id)}
     if any(shift.room_id not in rooms | {None} for shift in shifts):
         raise Invalid({"room_id": N_("Esta sala no es de la sede.")})
-    lock("working-hours", therapist_id)  # two clinics giving the same hour at once
+    lock("working-hours", therapist_id)  # concurrent writes of two clinics for the same hours
     check_week(shifts, hours.elsewhere(therapist_id, clinic_id))
     db.session.execute(
         delete(WorkingHours).where(WorkingHours.therapist_id == therapist_id, WorkingHours.clinic_id == clinic_id)
@@ -67,13 +67,13 @@ def add_time_off(
         reason=reason.strip()[:120],
     )
     db.session.add(row)
-    db.session.flush()  # its id is the answer
+    db.session.flush()  # flush for the primary key
     _record_changed(therapist_id, clinic_id, actor=actor, now=now)
     return row.id
 
 
 def remove_time_off(time_off_id: int, *, actor: Actor, now: datetime) -> TimeOff:
-    """Take an absence or extra shift back; returns what it was. Raises NotFound."""
+    """Delete an absence or extra shift; returns the deleted row. Raises NotFound."""
     row = db.session.get(TimeOff, time_off_id)
     if row is None:
         raise NotFound

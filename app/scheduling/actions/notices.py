@@ -1,6 +1,6 @@
 """Notify the patient and the therapist of a visit as it stands now.
 
-Every notice has a key of visit, sequence, kind and channel: asked for twice, it goes out once.
+Every notice has a key of visit, sequence, kind and channel, so a repeated request sends it once.
 """
 
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from app.notifications import actions as notifications
 from app.scheduling import messages
 from app.scheduling.queries.notices import Account, Notice
 
-ONLINE_GRACE = timedelta(minutes=3)  # who books online and thinks better of it at once gets no mail at all
+ONLINE_GRACE = timedelta(minutes=3)  # a booking cancelled within this time sends no e-mail
 
 INBOX_KINDS = {
     "confirmation": "appointment_created",
@@ -26,7 +26,7 @@ INBOX_KINDS = {
 def notify_patient(kind: str, visit: Notice, *, now: datetime, due_at: datetime | None = None, after: str = "") -> None:
     """By e-mail and in their inbox, whichever of the two they have.
 
-    ``after`` tells apart two notices of one kind for the same time: the request and its acceptance.
+    ``after`` distinguishes two notices of one kind for the same time: the request and its approval.
     """
     name = f"{kind}-after-{after}" if after else kind
     if visit.email:
@@ -35,12 +35,12 @@ def notify_patient(kind: str, visit: Notice, *, now: datetime, due_at: datetime 
 
 
 def notify_therapist(kind: str, visit: Notice, *, account: Account | None = None, now: datetime) -> None:
-    """In the inbox of the visit's therapist, or of ``account`` who was it before."""
+    """In the inbox of the visit's therapist, or of ``account``, the previous therapist."""
     create_inbox_item(account or visit.therapist_user, kind, visit, name=f"{kind}-therapist", now=now)
 
 
 def notify_cancelled(visit: Notice, *, now: datetime) -> None:
-    """The visit is off. A patient whose confirmation still waits gets neither: the waiting e-mail is dropped."""
+    """Notify of a cancellation. A pending confirmation e-mail is cancelled, and then no cancellation is mailed."""
     was_waiting = notifications.cancel_pending(visit.all_keys, now=now)
     if was_waiting and not notifications.is_sent_or_sending(visit.all_keys):
         create_inbox_item(visit.patient_user, "cancellation", visit, name="cancellation", now=now)
@@ -50,14 +50,14 @@ def notify_cancelled(visit: Notice, *, now: datetime) -> None:
 
 
 def notify_changed(visit: Notice, *, now: datetime) -> None:
-    """Another time or therapist. What was not sent yet is dropped: it is no longer true."""
+    """Notify of another time or therapist. Pending e-mails are cancelled, as they are outdated."""
     was_waiting = notifications.cancel_pending(visit.all_keys, now=now)
-    is_first_word = was_waiting and not notifications.is_sent_or_sending(visit.all_keys)
-    notify_patient("confirmation" if is_first_word else "changed", visit, now=now)
+    is_first_notice = was_waiting and not notifications.is_sent_or_sending(visit.all_keys)
+    notify_patient("confirmation" if is_first_notice else "changed", visit, now=now)
 
 
 def notify_reinstated(visit: Notice, *, after: str, now: datetime) -> None:
-    """A request was accepted, or a cancellation taken back."""
+    """Notify that a request was approved or a cancellation undone."""
     notifications.cancel_pending(visit.all_keys, now=now)
     notify_patient("confirmation", visit, now=now, after=after)
 
@@ -82,7 +82,7 @@ def _send_email(kind: str, visit: Notice, *, name: str, now: datetime, due_at: d
 
 
 def create_inbox_item(account: Account | None, kind: str, visit: Notice, *, name: str, now: datetime) -> None:
-    """A line in the inbox of somebody who has an account; ``name`` ends in ``-therapist`` for one."""
+    """Create an inbox item for an account, if there is one; ``name`` ends in ``-therapist`` for a therapist's."""
     if account is None:
         return
     is_therapist = name.endswith("-therapist")

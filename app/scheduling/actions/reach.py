@@ -1,4 +1,4 @@
-"""Who may change a visit, and whose patient its patient is."""
+"""Authorization to change a visit, and the care relation that follows from visits."""
 
 from datetime import datetime
 
@@ -19,13 +19,13 @@ class NotYourAppointment(Forbidden):
 
 
 def require_own_or_any_therapist(clinic_id: int, therapist_id: int, actor: Actor) -> None:
-    """A therapist changes their own visits; the desk those of everybody. Raises NotYourAppointment."""
+    """Therapists change their own visits, the desk those of all therapists. Raises NotYourAppointment."""
     if not appointments.may_change(clinic_id, therapist_id, actor):
         raise NotYourAppointment
 
 
 def require_booking(clinic_id: int, therapist_id: int, patient_id: int, actor: Actor) -> None:
-    """Staff book and change for everybody of their clinic, patients for themselves. Raises Forbidden."""
+    """Staff book and change for all patients of their clinic, patients for themselves. Raises Forbidden."""
     if can(actor, permissions.BOOK, clinic_id):
         require_own_or_any_therapist(clinic_id, therapist_id, actor)
     elif permissions.BOOK_OWN.code not in actor.own or patient_id != patient_id_of(actor):
@@ -38,9 +38,9 @@ def require_booking_of(visit: Appointment, actor: Actor) -> None:
 
 
 def update_care_relation(visit: Appointment, therapist_id: int, *, actor: Actor, now: datetime) -> None:
-    """The therapist treats the patient as long as a visit says so: none that was cancelled or written in error.
+    """The care relation is active while a visit justifies it, other than a cancelled or erroneous one.
 
-    So nobody reaches a patient's data by booking and cancelling.
+    So booking and cancelling gives no access to a patient's data.
     """
     care.lock_relations(visit.patient_id)
     relation = care.Care(visit.patient_id, therapist_id, visit.clinic_id, CARE_SOURCE)

@@ -1,4 +1,4 @@
-"""The steps of a visit on its day: it arrives, goes in, ends, or does not happen; and the way back.
+"""Transitions of a visit on its day: arrived, in session, finished, no-show; and their undo.
 
 Asking for the state a visit is in already is a no-op: two receptionists press the same key.
 """
@@ -32,7 +32,7 @@ from app.scheduling.rules.booking import Attempt, check_free
 
 
 def confirm_appointment(appointment_id: int, *, actor: Actor, now: datetime) -> None:
-    """Staff approve a request (pending becomes booked); the patient says yes to what is booked, or staff heard it.
+    """Staff approve a request (pending becomes booked); or the patient confirms a booking.
 
     Raises NotFound, Forbidden, InvalidTransition.
     """
@@ -74,7 +74,7 @@ def check_in_patient(appointment_id: int, *, actor: Actor, now: datetime) -> Non
 
 
 def start_session(appointment_id: int, *, reason: str = "", actor: Actor, now: datetime) -> None:
-    """Pasar: the patient goes in; the encounter is in progress. From booked too (nobody pressed Llegó), then
+    """Pasar: the patient goes in; the encounter is in progress. From booked too (arrival not recorded), then
     the arrival is written as manual."""
     visit = _load(appointment_id, permissions.ATTEND, actor)
     if visit.status == Status.FULFILLED:
@@ -187,7 +187,7 @@ def enter_in_error(appointment_id: int, *, reason: str, actor: Actor, now: datet
 
 
 def change_status(appointment_id: int, status: str, *, reason: str = "", actor: Actor, now: datetime) -> None:
-    """The verb that leads to ``status``: what the API's PATCH says. The present status is a no-op.
+    """Apply the transition that leads to ``status``, for the API's PATCH. The present status is a no-op.
 
     Raises InvalidTransition with ``details['allowed']``, UnknownStatus, and what the verb raises.
     """
@@ -245,7 +245,7 @@ def _step(
     now: datetime,
     reason: str = "",
 ) -> None:
-    """Take a step forward and record its event; the ways back are ``undo_last_step``'s. Raises InvalidTransition."""
+    """Apply a forward transition (``undo_last_step``: the others), record its event. Raises InvalidTransition."""
     old_status = visit.status
     if _check(visit, goal, actor=actor, now=now):
         raise rules.invalid_transition(old_status)
@@ -254,7 +254,7 @@ def _step(
 
 
 def _set_status(visit: Appointment, goal: Status, *, actor: Actor, now: datetime, **of_history: Any) -> None:
-    """Write the status and its row of the history. Raises SlotTaken by the database's guards."""
+    """Write the status and its row of the history. Raises SlotTaken when a constraint of the database refuses it."""
     old_status, visit.status, visit.status_since = visit.status, str(goal), now
     visit.version += 1
     flush_or_refuse()

@@ -31,7 +31,7 @@ class BookingForm(Form):
     override_reason = StringField(_l("Motivo para reservar fuera del horario"), [_REASON])
 
     def set_choices(self, people: list[TherapistView], services: list[ServiceView], currency: str) -> None:
-        """What may be chosen; a service says its length and price."""
+        """Set the selects; a service is labelled with its length and price."""
         self.therapist_id.choices = [SelectChoice(person.id, person.name) for person in people]
         self.service_id.choices = [SelectChoice(s.id, _described(s, currency)) for s in services]
 
@@ -57,9 +57,9 @@ class MoveForm(Form):
     override_reason = StringField(_l("Motivo para reservar fuera del horario"), [_REASON])
 
     @classmethod
-    def read(cls, said: "MultiDict[str, str]") -> "MoveForm":
-        """From the posted form; the buttons say therapist and time at once: ``slot=7@2026-11-24T10:30``."""
-        values = said.copy()
+    def read(cls, params: "MultiDict[str, str]") -> "MoveForm":
+        """From the posted form; a button carries therapist and time in one value: ``slot=7@2026-11-24T10:30``."""
+        values = params.copy()
         if values.get("slot"):
             values["therapist_id"], _, values["starts_at"] = values["slot"].partition("@")
         return cls(values)

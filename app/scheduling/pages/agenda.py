@@ -15,7 +15,7 @@ from app.kernel import clock
 from app.kernel.access import can
 from app.kernel.errors import NotFound
 from app.scheduling import permissions, rules
-from app.scheduling.queries import agenda as reads
+from app.scheduling.queries import agenda as agenda_queries
 
 pages = PageBlueprint("agenda", __name__)
 
@@ -29,7 +29,9 @@ def day() -> Response:
         "scheduling/agenda.html",
         parts={"agenda-day": "scheduling/_agenda_grid.html"},
         grid_id="agenda-day",
-        agenda=reads.of_day(clinic, shown, [chosen] if chosen else people, actor=cycle.actor(), now=cycle.now()),
+        agenda=agenda_queries.of_day(
+            clinic, shown, [chosen] if chosen else people, actor=cycle.actor(), now=cycle.now()
+        ),
         is_week=False,
         before=_href("/agenda", clinic, shown - timedelta(days=1), chosen),
         after=_href("/agenda", clinic, shown + timedelta(days=1), chosen),
@@ -49,7 +51,7 @@ def week() -> Response:
         "scheduling/agenda.html",
         parts={"agenda-week": "scheduling/_agenda_grid.html"},
         grid_id="agenda-week",
-        agenda=reads.of_week(clinic, monday, chosen, actor=cycle.actor(), now=cycle.now()),
+        agenda=agenda_queries.of_week(clinic, monday, chosen, actor=cycle.actor(), now=cycle.now()),
         is_week=True,
         before=_href("/agenda/week", clinic, shown - timedelta(days=7), chosen),
         after=_href("/agenda/week", clinic, shown + timedelta(days=7), chosen),
@@ -63,25 +65,25 @@ def _clinic_and_people() -> tuple[ClinicView, list[TherapistView]]:
 
 
 def _chosen(people: list[TherapistView], clinic: ClinicView) -> TherapistView | None:
-    """The therapist asked for; who only treats sees their own column first. None for all of them.
+    """The requested therapist, or all (None). Without the desk's permission the default is the actor's own column.
 
     Raises NotFound for a therapist who does not treat in this clinic.
     """
-    asked = request.args.get("therapist_id")
-    if asked is None:
+    therapist_arg = request.args.get("therapist_id")
+    if therapist_arg is None:
         actor = cycle.actor()
         own = None if can(actor, permissions.RECEIVE, clinic.id) else therapist_id_of(actor)
         return next((person for person in people if person.id == own), None)
-    if not asked:
+    if not therapist_arg:
         return None
-    found = next((person for person in people if str(person.id) == asked), None)
+    found = next((person for person in people if str(person.id) == therapist_arg), None)
     if found is None:
         raise NotFound
     return found
 
 
 def _day_asked(clinic: ClinicView) -> date:
-    """The day of the address, else today by the clinic's clock."""
+    """The day of the URL, else today by the clinic's clock."""
     try:
         return date.fromisoformat(request.args.get("day", ""))
     except ValueError:
@@ -89,9 +91,9 @@ def _day_asked(clinic: ClinicView) -> date:
 
 
 def _href(path: str, clinic: ClinicView, shown: date | None, chosen: TherapistView | None) -> str:
-    """An address of the agenda that says everything: the same page for whoever is given the link."""
-    told = {"clinic_id": clinic.id, "therapist_id": chosen.id if chosen else ""}
-    return f"{path}?{urlencode({'day': shown, **told} if shown else told)}"
+    """A complete URL of the agenda: it shows the same page to every user it is shared with."""
+    params = {"clinic_id": clinic.id, "therapist_id": chosen.id if chosen else ""}
+    return f"{path}?{urlencode({'day': shown, **params} if shown else params)}"
 
 
 def _frame(
@@ -100,7 +102,7 @@ def _frame(
     """What both views show around the grid."""
     path = request.path
     return {
-        "clinic_facts": clinic,
+        "clinic_view": clinic,
         "people": people,
         "chosen": chosen,
         "shown": shown,

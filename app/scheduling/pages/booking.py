@@ -32,7 +32,7 @@ LOCAL = "%Y-%m-%dT%H:%M"  # as a datetime-local input writes it
 
 @pages.get("/appointments/new", requires=permissions.BOOK)
 def new() -> Response:
-    """The form for what the address says; its part ``#booking-what`` for every choice made in it."""
+    """The form for the query string; its partial ``#booking-what`` is fetched again after every choice."""
     clinic = _clinic()
     wanted = _wanted(clinic)
     form = forms.BookingForm(
@@ -123,14 +123,14 @@ def _booking(
         patient={"id": patient["id"], "label": patient_rules.label(patient)} if patient else None,
         offer=offer,
         times=times,
-        clinic_facts=clinic,
+        clinic_view=clinic,
         today=clock.local_day(cycle.now(), clinic.timezone),
         asks_override=asks_override or bool(form.override_reason.data),
     )
 
 
 def _fill(form: forms.BookingForm, offer: queries.Choices, times: list[Slot], clinic: ClinicView) -> None:
-    """Show the choices that stand in for what was not said: the first service, the next free time."""
+    """Preselect defaults for missing values: the first service, the next free time."""
     form.therapist_id.data, form.service_id.data = offer.therapist.id, offer.service.id
     if times and ("starts_at" not in request.args):
         form.starts_at.data = clock.local(times[0].starts_at, clinic.timezone).strftime(LOCAL)

@@ -50,7 +50,7 @@ def _page(
     *,
     week: HoursForm | None = None,
     absence: TimeOffForm | None = None,
-    in_the_way: Any = (),
+    conflicting_visits: Any = (),
 ) -> Response:
     """The page in the clinic chosen; a form given is shown as it was typed."""
     actor, now = cycle.actor(), cycle.now()
@@ -69,7 +69,7 @@ def _page(
         elsewhere=queries.spans(queries.elsewhere(therapist.id, clinic.id)),
         absences=queries.time_off(therapist.id, actor=actor, now=now),
         absence=(absence or TimeOffForm(formdata=None)).with_submission_id(),
-        in_the_way=in_the_way,
+        conflicting_visits=conflicting_visits,
         today=clock.local_day(now, clinic.timezone),
     )
 
@@ -93,8 +93,8 @@ def set_hours(therapist_id: int, form: HoursForm) -> Response:
 def _retry_time_off(*, form: TimeOffForm, error: DomainError | None, therapist_id: int) -> Response:
     """The form again, with the visits that an absence would cover."""
     if isinstance(error, NotConfirmed):
-        visits = _in_the_way(form, therapist_id)
-        return _page(_therapist(therapist_id), absence=form, in_the_way=visits)
+        visits = _conflicting_visits(form, therapist_id)
+        return _page(_therapist(therapist_id), absence=form, conflicting_visits=visits)
     form.add_summary(error)
     return _page(_therapist(therapist_id), absence=form)
 
@@ -104,7 +104,7 @@ def add_time_off(therapist_id: int, form: TimeOffForm) -> Response:
     """An absence over visits is shown with them first; ``confirmed`` with the same hours saves it all the same."""
     therapist, clinic = _therapist(therapist_id), clinics.clinic(cycle.clinic_id(MANAGE))
     is_confirmed = form.kind.data != "off" or request.form.get("confirmed") == form.period
-    if not is_confirmed and _in_the_way(form, therapist_id):
+    if not is_confirmed and _conflicting_visits(form, therapist_id):
         raise NotConfirmed
     actions.add_time_off(
         therapist_id,
@@ -120,10 +120,10 @@ def add_time_off(therapist_id: int, form: TimeOffForm) -> Response:
     return _changed(therapist, "time-off", word)
 
 
-def _in_the_way(form: TimeOffForm, therapist_id: int) -> Any:
+def _conflicting_visits(form: TimeOffForm, therapist_id: int) -> Any:
     """The visits in the hours of the form."""
     zone = clinics.clinic(cycle.clinic_id(MANAGE)).timezone
-    return queries.in_the_way(
+    return queries.conflicting_visits(
         therapist_id, form.starts_at.instant(zone), form.ends_at.instant(zone), actor=cycle.actor()
     )
 

@@ -1,4 +1,4 @@
-"""The therapist's home: who is next, who is inside, the rest of the day."""
+"""The therapist's home: the next visit, the session in progress, the rest of the day."""
 
 from datetime import date, timedelta
 

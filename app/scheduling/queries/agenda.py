@@ -28,9 +28,9 @@ from app.scheduling.rules.calendar import Calendar, open_periods
 from app.scheduling.rules.periods import Shift
 
 STEP = 5  # minutes in a row of the grid
-MOST_LANES = 4
+MAX_LANES = 4
 FREED = frozenset({"cancelled", "noshow"})
-PRESENT = ("arrived", "checked-in", "fulfilled")  # whose debt is marked: the others pay when they come
+PRESENT = ("arrived", "checked-in", "fulfilled")  # states in which an unpaid balance is marked
 MINUTE = timedelta(minutes=1)
 Column = tuple[int, date]  # therapist and day
 Timed = tuple[int, Any]  # a minute of the local day and what begins there: a shift or a row of a visit
@@ -94,7 +94,7 @@ _VISITS = (
 
 
 def of_day(clinic: ClinicView, day: date, people: Sequence[TherapistView], *, actor: Actor, now: datetime) -> Agenda:
-    """A local day: a column for everybody who works or has a visit. Eight queries. Raises Forbidden."""
+    """A local day: a column per therapist with a shift or a visit. Eight queries. Raises Forbidden."""
     return _agenda(clinic, people, [day], actor=actor, now=now, only_busy=len(people) > 1)
 
 
@@ -197,7 +197,7 @@ def _free_starts(
 def _hours_shown(
     clinic: ClinicView, shifts: dict[Column, list[Shift]], visits: dict[Column, list[Timed]]
 ) -> tuple[int, int]:
-    """The clinic's hours, wider where somebody works or a visit lies outside, in whole hours."""
+    """The clinic's hours, extended to shifts and visits outside them, in whole hours."""
     periods = [(_minute(s.starts_at, clinic.timezone), s) for s in itertools.chain(*shifts.values())]
     periods += itertools.chain(*visits.values())
     first = min([clinic.opens_minute, *(minute for minute, _ in periods)]) // 60 * 60
@@ -219,7 +219,7 @@ def _room(shifts: Collection[Shift], names: dict[int, str]) -> str:
 
 
 def _closed(shifts: Collection[Shift], first: int, last: int, zone: str) -> list[tuple[int, int]]:
-    """What of the hours shown is not worked."""
+    """The periods of the shown hours without a shift."""
     stretches, at = [], first
     for shift in shifts:
         start = _minute(shift.starts_at, zone)
@@ -265,10 +265,10 @@ def _lanes(rows: list[Row[Any]]) -> dict[int, tuple[int, int]]:
     ends: list[datetime] = []  # of the last card in each lane right of the first
     for row in freed:
         lane = next((i for i, end in enumerate(ends) if end <= row.starts_at), len(ends))
-        lane = min(lane, MOST_LANES - 2)
+        lane = min(lane, MAX_LANES - 2)
         ends[lane : lane + 1] = [row.ends_at]
         placed[row.id] = (lane + 2, 0)
-    lanes = min(len(ends) + 1, MOST_LANES)
+    lanes = min(len(ends) + 1, MAX_LANES)
     for row in freed:
         placed[row.id] = (placed[row.id][0], lanes)
     for row in rows:

@@ -45,7 +45,7 @@ PAST_VISITS = 20
 
 
 def may_change(clinic_id: int, therapist_id: int, actor: Actor) -> bool:
-    """A therapist changes their own visits, the desk everybody's."""
+    """Therapists change their own visits, the desk all."""
     return therapist_id_of(actor) == therapist_id or can(actor, permissions.ANY_THERAPIST, clinic_id)
 
 
@@ -92,7 +92,7 @@ def day_of(appointment_id: int) -> date | None:
 
 
 def heading(appointment_id: int) -> Row[Any]:
-    """Whose visit it is, when and with whom: what a toast says. The caller has just changed it in scope."""
+    """Patient, time and therapist of a visit, for a toast. Without permission check: the caller has just changed it."""
     columns = (Appointment.starts_at, Appointment.clinic_id, *visit_rows.NAMES)
     return db.session.execute(select_visits(*columns).where(Appointment.id == appointment_id)).one()
 

@@ -1,4 +1,4 @@
-"""What a booking or a move is decided on, and what may be chosen in their forms: people, services, free times."""
+"""Data for the decision on a booking or a move, and the choices of their forms: people, services, free times."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -191,7 +191,7 @@ def _services_given_by(therapist_id: int) -> set[int]:
 
 @dataclass(frozen=True, slots=True)
 class FreeTimes:
-    """The free times of somebody on a day."""
+    """The free times of a therapist on a day."""
 
     therapist: TherapistView
     day: date

@@ -1,4 +1,4 @@
-"""Reads for whoever plans: weekly hours, absences, who has no hours yet, which visits are in the way."""
+"""Queries for planning: weekly hours, absences, therapists without hours, conflicting visits."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -61,7 +61,9 @@ def time_off(therapist_id: int, *, actor: Actor, now: datetime) -> list[dict[str
     return [dict(row._mapping) for row in rows]
 
 
-def in_the_way(therapist_id: int, starts_at: datetime, ends_at: datetime, *, actor: Actor) -> Sequence[Row[Any]]:
+def conflicting_visits(
+    therapist_id: int, starts_at: datetime, ends_at: datetime, *, actor: Actor
+) -> Sequence[Row[Any]]:
     """The visits to come of a therapist that touch ``[starts_at, ends_at)`` in the actor's clinics, by time."""
     scope = actor.clinics_with(permissions.READ)
     return db.session.execute(

@@ -1,4 +1,4 @@
-"""What the notices of a visit say, and which visits are to be reminded."""
+"""Data of the notices of a visit, and the visits due for a reminder."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,7 +22,7 @@ WIDEST_ZONE_CHANGE = timedelta(hours=2)
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Somebody with an inbox, and the language they read."""
+    """A user with an inbox, and their language."""
 
     user_id: int
     locale: str | None
@@ -30,7 +30,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A visit as it stands now, for the words that go out. Nothing clinical, nobody else's data."""
+    """The present data of a visit for its notices. Nothing clinical, no data of other patients."""
 
     id: int
     uid: str
@@ -70,7 +70,7 @@ class Notice:
 
 
 def get(appointment_id: int) -> Notice:
-    """The visit of a fact; read when the notice is written, so it says what is true now."""
+    """The visit of an event, read when the notice is written, so that it is up to date."""
     patient_user, therapist_user = aliased(User), aliased(User)
     row = db.session.execute(
         select_visits(

@@ -22,7 +22,7 @@ _JOINS: tuple[tuple[type[Base], Any, bool], ...] = (
     (Encounter, Encounter.appointment_id == Appointment.id, True),
 )
 
-# What tells the state of a visit (``rules.label_of``) and when it is.
+# The columns of the state of a visit (``rules.label_of``) and its time.
 STATE = (
     Appointment.id,
     Appointment.status,

@@ -48,7 +48,7 @@ LABELS = {
 }
 ALIASES = {"completed": Status.FULFILLED, "checked_in": Status.CHECKED_IN, "no_show": Status.NOSHOW}  # D9
 
-# From → to: plain steps, open to whoever may do the verb.
+# From → to: plain steps, for every actor with the permission of the transition.
 STEPS: dict[Status, tuple[Status, ...]] = {
     Status.PROPOSED: (Status.PENDING, Status.BOOKED, Status.CANCELLED),
     Status.WAITLIST: (Status.PENDING, Status.BOOKED, Status.CANCELLED),
@@ -184,14 +184,14 @@ def may_patient_change(starts_at: datetime, *, now: datetime, notice_hours: int)
 
 
 REMIND_BEFORE = timedelta(hours=24)  # on the clinic's wall clock: a 10:00 visit is reminded at 10:00 the day before
-REMIND_AT_LEAST = timedelta(hours=1)  # closer than that the patient is on the way
-TOLD_RECENTLY = timedelta(hours=12)  # who was told of the booking or its last change since then needs no reminder yet
+REMIND_AT_LEAST = timedelta(hours=1)  # no reminder closer to the start than this
+RECENT_NOTICE = timedelta(hours=12)  # no reminder within this time of the last notice
 
 
 def is_reminder_due(starts_at: datetime, *, told_at: datetime, now: datetime, zone: ZoneInfo) -> bool:
     """Whether a visit is to be reminded now: the last day before it, but not right after its confirmation."""
     reminded_from = (starts_at.astimezone(zone) - REMIND_BEFORE).astimezone(UTC)  # wall time, so 23 or 25 h
-    return reminded_from <= now <= starts_at - REMIND_AT_LEAST and now - told_at >= TOLD_RECENTLY
+    return reminded_from <= now <= starts_at - REMIND_AT_LEAST and now - told_at >= RECENT_NOTICE
 
 
 # What a visit's own card offers in each state, the most likely step first. Steps are the paths under
@@ -210,7 +210,7 @@ _CARD_STEPS = {
 def main_step(state: str, *, days_from_today: int) -> str:
     """The most likely step of a visit in a state (a key of ``LABELS``); empty when there is none.
 
-    On another day nobody arrives: what is to come can be moved, what is past did not happen.
+    On another day no arrival: an upcoming visit can be moved, a past one did not take place.
     """
     if state in {"booked", "confirmed"}:
         return "arrival" if days_from_today == 0 else "schedule" if days_from_today > 0 else "noshow"

@@ -14,7 +14,7 @@ MAX_LENGTH = timedelta(hours=8)
 
 
 class SlotTaken(Conflict):
-    """Another booking was faster; ``details['alternatives']`` are the nearest free slots."""
+    """A concurrent booking took the time; ``details['alternatives']`` are the nearest free slots."""
 
     code = "SLOT_TAKEN"
     message = N_("Esa hora se acaba de ocupar. Elija otra.")
@@ -39,7 +39,7 @@ class OutsideSchedule(RuleBroken):
 
 @dataclass(frozen=True, slots=True)
 class BookingRequest:
-    """A new visit as somebody asks for it; ``is_here`` for who stands at the desk already.
+    """The request for a new visit; ``is_here`` for a walk-in, who is at the desk already.
 
     Without ``duration_minutes`` it takes the length of the service. A patient's own request has no
     ``duration_minutes``, ``notes`` or ``override_reason``: they are ignored.
@@ -59,7 +59,7 @@ class BookingRequest:
 
 @dataclass(frozen=True, slots=True)
 class BookingContext:
-    """Everything that a booking is decided on, read once."""
+    """The data that a booking decision needs, read once."""
 
     clinic: BookingPolicy
     organization_id: int
@@ -100,7 +100,7 @@ class MoveRequest:
 
 @dataclass(frozen=True, slots=True)
 class MoveContext:
-    """What a move is decided on."""
+    """The data that the decision on a move needs."""
 
     clinic: BookingPolicy
     appointment_id: int

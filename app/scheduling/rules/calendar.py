@@ -114,7 +114,7 @@ class Calendar:
         return _grouped(self.visits, lambda visit: visit.room_id)
 
     def without(self, appointment_id: int) -> "Calendar":
-        """As if that visit were not there: it is the one that moves."""
+        """The same calendar without a visit, which is the one being moved."""
         return replace(self, visits=[visit for visit in self.visits if visit.id != appointment_id])
 
 
@@ -170,7 +170,7 @@ def nearest(
 
 @dataclass(frozen=True, slots=True)
 class StartWindow:
-    """The instants at which a visit may begin, whoever treats: ``[earliest, until)``, after the notice."""
+    """The instants at which a visit may begin, for any therapist: ``[earliest, until)``, after the notice."""
 
     earliest: datetime
     notice_ends: datetime
