@@ -155,7 +155,7 @@ def doctors(clinic_id: int, query: ListQuery) -> dict[str, Any]:
 
 def therapist_json(row: Row[Any]) -> dict[str, Any]:
     """A therapist; how to reach them is for colleagues."""
-    shown = {
+    result = {
         "id": row.id,
         "name": row.display_name,
         "full_name": f"{row.given_names} {row.surnames}",
@@ -166,10 +166,10 @@ def therapist_json(row: Row[Any]) -> dict[str, Any]:
     }
     actor = cycle.actor()
     if actor.grants:
-        shown |= {"email": row.email, "phone": row.phone}
+        result |= {"email": row.email, "phone": row.phone}
     if can_anywhere(actor, permissions.MANAGE_THERAPISTS):
-        shown["document_number"] = row.document_number
-    return shown
+        result["document_number"] = row.document_number
+    return result
 
 
 def _therapist(therapist_id: int) -> dict[str, Any]:
@@ -188,9 +188,9 @@ def therapists(query: TherapistQuery) -> dict[str, Any]:
     if query.search:
         found = found.where(Therapist.display_name.icontains(query.search, autoescape=True))
     orderings = {"name": Therapist.display_name, "surnames": Therapist.surnames, "id": Therapist.id}
-    shown = listing(found, query, show=therapist_json, orderings=orderings, default="name")
-    shown["results"] = queries.lists.with_links(shown["results"], actor)
-    return shown
+    result = listing(found, query, show=therapist_json, orderings=orderings, default="name")
+    result["results"] = queries.lists.with_links(result["results"], actor)
+    return result
 
 
 @api.get("/api/therapists/<int:therapist_id>/", requires=permissions.READ)

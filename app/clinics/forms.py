@@ -115,13 +115,13 @@ class ClinicForm(Form):
     @classmethod
     def of(cls, clinic: Any) -> "ClinicForm":
         """The form as a clinic stands: a row, or settings."""
-        shown = {name: getattr(clinic, name) for name in rules.ClinicSettings.__dataclass_fields__}
-        shown |= {
+        values = {name: getattr(clinic, name) for name in rules.ClinicSettings.__dataclass_fields__}
+        values |= {
             "closed_weekdays": [str(day) for day in clinic.closed_weekdays],
             "slot_minutes": str(clinic.slot_minutes),
             "tax_rate": Decimal(clinic.tax_rate_bp) / 100,
         }
-        return cls(formdata=None, data=shown)
+        return cls(formdata=None, data=values)
 
 
 class RoomForm(Form):

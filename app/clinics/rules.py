@@ -141,8 +141,10 @@ def check_therapist(therapist: TherapistData) -> TherapistData:
         wrong["surnames"] = N_("Escriba los apellidos.")
     if wrong:
         raise Invalid(wrong)
-    shown = therapist.display_name.strip() or f"{therapist.given_names.split()[0]} {therapist.surnames.split()[0]}"
-    return dataclasses.replace(therapist, display_name=shown[:80])
+    display_name = (
+        therapist.display_name.strip() or f"{therapist.given_names.split()[0]} {therapist.surnames.split()[0]}"
+    )
+    return dataclasses.replace(therapist, display_name=display_name[:80])
 
 
 def differences(row: Any, data: Any) -> dict[str, list[Any]]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Response, request
 from flask_babel import gettext as _
-from werkzeug.exceptions import NotFound as NoPage
+from werkzeug.exceptions import NotFound as PageNotFound
 
 from app.clinics import queries as clinics
 from app.clinics.queries import ClinicView, ServiceView
@@ -124,7 +124,7 @@ def _retry_booking(*, form: forms.ConfirmForm, error: DomainError | None) -> Res
 @pages.post("/my/visits", requires=permissions.BOOK_OWN, form=forms.ConfirmForm, retry=_retry_booking)
 def book(form: forms.ConfirmForm) -> Response:
     service, clinic = _chosen_service(form)
-    asked = BookingRequest(
+    booking_request = BookingRequest(
         clinic_id=clinic.id,
         therapist_id=int(form.therapist_id.data or 0),
         patient_id=patient_id_of(cycle.actor()) or 0,
@@ -132,7 +132,7 @@ def book(form: forms.ConfirmForm) -> Response:
         starts_at=_instant(form.starts_at.data, clinic),
         reason=form.reason.data or "",
     )
-    booking.book_appointment(asked, actor=cycle.actor(), now=cycle.now())
+    booking.book_appointment(booking_request, actor=cycle.actor(), now=cycle.now())
     words = _("Su cita está reservada.") if clinic.auto_confirm else _("Recibimos su solicitud. Le avisaremos.")
     return fragments.fragment_response(go=HOME, toast=words)
 
@@ -190,8 +190,8 @@ def _retry_change(*, form: forms.ChangeForm, error: DomainError | None, appointm
 def move(appointment_id: int, form: forms.ChangeForm) -> Response:
     own = portal.own_visit(appointment_id, actor=cycle.actor(), now=cycle.now())
     clinic = clinics.clinic(own.visit.row.clinic_id)
-    asked = MoveRequest(starts_at=form.starts_at.instant(clinic.timezone), version=form.version.data)
-    booking.move_appointment(appointment_id, asked, actor=cycle.actor(), now=cycle.now())
+    move_request = MoveRequest(starts_at=form.starts_at.instant(clinic.timezone), version=form.version.data)
+    booking.move_appointment(appointment_id, move_request, actor=cycle.actor(), now=cycle.now())
     return fragments.fragment_response(go=HOME, toast=_("Su cita cambió de hora."))
 
 
@@ -234,7 +234,7 @@ def _instant(text: str | None, clinic: ClinicView) -> datetime:
     try:
         return clock.parse_instant(text or "", clinic.timezone)
     except ValueError as error:
-        raise NoPage from error
+        raise PageNotFound from error
 
 
 def _day(text: str | None) -> date | None:

@@ -32,8 +32,8 @@ def create_clinic(settings: rules.ClinicSettings, *, actor: Actor, now: datetime
     db.session.add(row)
     if actor.user_id is not None:
         staff.add_role(actor.user_id, clinic.id, "admin", actor=actor, now=now)
-    fact = events.ClinicCreated(clinic_id=clinic.id)
-    outbox.record(fact, actor=actor, now=now, clinic_id=clinic.id, subject_id=clinic.id)
+    event = events.ClinicCreated(clinic_id=clinic.id)
+    outbox.record(event, actor=actor, now=now, clinic_id=clinic.id, subject_id=clinic.id)
     return clinic.id
 
 
@@ -44,8 +44,8 @@ def update_clinic(clinic_id: int, settings: rules.ClinicSettings, *, actor: Acto
     changes = _write(clinic, db.session.get_one(Settings, clinic.id), settings)
     if not changes:
         return
-    fact = events.ClinicChanged(clinic_id=clinic.id, fields=sorted(changes))
-    outbox.record(fact, actor=actor, now=now, clinic_id=clinic.id, subject_id=clinic.id, changes=changes)
+    event = events.ClinicChanged(clinic_id=clinic.id, fields=sorted(changes))
+    outbox.record(event, actor=actor, now=now, clinic_id=clinic.id, subject_id=clinic.id, changes=changes)
 
 
 def _write(clinic: Clinic, row: Settings, settings: rules.ClinicSettings) -> dict[str, list[Any]]:
@@ -125,8 +125,8 @@ def _free_room_name(clinic_id: int, name: str, but: int | None = None) -> str:
 
 
 def _tell_room(room: Room, *, actor: Actor, now: datetime) -> None:
-    fact = events.RoomChanged(room_id=room.id)
-    outbox.record(fact, actor=actor, now=now, clinic_id=room.clinic_id, subject_id=room.id)
+    event = events.RoomChanged(room_id=room.id)
+    outbox.record(event, actor=actor, now=now, clinic_id=room.clinic_id, subject_id=room.id)
 
 
 # ------------------------------------------------------------------ closed days
@@ -156,5 +156,5 @@ def remove_closure(closure_id: int, *, actor: Actor, now: datetime) -> int:
 
 
 def _tell_closure(clinic_id: int, day: date, *, actor: Actor, now: datetime) -> None:
-    fact = events.ClosuresChanged(clinic_id=clinic_id, day=day.isoformat())
-    outbox.record(fact, actor=actor, now=now, clinic_id=clinic_id, subject_id=clinic_id)
+    event = events.ClosuresChanged(clinic_id=clinic_id, day=day.isoformat())
+    outbox.record(event, actor=actor, now=now, clinic_id=clinic_id, subject_id=clinic_id)

@@ -24,8 +24,8 @@ def create_service(clinic_id: int, data: rules.ServiceData, *, actor: Actor, now
         setattr(service, name, new)
     db.session.add(service)
     db.session.flush()  # flush for the primary key
-    fact = events.ServiceCreated(service_id=service.id)
-    outbox.record(fact, actor=actor, now=now, clinic_id=clinic_id, subject_id=service.id)
+    event = events.ServiceCreated(service_id=service.id)
+    outbox.record(event, actor=actor, now=now, clinic_id=clinic_id, subject_id=service.id)
     return service.id
 
 
@@ -52,8 +52,8 @@ def _change(service: Service, changes: dict[str, list[object]], *, actor: Actor,
         return
     for name, (_old, new) in changes.items():
         setattr(service, name, new)
-    fact = events.ServiceChanged(service_id=service.id, fields=sorted(changes))
-    outbox.record(fact, actor=actor, now=now, clinic_id=service.clinic_id, subject_id=service.id, changes=changes)
+    event = events.ServiceChanged(service_id=service.id, fields=sorted(changes))
+    outbox.record(event, actor=actor, now=now, clinic_id=service.clinic_id, subject_id=service.id, changes=changes)
 
 
 def _service(service_id: int, actor: Actor) -> Service:

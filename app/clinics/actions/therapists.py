@@ -31,8 +31,8 @@ def create_therapist(
     db.session.add(therapist)
     db.session.flush()  # flush for the primary key
     _link(therapist, specialty_ids, service_ids, actor)
-    fact = events.TherapistCreated(therapist_id=therapist.id)
-    outbox.record(fact, actor=actor, now=now, clinic_id=None, subject_id=therapist.id)
+    event = events.TherapistCreated(therapist_id=therapist.id)
+    outbox.record(event, actor=actor, now=now, clinic_id=None, subject_id=therapist.id)
     return therapist.id
 
 
@@ -51,8 +51,8 @@ def update_therapist(
     _link(therapist, specialty_ids, service_ids, actor)
     fields = sorted(changes)
     fields += [name for name, ids in (("specialties", specialty_ids), ("services", service_ids)) if ids is not None]
-    fact = events.TherapistChanged(therapist_id=therapist.id, fields=fields)
-    outbox.record(fact, actor=actor, now=now, clinic_id=None, subject_id=therapist.id, changes=changes)
+    event = events.TherapistChanged(therapist_id=therapist.id, fields=fields)
+    outbox.record(event, actor=actor, now=now, clinic_id=None, subject_id=therapist.id, changes=changes)
 
 
 def retire_therapist(therapist_id: int, *, actor: Actor, now: datetime) -> None:
@@ -66,8 +66,8 @@ def retire_therapist(therapist_id: int, *, actor: Actor, now: datetime) -> None:
     if therapist.deleted_at is not None:
         return
     therapist.deleted_at = now
-    fact = events.TherapistRetired(therapist_id=therapist.id)
-    outbox.record(fact, actor=actor, now=now, clinic_id=None, subject_id=therapist.id)
+    event = events.TherapistRetired(therapist_id=therapist.id)
+    outbox.record(event, actor=actor, now=now, clinic_id=None, subject_id=therapist.id)
 
 
 def restore_therapist(therapist_id: int, *, actor: Actor, now: datetime) -> None:
@@ -76,8 +76,8 @@ def restore_therapist(therapist_id: int, *, actor: Actor, now: datetime) -> None
     if therapist.deleted_at is None:
         return
     therapist.deleted_at = None
-    fact = events.TherapistRestored(therapist_id=therapist.id)
-    outbox.record(fact, actor=actor, now=now, clinic_id=None, subject_id=therapist.id)
+    event = events.TherapistRestored(therapist_id=therapist.id)
+    outbox.record(event, actor=actor, now=now, clinic_id=None, subject_id=therapist.id)
 
 
 def open_account(therapist_id: int, email: str, *, actor: Actor, now: datetime) -> tuple[int, str]:

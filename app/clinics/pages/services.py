@@ -52,8 +52,8 @@ def create_service(form: forms.ServiceForm) -> Response:
 @pages.get("/admin/services/<int:service_id>", requires=permissions.MANAGE_SERVICES)
 def service(service_id: int) -> Response:
     row = queries.lists.managed_service(service_id, cycle.actor())
-    shown = {**row._mapping, "colour": str(row.colour), "specialty_id": str(row.specialty_id or "")}
-    return _form(forms.ServiceForm(formdata=None, data=shown), row.clinic_id, row)
+    values = {**row._mapping, "colour": str(row.colour), "specialty_id": str(row.specialty_id or "")}
+    return _form(forms.ServiceForm(formdata=None, data=values), row.clinic_id, row)
 
 
 @pages.post("/admin/services/<int:service_id>", requires=permissions.MANAGE_SERVICES, form=_make_form, retry=_retry)

@@ -25,12 +25,12 @@ def therapists() -> Response:
 
 def _list(specialty_form: forms.SpecialtyForm) -> Response:
     actor = cycle.actor()
-    wanted, with_retired = fold(request.args.get("q", "")), "retired" in request.args
+    query, with_retired = fold(request.args.get("q", "")), "retired" in request.args
     rows = queries.lists.managed_therapists(actor, with_retired=with_retired)
     return fragments.page(
         "clinics/therapists.html",
         parts={"therapists": "clinics/_therapists.html"},
-        rows=[row for row in rows if wanted in fold(f"{row['given_names']} {row['surnames']} {row['licence_number']}")],
+        rows=[row for row in rows if query in fold(f"{row['given_names']} {row['surnames']} {row['licence_number']}")],
         specialties=queries.lists.specialties(actor),
         specialty_form=specialty_form.with_submission_id(),
         q=request.args.get("q", ""),

@@ -126,10 +126,10 @@ def service(service_id: int) -> ServiceView:
 
 def services_of(clinic_id: int, online_only: bool = False) -> list[ServiceView]:
     """The active services of a clinic by name; ``online_only`` leaves those that patients may book."""
-    wanted = _SERVICE.where(Service.clinic_id == clinic_id, Service.is_active.is_(True))
+    statement = _SERVICE.where(Service.clinic_id == clinic_id, Service.is_active.is_(True))
     if online_only:
-        wanted = wanted.where(Service.is_online.is_(True))
-    return [ServiceView(**row._mapping) for row in db.session.execute(wanted.order_by(Service.name))]
+        statement = statement.where(Service.is_online.is_(True))
+    return [ServiceView(**row._mapping) for row in db.session.execute(statement.order_by(Service.name))]
 
 
 def therapist(therapist_id: int) -> TherapistView:
@@ -155,8 +155,8 @@ def therapists_of(clinic_id: int, service_id: int | None = None, online_only: bo
         offered = offered.where(Service.id == service_id)
     if online_only:
         offered = offered.where(Service.is_online.is_(True))
-    wanted = _THERAPIST.where(Therapist.id.in_(offered), Therapist.deleted_at.is_(None))
-    rows = db.session.execute(wanted.order_by(Therapist.display_name, Therapist.id))
+    statement = _THERAPIST.where(Therapist.id.in_(offered), Therapist.deleted_at.is_(None))
+    rows = db.session.execute(statement.order_by(Therapist.display_name, Therapist.id))
     return [TherapistView(**row._mapping) for row in rows]
 
 

@@ -77,15 +77,15 @@ def set_roles(user_id: int, roles: list[tuple[int, str]], *, actor: Actor, now: 
     require_anywhere(actor, permissions.MANAGE_USERS)
     scope = actor.clinics_with(permissions.MANAGE_USERS)
     _check_roles(user_id, roles, scope, actor)
-    wanted = _by_id(roles, actor.organization_id)
+    role_codes = _by_id(roles, actor.organization_id)
     memberships = db.session.execute(
         select(Membership.id, Membership.clinic_id, Membership.role_id).where(
             Membership.user_id == user_id, Membership.clinic_id.in_(scope)
         )
     ).all()
-    removed = [row.id for row in memberships if (row.clinic_id, row.role_id) not in wanted]
+    removed = [row.id for row in memberships if (row.clinic_id, row.role_id) not in role_codes]
     db.session.execute(delete(Membership).where(Membership.id.in_(removed)))
-    for clinic_id, role_id in wanted.keys() - {(row.clinic_id, row.role_id) for row in memberships}:
+    for clinic_id, role_id in role_codes.keys() - {(row.clinic_id, row.role_id) for row in memberships}:
         db.session.add(Membership(user_id=user_id, clinic_id=clinic_id, role_id=role_id))
     event = events.RolesChanged(user_id=user_id, roles=[[c, r] for c, r in roles])
     outbox.record(event, actor=actor, now=now, clinic_id=None, subject_id=user_id)

@@ -24,13 +24,13 @@ SHOWN_ONCE = "new_password"  # in the session cookie, so no table ever holds it
 @pages.get("/admin/users", requires=permissions.MANAGE_USERS)
 def users() -> Response:
     actor = cycle.actor()
-    wanted = fold(request.args.get("q", ""))
+    query = fold(request.args.get("q", ""))
     everybody = "closed" in request.args
     names = _clinic_names(actor)
     people = [
         {**person, "places": _places(person["memberships"], names)}
         for person in queries.staff(actor=actor)
-        if (everybody or person["is_active"]) and wanted in fold(f"{person['full_name']} {person['email']}")
+        if (everybody or person["is_active"]) and query in fold(f"{person['full_name']} {person['email']}")
     ]
     return fragments.page(
         "identity/users.html",

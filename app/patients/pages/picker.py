@@ -26,8 +26,8 @@ FORM_ID = re.compile(r"[a-z][a-z0-9-]{0,40}")
 
 
 def _form_id() -> str:
-    wanted = request.values.get("form_id", "")
-    return wanted if FORM_ID.fullmatch(wanted) else ""
+    form_id = request.values.get("form_id", "")
+    return form_id if FORM_ID.fullmatch(form_id) else ""
 
 
 def _picker(person: Mapping[str, Any] | None, *, note: str = "") -> Response:
