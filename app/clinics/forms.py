@@ -1,4 +1,4 @@
-"""Request data of the administration's pages."""
+"""Forms of the administration pages."""
 
 from decimal import Decimal
 from typing import Any
@@ -114,7 +114,7 @@ class ClinicForm(Form):
 
     @classmethod
     def of(cls, clinic: Any) -> "ClinicForm":
-        """The form as a clinic stands: a row, or settings."""
+        """The form filled from a clinic's row or settings."""
         values = {name: getattr(clinic, name) for name in rules.ClinicSettings.__dataclass_fields__}
         values |= {
             "closed_weekdays": [str(day) for day in clinic.closed_weekdays],
@@ -194,7 +194,7 @@ class TherapistForm(Form):
         self.clinic_of = {str(s["id"]): s["clinic_name"] for s in services}
 
     def services_by_clinic(self) -> dict[str, list[Any]]:
-        """The boxes to tick, clinic by clinic."""
+        """The checkboxes of services, grouped by clinic."""
         boxes: dict[str, list[Any]] = {}
         for box in self.service_ids:
             boxes.setdefault(self.clinic_of[box.data], []).append(box)

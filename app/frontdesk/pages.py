@@ -43,7 +43,7 @@ class NoTherapistAvailable(RuleBroken):
 
 @pages.get("/front-desk", requires=permissions.RECEIVE)
 def front_desk() -> Response:
-    """The board or the list of a day; the fragment ``#desk`` is what searches and live refreshes ask for."""
+    """The board or the list of a day; the fragment ``#desk`` is fetched by searches and live refreshes."""
     clinic, filters, today = _read_filters()
     actor = cycle.actor()
     return fragments.page(
@@ -69,7 +69,7 @@ def front_desk() -> Response:
 
 @pages.get("/front-desk/closing", requires=permissions.RECEIVE)
 def closing() -> Response:
-    """What the day still lacks before the till is closed."""
+    """The open tasks of the day before the till is closed."""
     clinic, filters, today = _read_filters()
     return fragments.page(
         "frontdesk/closing.html",
@@ -98,7 +98,7 @@ def _read_filters() -> tuple[ClinicView, forms.Filters, date]:
 
 
 def _till(clinic_id: int) -> dict[str, Any] | None:
-    """The till as the strip shows it; None for who does not work with it."""
+    """The till for the day's strip; None without the permission to operate it."""
     if not can(cycle.actor(), billing.OPERATE_TILL, clinic_id):
         return None
     return {"code": desk.till_code(clinic_id, actor=cycle.actor())}

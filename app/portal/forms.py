@@ -1,4 +1,4 @@
-"""Request data of the patient's pages."""
+"""Forms of the patient portal."""
 
 from flask_babel import lazy_gettext as _l
 from wtforms import HiddenField, IntegerField, RadioField, StringField
@@ -10,7 +10,7 @@ from app.http.fields import Form, LocalDateTimeField
 
 
 class ConfirmForm(Form):
-    """The last step: what was chosen travels in hidden fields and is checked again by the action."""
+    """The last step: the choices are hidden fields, validated again by the action."""
 
     service_id = HiddenField()
     therapist_id = HiddenField()

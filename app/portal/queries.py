@@ -1,4 +1,4 @@
-"""What a patient sees of their own visits, and the times they can choose."""
+"""The patient's own visits and the times they can choose."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta

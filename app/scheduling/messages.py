@@ -1,6 +1,6 @@
-"""The words of notices: e-mails with their calendar object, and inbox lines, in the reader's language.
+"""Texts of notices: e-mails with their calendar object, and inbox lines, in the reader's language.
 
-They name the service, never a reason or anything clinical, and nobody but the reader and the therapist.
+They name the service, never a reason or anything clinical, and no person but the recipient and the therapist.
 Times are on the clinic's wall clock.
 """
 
@@ -22,7 +22,7 @@ CALENDAR_STATUS = {"pending": "TENTATIVE", "cancelled": "CANCELLED", "entered-in
 
 @dataclass(frozen=True, slots=True)
 class EmailContent:
-    """What ``notifications.actions.deliver`` needs of an e-mail."""
+    """The content of an e-mail for ``notifications.actions.deliver``."""
 
     subject: str
     text: str
@@ -32,7 +32,7 @@ class EmailContent:
 
 @dataclass(frozen=True, slots=True)
 class InboxText:
-    """What ``notifications.actions.notify`` needs of an inbox line."""
+    """The text of an inbox item for ``notifications.actions.notify``."""
 
     title: str
     text: str
@@ -76,8 +76,8 @@ def when(visit: Notice, *, short: bool = False) -> str:
 
 
 def calendar(visit: Notice, method: str, *, now: datetime) -> str:
-    """The visit as an iTIP object (RFC 5546): same UID for good, SEQUENCE grows with each change."""
-    from icalendar import Calendar, Event, vCalAddress, vText  # the web processes never need it
+    """The visit as an iTIP object (RFC 5546): the UID never changes, SEQUENCE grows with each change."""
+    from icalendar import Calendar, Event, vCalAddress, vText  # imported late: needed by workers only
 
     def person(address: str, name: str) -> vCalAddress:
         found = vCalAddress(f"mailto:{address}")

@@ -1,4 +1,4 @@
-"""When something happened to a visit: notify whom it concerns.
+"""Subscribers to the events of visits: notify the patient and the therapist.
 
 Each reads the visit as it stands now; what is no longer true is left to the later event.
 """

@@ -1,4 +1,4 @@
-"""What concerns a patient and everything that is known of them."""
+"""Actions on a patient that depend on the data of other packages."""
 
 from datetime import datetime
 
@@ -16,7 +16,7 @@ class HasUpcomingAppointments(RuleBroken):
 
 
 def archive_patient(patient_id: int, *, actor: Actor, now: datetime) -> None:
-    """Archive a patient for whom nothing is to come. Raises NotFound, HasUpcomingAppointments."""
+    """Archive a patient without upcoming appointments. Raises NotFound, HasUpcomingAppointments."""
     require_anywhere(actor, permissions.ARCHIVE)
     patient_queries.get(patient_id, actor=actor)
     if appointments.upcoming_of_patient(patient_id, now=now) is not None:

@@ -1,4 +1,4 @@
-"""Writes, by noun: clinics with their rooms and closed days, services, therapists."""
+"""Actions, by noun: clinics with their rooms and closed days, services, therapists."""
 
 from app.clinics.actions import clinics, services, therapists
 

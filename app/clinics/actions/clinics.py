@@ -1,4 +1,4 @@
-"""Writes: a clinic's settings, rooms and closed days."""
+"""Actions: a clinic's settings, rooms and closed days."""
 
 from dataclasses import fields
 from datetime import date, datetime

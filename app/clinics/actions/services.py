@@ -1,4 +1,4 @@
-"""Writes: what a clinic offers. A new price is for new visits; tickets keep the price they were made with."""
+"""Actions: what a clinic offers. A new price is for new visits; tickets keep the price they were made with."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""Writes: who treats, with specialties and services; specialties of the organization."""
+"""Actions: who treats, with specialties and services; specialties of the organization."""
 
 from collections.abc import Collection
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Reads: settings of a clinic, what it offers and who treats there.
+"""Queries: the settings of a clinic, its services, rooms and therapists.
 
 What other domains call inside their own permitted actions takes ids and no actor; the lists for pages
 and JSON (``queries.lists``) take the actor and show only the clinics of that person.
@@ -48,7 +48,7 @@ class ClinicView:
 
 @dataclass(frozen=True, slots=True)
 class ServiceView:
-    """What is offered, with its present price; ``colour`` is 1 to 8."""
+    """A service with its present price; ``colour`` is 1 to 8."""
 
     id: int
     clinic_id: int
@@ -62,7 +62,7 @@ class ServiceView:
 
 @dataclass(frozen=True, slots=True)
 class TherapistView:
-    """Who treats; ``name`` is what agendas and slips show, ``is_active`` false for those who left."""
+    """A therapist; ``name`` as agendas and slips show it, ``is_active`` false for retired ones."""
 
     id: int
     organization_id: int
@@ -133,7 +133,7 @@ def services_of(clinic_id: int, online_only: bool = False) -> list[ServiceView]:
 
 
 def therapist(therapist_id: int) -> TherapistView:
-    """A therapist, also one who left. Raises NotFound."""
+    """A therapist, also a retired one. Raises NotFound."""
     row = db.session.execute(_THERAPIST.where(Therapist.id == therapist_id)).first()
     if row is None:
         raise NotFound

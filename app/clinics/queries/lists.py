@@ -1,4 +1,4 @@
-"""Reads for pages and JSON: what an actor may see of clinics, services and therapists.
+"""Queries for pages and JSON: the clinics, services and therapists that an actor may see.
 
 The statements without a limit serve both a page (all rows) and ``api.resources.listing`` (a page of them).
 """
@@ -69,7 +69,7 @@ def rooms(clinic_id: int) -> list[dict[str, Any]]:
 
 
 def clinic_of_room(room_id: int) -> int:
-    """The clinic of a room. Raises NotFound; whether the actor may see it is the caller's question."""
+    """The clinic of a room. Raises NotFound; without permission check, which is up to the caller."""
     found = db.session.scalar(select(Room.clinic_id).where(Room.id == room_id))
     if found is None:
         raise NotFound

@@ -1,4 +1,4 @@
-"""The districts of Peru: public knowledge, the same for everybody, hence no actor."""
+"""The districts of Peru: public data, equal for all users, so queries take no actor."""
 
 from typing import Any
 

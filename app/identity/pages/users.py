@@ -25,19 +25,19 @@ SHOWN_ONCE = "new_password"  # in the session cookie, so no table ever holds it
 def users() -> Response:
     actor = cycle.actor()
     query = fold(request.args.get("q", ""))
-    everybody = "closed" in request.args
+    with_closed = "closed" in request.args
     names = _clinic_names(actor)
     people = [
         {**person, "places": _places(person["memberships"], names)}
         for person in queries.staff(actor=actor)
-        if (everybody or person["is_active"]) and query in fold(f"{person['full_name']} {person['email']}")
+        if (with_closed or person["is_active"]) and query in fold(f"{person['full_name']} {person['email']}")
     ]
     return fragments.page(
         "identity/users.html",
         parts={"users": "identity/_users.html"},
         people=people,
         q=request.args.get("q", ""),
-        with_closed=everybody,
+        with_closed=with_closed,
     )
 
 

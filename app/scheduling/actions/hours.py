@@ -1,4 +1,4 @@
-"""Writes: a therapist's weekly hours in a clinic, absences and extra shifts. Booked visits stay booked."""
+"""Actions: a therapist's weekly hours in a clinic, absences and extra shifts. Booked visits stay booked."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
