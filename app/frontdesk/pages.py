@@ -17,7 +17,7 @@ from app.clinics import queries as clinics
 from app.clinics.queries import ClinicView
 from app.frontdesk import forms
 from app.frontdesk import queries as desk
-from app.http import cycle, fragments
+from app.http import cycle, fragments, screens
 from app.http.html import PageBlueprint
 from app.http.templating import day_words, hour
 from app.kernel import clock
@@ -64,6 +64,7 @@ def front_desk() -> Response:
         therapists=partial(clinics.therapists_of, clinic.id),  # called by the whole page only, not by its refreshes
         till=_till(clinic.id),
         labels=_labels(),
+        visit_links=screens.slots_of(screens.VISIT_MENU, cycle.actor()),
     )
 
 
@@ -79,6 +80,7 @@ def closing() -> Response:
         today=today,
         till=_till(clinic.id),
         labels=_labels(),
+        visit_links=screens.slots_of(screens.VISIT_MENU, cycle.actor()),
     )
 
 

@@ -17,6 +17,9 @@ MENU = "menu"  # links at the side of every page
 ADMIN = "admin"  # cards of the administration's home, each with a badge
 PATIENT = "patient"  # fragments loaded into a patient's page
 PATIENT_LINKS = "patient-links"  # next steps at the head of a patient's page
+PATIENT_HOME = "patient-home"  # fragments loaded into a patient's own home
+TICKET = "ticket"  # fragments loaded into a ticket's page
+VISIT_MENU = "visit-menu"  # further links in the menu of a visit's card at the front desk
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,10 @@ class Slot:
     home_of: tuple[str, ...] = ()
     badge: Callable[[Actor], Badge] | None = None
 
+    def href_for(self, subject_id: int) -> str:
+        """The address for one patient, ticket or visit."""
+        return self.href.format(id=subject_id)
+
     @property
     def fragment_id(self) -> str:
         """The element id of the fragment that ``href`` serves: ``patient-appointments``."""
@@ -63,6 +70,19 @@ def slots_of(screen: str, actor: Actor | None) -> list[Slot]:
     """The slots of a screen that the actor may open, in their order."""
     slots: Mapping[str, list[Slot]] = current_app.extensions["slots"]
     return [slot for slot in slots.get(screen, ()) if can_anywhere(actor, slot.requires)]
+
+
+def places(screen: str, actor: Actor | None, subject_id: int) -> list[dict[str, str]]:
+    """The slots of a screen about one subject: ``{id, label, href, icon}``."""
+    return [
+        {
+            "id": slot.fragment_id,
+            "label": gettext(slot.label),
+            "href": slot.href_for(subject_id),
+            "icon": slot.icon,
+        }
+        for slot in slots_of(screen, actor)
+    ]
 
 
 def menu(actor: Actor | None, path: str) -> list[dict[str, object]]:

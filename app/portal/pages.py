@@ -10,7 +10,7 @@ from werkzeug.exceptions import NotFound as PageNotFound
 
 from app.clinics import queries as clinics
 from app.clinics.queries import ClinicView, ServiceView
-from app.http import cycle, fragments
+from app.http import cycle, fragments, screens
 from app.http.html import PageBlueprint
 from app.kernel import clock
 from app.kernel.errors import Conflict, DomainError, NotFound
@@ -35,6 +35,7 @@ def home() -> Response:
         parts={"my-visits": "portal/_visits.html"},
         visits=portal.of_patient(actor=cycle.actor(), now=cycle.now()),
         topic=f"visits:{patient_id_of(cycle.actor())}",
+        slots=screens.places(screens.PATIENT_HOME, cycle.actor(), patient_id_of(cycle.actor()) or 0),
     )
 
 

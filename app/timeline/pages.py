@@ -8,9 +8,8 @@ from flask_babel import gettext as _
 
 from app.http import cycle, fragments, screens
 from app.http.html import PageBlueprint
-from app.http.screens import Slot
 from app.kernel import access_log
-from app.kernel.access import Actor, can_anywhere
+from app.kernel.access import can_anywhere
 from app.patients import permissions, queries, rules
 from app.timeline import actions
 
@@ -26,8 +25,8 @@ def show(patient_id: int) -> Response:
     return fragments.page(
         "timeline/patient.html",
         patient=rules.to_view(person, rules.today(cycle.now())) | _labels(person),
-        slots=_places(screens.PATIENT, actor, patient_id),
-        links=[] if is_archived else _places(screens.PATIENT_LINKS, actor, patient_id),
+        slots=screens.places(screens.PATIENT, actor, patient_id),
+        links=[] if is_archived else screens.places(screens.PATIENT_LINKS, actor, patient_id),
         may_update=can_anywhere(actor, permissions.UPDATE) and not is_archived,
         may_archive=can_anywhere(actor, permissions.ARCHIVE),
     )
@@ -37,15 +36,6 @@ def show(patient_id: int) -> Response:
 def archive(patient_id: int) -> Response:
     actions.archive_patient(patient_id, actor=cycle.actor(), now=cycle.now())
     return fragments.fragment_response(go=f"/patients/{patient_id}", toast=_("Ficha archivada."))
-
-
-def _places(screen: str, actor: Actor, patient_id: int) -> list[dict[str, str]]:
-    return [_place(slot, patient_id) for slot in screens.slots_of(screen, actor)]
-
-
-def _place(slot: Slot, patient_id: int) -> dict[str, str]:
-    href = slot.href.format(id=patient_id)
-    return {"id": slot.fragment_id, "label": _(slot.label), "href": href, "icon": slot.icon}
 
 
 def _labels(person: Mapping[str, Any]) -> dict[str, Any]:

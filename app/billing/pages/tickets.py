@@ -7,7 +7,7 @@ from flask_babel import gettext as _
 
 from app.billing import actions, forms, permissions, queries, rules
 from app.clinics import queries as clinics
-from app.http import cycle, fragments
+from app.http import cycle, fragments, screens
 from app.http.html import PageBlueprint
 from app.kernel import clock, money
 from app.kernel.errors import DomainError
@@ -53,6 +53,7 @@ def _ticket(ticket_id: int) -> dict[str, Any]:
         "payments": queries.tickets.payments(ticket_id),
         "zone": clinic.timezone,
         "today": clock.local_day(cycle.now(), clinic.timezone),
+        "slots": screens.places(screens.TICKET, cycle.actor(), ticket_id),
     }
 
 
