@@ -181,7 +181,7 @@ def verify_data() -> None:
 @with_appcontext
 @_report_errors
 def clean_up() -> None:
-    """Delete what nobody will ask for again; the clock does the rows every hour, this also the files."""
+    """Delete expired rows, as the scheduler does every hour, and stored files without a row."""
     from app.kernel import expiry
     from app.reports import retention as stored_files
 

@@ -173,4 +173,4 @@ def test_the_same_moment_gives_the_same_visits_whatever_the_day_and_hour(hours: 
 
 def _stories(now: object) -> list[history.Story]:
     moment = Moment(now)
-    return [history.tell(visit, visit.id, False, moment) for visit in plan.visits(moment)]
+    return [history.build_story(visit, visit.id, False, moment) for visit in plan.visits(moment)]

@@ -53,7 +53,7 @@ class Story:
         self.appointment |= {"status": to_status, "status_since": at, "version": len(self.events)}
 
 
-def tell(visit: Visit, number: int, is_first: bool, moment: Moment) -> Story:
+def build_story(visit: Visit, number: int, is_first: bool, moment: Moment) -> Story:
     """The whole story of a visit. ``number`` is its ticket's."""
     story = Story(visit, _appointment(visit, is_first, moment))
     _book(story, moment)

@@ -51,7 +51,7 @@ def load(*, password: str, now: datetime) -> Summary:
     renumber()
     money.write(stories, moment)
     notices.write(stories, moment)
-    _let_it_rest()
+    _mark_published()
     return Summary(people.HOW_MANY, len(stories))
 
 
@@ -61,7 +61,7 @@ def _stories(moment: Moment) -> list[Story]:
     stories = []
     for visit in plan.visits(moment):
         tickets[visit.clinic_id] += 1
-        stories.append(history.tell(visit, tickets[visit.clinic_id], visit.patient_id not in known, moment))
+        stories.append(history.build_story(visit, tickets[visit.clinic_id], visit.patient_id not in known, moment))
         if history.status_of(visit) in rules.OCCUPYING:
             known.add(visit.patient_id)
     return stories
@@ -91,7 +91,7 @@ def _care_relations(stories: list[Story]) -> list[dict[str, Any]]:
     return list(relations.values())
 
 
-def _let_it_rest() -> None:
-    """It all happened long ago: no fact of it is news, and nobody is woken."""
+def _mark_published() -> None:
+    """Mark every event published: none of it is to be sent or shown as new."""
     db.session.execute(update(EventRow).values(published=True))
     db.session.info.pop("after_commit", None)

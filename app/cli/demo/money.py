@@ -76,7 +76,7 @@ def _payments(stories: list[Story], moment: Moment) -> Iterator[Payment]:
     for story in sorted(done, key=lambda story: story.events[-1]["at"]):
         visit = story.visit
         if visit.day == moment.today and visit.clinic_id == AREQUIPA:
-            continue  # nobody has opened that till today
+            continue  # that till is not open today
         at = moment.until_now(story.events[-1]["at"] + timedelta(minutes=moment.rng.randrange(1, 6)))
         for ticket_id, cents in debts.pop((visit.clinic_id, visit.patient_id), []):
             yield Payment(ticket_id, visit.clinic_id, _method(moment), cents, at)

@@ -13,7 +13,7 @@ from app.kernel import clock
 GRID = 15
 FIRST_ARRIVAL = 7 * 60 + 15
 LAST_CHECK_IN = 19 * 60 + 30  # loaded at night, the evening's visits still stand as they did then
-# Of the visits under way, by therapist, and of the next ones in Miraflores: every column of the desk has somebody.
+# Of the visits under way, by therapist, and of the next ones in Miraflores: no column of the desk is empty.
 UNDER_WAY = ("in-session", "in-session", "checked-in", "in-session", "in-session", "in-session")
 WAITING = ("arrived", "checked-in", "arrived")
 
@@ -81,7 +81,7 @@ def _pools(moment: Moment) -> dict[int, list[int]]:
 
 
 def _day_of(person: Worker, offset: int, day: date, pool: list[int], seen: set[int], moment: Moment) -> Iterator[Visit]:
-    """A therapist's day, filled as full as such a day is; nobody comes twice on a day."""
+    """A therapist's day, as full as such a day is; a patient comes once a day at most."""
     regular = _regular(person, offset)
     if regular is not None:
         minute, service_id, patient_id = regular
