@@ -340,7 +340,7 @@ class TestCard:
         ana.post(f"/appointments/{visit}/schedule", {"version": 1, "slot": "1@2026-11-24T11:00", "submission_id": "m"})
         text = ana.get(f"/appointments/{visit}").text
         assert "hoy 10:00 → mañana 11:00" in text
-        assert "Ana Torres" in text
+        assert "Ana Torres · en recepción" in text
 
     def test_it_requires_appointment_read(self, clara: Client, visit: int) -> None:
         assert clara.get(f"/appointments/{visit}").status_code == 403

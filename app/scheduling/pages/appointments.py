@@ -50,6 +50,7 @@ def show(appointment_id: int) -> Response:
         phone=patient_rules.format_phone(visit.phone),
         history=appointment_queries.history(appointment_id),
         labels=rules.LABELS,
+        channels=rules.CHANNEL_LABELS,
         steps=_steps(visit),
         reasons=rules.CANCEL_REASONS,
         today=clock.local_day(cycle.now(), visit.timezone),

@@ -32,6 +32,12 @@ OPEN = (Status.PROPOSED, Status.PENDING, Status.BOOKED, Status.ARRIVED, Status.C
 TREATING = (*OCCUPYING, Status.NOSHOW)  # make the therapist the patient's: neither cancelled nor written in error
 EXCLUDED = (Status.ENTERED_IN_ERROR,)  # never shown and in no statistic
 
+CHANNEL_LABELS = {  # how a change of a visit reached us (`Actor.channel`)
+    "desk": N_("en recepción"),
+    "online": N_("por Internet"),
+    "api": N_("desde otro sistema"),
+    "job": N_("automático"),
+}
 LABELS = {
     "proposed": N_("Solicitada"),
     "pending": N_("Por confirmar"),
