@@ -107,6 +107,8 @@ def test_a_session_that_ended_leads_to_the_login_and_back(clinic: LiveServer, pe
     token = ana.locator("input[name=csrf_token]").first.input_value()
     headers = {"Referer": clinic.url}
     ana.request.post("/logout", form={"csrf_token": token}, headers=headers, max_redirects=0)
+    expect(ana).to_have_url(re.compile("/login"))
+    ana.reload()  # the cookie of the response to /logout may come after that of the login page
     log_in(ana, clinic)
     expect(ana).to_have_url(re.compile(r"/front-desk\?view=list"))
 
