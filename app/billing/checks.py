@@ -6,9 +6,10 @@ from typing import Any
 import orjson
 from sqlalchemy import ColumnElement, func, literal_column, or_, select, text
 
-from app.billing import accounts, rules
+from app.billing import accounts
 from app.billing.models import DocumentSeries, Movement, MovementKind, Posting, Ticket, TillCount, TillSession
 from app.billing.queries import tills
+from app.billing.rules import tills as till_rules
 from app.kernel.db import db
 from app.kernel.integrity import Check, CheckContext
 
@@ -77,7 +78,7 @@ def _closed_sessions(_context: CheckContext) -> Iterator[str]:
 
 
 def _problems_of(session: Any) -> Iterator[str]:
-    if session.snapshot is None or rules.seal(session.snapshot) != session.snapshot_sha256:
+    if session.snapshot is None or till_rules.seal(session.snapshot) != session.snapshot_sha256:
         yield "the seal is broken"
         return
     of_session = TillCount.session_id == session.id

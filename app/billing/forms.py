@@ -8,6 +8,7 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional
 
 from app.billing import accounts, rules
+from app.billing.rules import tills as till_rules
 from app.http.fields import Form, MoneyField, positive
 from app.kernel import money
 
@@ -60,7 +61,7 @@ class ClosingForm(Form):
         counted = {f"counted_{m.code}": MoneyField(m.name, [Optional()]) for m in methods}
         pieces = {
             f"pieces_{value}": IntegerField(money.format_money(value), [Optional(), NumberRange(0, 100_000)])
-            for value in rules.DENOMINATIONS
+            for value in till_rules.DENOMINATIONS
         }
         form: ClosingForm = type("CountForm", (cls,), {**counted, **pieces, "methods": methods})()
         return form
@@ -72,7 +73,7 @@ class ClosingForm(Form):
 
     def denominations(self) -> dict[int, int]:
         """Pieces by denomination in cents, without empty fields."""
-        pieces_by_value = {value: self[f"pieces_{value}"].data for value in rules.DENOMINATIONS}
+        pieces_by_value = {value: self[f"pieces_{value}"].data for value in till_rules.DENOMINATIONS}
         return {value: pieces for value, pieces in pieces_by_value.items() if pieces}
 
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.billing import rules
+from app.billing.rules import tills as till_rules
 from app.kernel.errors import Invalid
 
 CENTS = st.integers(min_value=0, max_value=10_000_000)
@@ -15,7 +16,7 @@ YAPE = rules.Method(2, "yape", "Yape", is_cash=False, needs_reference=True)
 
 
 def figure(method_id=1, code="efectivo", **parts):
-    return rules.MethodFigures(method_id, code, code.title(), is_cash=code == "efectivo", **parts)
+    return till_rules.MethodFigures(method_id, code, code.title(), is_cash=code == "efectivo", **parts)
 
 
 @given(amount=CENTS, extra=CENTS)
@@ -61,20 +62,20 @@ def test_expected_is_float_plus_money_in_less_money_out(opening, payments, refun
     assert figures.expected_cents - figures.opening_cents - in_ + out == figures.net_cents
 
 
-@given(st.dictionaries(st.sampled_from(rules.DENOMINATIONS), st.integers(0, 500)))
+@given(st.dictionaries(st.sampled_from(till_rules.DENOMINATIONS), st.integers(0, 500)))
 def test_pieces_sum_to_their_value(pieces):
-    assert rules.count_cash(pieces) == sum(value * number for value, number in pieces.items())
+    assert till_rules.count_cash(pieces) == sum(value * number for value, number in pieces.items())
 
 
 @pytest.mark.parametrize("pieces", [{300: 1}, {20000: -1}])
 def test_unknown_denominations_are_refused(pieces):
     with pytest.raises(Invalid):
-        rules.count_cash(pieces)
+        till_rules.count_cash(pieces)
 
 
 def test_counts_are_matched_with_expected_amounts():
     figures = [figure(opening_cents=10000), figure(2, "yape", payments_cents=8000), figure(3, "plin")]
-    counts = rules.counts_of(figures, {"yape": 8000}, {5000: 2})
+    counts = till_rules.counts_of(figures, {"yape": 8000}, {5000: 2})
     assert [(c.expected_cents, c.counted_cents) for c in counts] == [(10000, 10000), (8000, 8000), (0, 0)]
 
 
@@ -90,33 +91,35 @@ def test_counts_are_matched_with_expected_amounts():
 )
 def test_an_incomplete_count_names_its_fields(counted, pieces, wrong):
     with pytest.raises(Invalid) as refused:
-        rules.counts_of([figure(), figure(2, "yape", payments_cents=8000)], counted, pieces)
+        till_rules.counts_of([figure(), figure(2, "yape", payments_cents=8000)], counted, pieces)
     assert list(refused.value.details) == [wrong]
 
 
 def test_a_difference_needs_a_reason_and_above_the_limit_an_approval():
-    short = [rules.Count(1, 10000, 9950)]
-    assert rules.check_closing([rules.Count(1, 10000, 10000)], reason="", limit_cents=0, is_approved=False) == 0
-    with pytest.raises(rules.DifferenceReasonMissing):
-        rules.check_closing(short, reason=" ", limit_cents=50, is_approved=True)
-    assert rules.check_closing(short, reason="vuelto", limit_cents=50, is_approved=False) == -50
-    with pytest.raises(rules.ApprovalNeeded):
-        rules.check_closing(short, reason="vuelto", limit_cents=49, is_approved=False)
-    assert rules.check_closing(short, reason="vuelto", limit_cents=49, is_approved=True) == -50
+    short = [till_rules.Count(1, 10000, 9950)]
+    assert (
+        till_rules.check_closing([till_rules.Count(1, 10000, 10000)], reason="", limit_cents=0, is_approved=False) == 0
+    )
+    with pytest.raises(till_rules.DifferenceReasonMissing):
+        till_rules.check_closing(short, reason=" ", limit_cents=50, is_approved=True)
+    assert till_rules.check_closing(short, reason="vuelto", limit_cents=50, is_approved=False) == -50
+    with pytest.raises(till_rules.ApprovalNeeded):
+        till_rules.check_closing(short, reason="vuelto", limit_cents=49, is_approved=False)
+    assert till_rules.check_closing(short, reason="vuelto", limit_cents=49, is_approved=True) == -50
 
 
 def test_a_surplus_does_not_offset_a_shortage_of_another_method():
-    swapped = [rules.Count(1, 10000, 9000), rules.Count(2, 5000, 6000)]
-    with pytest.raises(rules.ApprovalNeeded):
-        rules.check_closing(swapped, reason="cruzado", limit_cents=50, is_approved=False)
+    swapped = [till_rules.Count(1, 10000, 9000), till_rules.Count(2, 5000, 6000)]
+    with pytest.raises(till_rules.ApprovalNeeded):
+        till_rules.check_closing(swapped, reason="cruzado", limit_cents=50, is_approved=False)
 
 
 def test_the_next_float_is_at_most_the_counted_cash():
-    assert rules.next_float(None, counted_cash_cents=500) == 500
-    assert rules.next_float(200, counted_cash_cents=500) == 200
+    assert till_rules.next_float(None, counted_cash_cents=500) == 500
+    assert till_rules.next_float(200, counted_cash_cents=500) == 200
     for wrong in (501, -1):
         with pytest.raises(Invalid):
-            rules.next_float(wrong, counted_cash_cents=500)
+            till_rules.next_float(wrong, counted_cash_cents=500)
 
 
 @pytest.mark.parametrize(
@@ -141,5 +144,5 @@ def test_the_state_of_a_ticket_is_computed(charged, paid, refunded, status, stat
 def test_the_seal_depends_on_figures_and_not_on_key_order():
     one = {"b": 1, "a": datetime(2026, 11, 20, 15, tzinfo=UTC)}
     same = {"a": datetime(2026, 11, 20, 15, tzinfo=UTC), "b": 1}
-    assert rules.canonical(one) == rules.canonical(same) == '{"a":"2026-11-20T15:00:00Z","b":1}'
-    assert rules.seal(rules.canonical(one)) != rules.seal(rules.canonical({**one, "b": 2}))
+    assert till_rules.canonical(one) == till_rules.canonical(same) == '{"a":"2026-11-20T15:00:00Z","b":1}'
+    assert till_rules.seal(till_rules.canonical(one)) != till_rules.seal(till_rules.canonical({**one, "b": 2}))

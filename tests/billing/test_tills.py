@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.billing import actions, queries, rules
 from app.billing.models import DocumentSeries, Movement, Posting, TillCount, TillSession, till_session_totals
+from app.billing.rules import tills as till_rules
 from app.kernel.db import db
 from app.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from app.kernel.outbox import EventRow
@@ -86,7 +87,7 @@ def test_a_closing_stores_counts_and_seals_the_report(unit, desk, supervisor, ti
         assert (yape_line["payments_cents"], yape_line["refunds_cents"], yape_line["expected_cents"]) == (6000, 6000, 0)
         row = db.session.get_one(TillSession, till)
         assert (row.status, row.closed_by, row.difference_cents) == ("closed", desk.user_id, -50)
-        assert row.snapshot_sha256 == rules.seal(row.snapshot)
+        assert row.snapshot_sha256 == till_rules.seal(row.snapshot)
         assert orjson.loads(row.snapshot)["code"] == rules.till_code(row.business_day, 1)
         assert db.session.scalar(select(func.count()).select_from(TillCount)) == 5
         assert queries.tills.idle_tills(1)[0]["float_cents"] == 10000
@@ -104,9 +105,9 @@ def test_the_report_sums_to_the_ledger(unit, desk, ticket, till):
 
 def test_above_the_limit_a_supervisor_approves(unit, desk, supervisor, till):
     with unit():
-        with pytest.raises(rules.DifferenceReasonMissing):
+        with pytest.raises(till_rules.DifferenceReasonMissing):
             close(till, desk, 9000)
-        with pytest.raises(rules.ApprovalNeeded):
+        with pytest.raises(till_rules.ApprovalNeeded):
             close(till, desk, 9000, reason="No sé")
         with pytest.raises(Forbidden):
             actions.tills.approve_closing(till, actor=desk, now=NOW)

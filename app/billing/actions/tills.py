@@ -10,6 +10,7 @@ from sqlalchemy import insert, select
 from app.billing import accounts, events, permissions, queries, rules
 from app.billing.actions import ledger, series
 from app.billing.models import Movement, Till, TillCount, TillSession
+from app.billing.rules import tills as till_rules
 from app.clinics import queries as clinics
 from app.kernel import clock, outbox
 from app.kernel.access import Actor, can, require
@@ -147,18 +148,18 @@ def close_till(
     figures = queries.tills.figures(
         session.id, clinic_id=session.clinic_id, opening_float_cents=session.opening_float_cents
     )
-    counts = rules.counts_of(figures, counted, denominations)
+    counts = till_rules.counts_of(figures, counted, denominations)
     closing = _closing(session, figures, counts, denominations or {}, reason, left_for_tomorrow_cents, actor, now)
     report = queries.tills.report(head, figures, closing)
-    _write_closing(session, closing, rules.canonical(report), actor)
+    _write_closing(session, closing, till_rules.canonical(report), actor)
     _record(events.TillClosed, session, sha256=session.snapshot_sha256, actor=actor, now=now)
     return report | {"sha256": session.snapshot_sha256}
 
 
 def _closing(
     session: TillSession,
-    figures: list[rules.MethodFigures],
-    counts: list[rules.Count],
+    figures: list[till_rules.MethodFigures],
+    counts: list[till_rules.Count],
     denominations: Mapping[int, int],
     reason: str,
     left_cents: int | None,
@@ -167,11 +168,11 @@ def _closing(
 ) -> queries.tills.Closing:
     limit = clinics.clinic(session.clinic_id).difference_limit_cents
     approver = session.approved_by or (actor.user_id if can(actor, permissions.APPROVE, session.clinic_id) else None)
-    difference = rules.check_closing(counts, reason=reason, limit_cents=limit, is_approved=approver is not None)
+    difference = till_rules.check_closing(counts, reason=reason, limit_cents=limit, is_approved=approver is not None)
     has_difference = any(c.difference_cents for c in counts)
     cash = {f.method_id for f in figures if f.is_cash}
     in_drawer = sum(c.counted_cents for c in counts if c.method_id in cash)
-    left = rules.next_float(left_cents, counted_cash_cents=in_drawer)
+    left = till_rules.next_float(left_cents, counted_cash_cents=in_drawer)
     # after all checks: a document number is taken here
     return queries.tills.Closing(
         closed_at=now,
@@ -201,7 +202,7 @@ def _write_closing(session: TillSession, closing: queries.tills.Closing, snapsho
     session.left_for_tomorrow_cents = closing.left_for_tomorrow_cents
     session.denominations = {str(value): pieces for value, pieces in closing.denominations.items()}
     session.snapshot = snapshot
-    session.snapshot_sha256 = rules.seal(snapshot)
+    session.snapshot_sha256 = till_rules.seal(snapshot)
     db.session.flush()  # the response of this request reads the closed session
 
 

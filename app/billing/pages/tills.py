@@ -7,6 +7,7 @@ from flask_babel import gettext as _
 from wtforms.fields.choices import SelectChoice
 
 from app.billing import accounts, actions, forms, permissions, queries, rules
+from app.billing.rules import tills as till_rules
 from app.clinics import queries as clinics
 from app.http import cycle, fragments
 from app.http.html import PageBlueprint
@@ -58,11 +59,11 @@ def _open(head: dict[str, Any], sees_expected: bool) -> dict[str, Any]:
         "figures": figures,
         "cash_cents": sum(f.expected_cents for f in figures if f.is_cash),
         "net_cents": sum(f.net_cents for f in figures),
-        "is_overlong": rules.is_overlong(head["opened_at"], cycle.now()),
+        "is_overlong": till_rules.is_overlong(head["opened_at"], cycle.now()),
     }
 
 
-def _figures(head: dict[str, Any]) -> list[rules.MethodFigures]:
+def _figures(head: dict[str, Any]) -> list[till_rules.MethodFigures]:
     return queries.tills.figures(
         head["id"], clinic_id=head["clinic_id"], opening_float_cents=head["opening_float_cents"]
     )
@@ -230,8 +231,8 @@ def _closing(session_id: int, form: forms.ClosingForm | None) -> Response:
         head=head,
         form=form.with_submission_id(),
         figures=figures,
-        denominations=rules.DENOMINATIONS,
-        smallest_note=rules.SMALLEST_NOTE,
+        denominations=till_rules.DENOMINATIONS,
+        smallest_note=till_rules.SMALLEST_NOTE,
         sees_expected=queries.tills.sees_expected(actor, clinic.id, blind_close=clinic.blind_close),
         owing=owing,
         zone=clinic.timezone,

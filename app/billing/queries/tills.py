@@ -21,6 +21,7 @@ from app.billing.models import (
     till_session_totals,
 )
 from app.billing.queries.collected import POSTED
+from app.billing.rules import tills as till_rules
 from app.clinics import queries as clinics
 from app.identity.models import User
 from app.kernel.access import Actor, can
@@ -167,7 +168,7 @@ def methods(clinic_id: int) -> list[rules.Method]:
     return [rules.Method(**row._mapping) for row in rows]
 
 
-def figures(session_id: int, *, clinic_id: int, opening_float_cents: int) -> list[rules.MethodFigures]:
+def figures(session_id: int, *, clinic_id: int, opening_float_cents: int) -> list[till_rules.MethodFigures]:
     """Figures of a session per method: the active methods, and others with movements in it."""
     of_session = (
         select(TOTALS.method_id, TOTALS.kind, TOTALS.movement_count, TOTALS.cents)
@@ -189,14 +190,14 @@ def figures(session_id: int, *, clinic_id: int, opening_float_cents: int) -> lis
         .where(PaymentMethod.clinic_id == clinic_id, or_(PaymentMethod.is_active, of_session.c.kind.is_not(None)))
         .order_by(PaymentMethod.position, PaymentMethod.id)
     )
-    totals: dict[rules.Method, list[rules.KindTotal]] = {}
+    totals: dict[rules.Method, list[till_rules.KindTotal]] = {}
     for *method, kind, count, cents in rows:
         of_method = totals.setdefault(rules.Method(*method), [])
         if kind is not None:
-            of_method.append(rules.KindTotal(kind, count, int(cents)))
+            of_method.append(till_rules.KindTotal(kind, count, int(cents)))
     cash_id = next((method.id for method in totals if method.is_cash), None)
     return [
-        rules.figures_of(method, of_method, opening_cents=opening_float_cents if method.id == cash_id else 0)
+        till_rules.figures_of(method, of_method, opening_cents=opening_float_cents if method.id == cash_id else 0)
         for method, of_method in totals.items()
     ]
 
@@ -252,7 +253,7 @@ class Closing:
     closed_by: str
     approved_by_id: int | None
     approved_by: str | None
-    counts: list[rules.Count]
+    counts: list[till_rules.Count]
     denominations: dict[int, int]
     difference_cents: int
     difference_number: int | None
@@ -261,7 +262,7 @@ class Closing:
 
 
 def report(
-    head: Mapping[str, Any], figures: list[rules.MethodFigures], closing: Closing | None = None
+    head: Mapping[str, Any], figures: list[till_rules.MethodFigures], closing: Closing | None = None
 ) -> dict[str, Any]:
     """The X report of a session, or the Z report of a closing, as the snapshot keeps it; amounts in cents."""
     clinic = clinics.clinic(head["clinic_id"])
@@ -300,7 +301,7 @@ def report(
     return report
 
 
-def _method_line(figure: rules.MethodFigures, count: rules.Count | None) -> dict[str, Any]:
+def _method_line(figure: till_rules.MethodFigures, count: till_rules.Count | None) -> dict[str, Any]:
     return {
         "code": figure.code,
         "name": figure.name,
@@ -366,7 +367,7 @@ def sealed_report(session_id: int) -> dict[str, Any]:
                 section[name] = datetime.fromisoformat(section[name])
     report["business_day"] = date.fromisoformat(report["business_day"])
     report["denominations"] = {int(value): pieces for value, pieces in report["denominations"].items()}
-    return {**report, "sha256": sha256, "is_intact": rules.seal(text) == sha256}
+    return {**report, "sha256": sha256, "is_intact": till_rules.seal(text) == sha256}
 
 
 def counts(session_id: int) -> list[dict[str, Any]]:

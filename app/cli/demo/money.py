@@ -12,10 +12,10 @@ from typing import Any
 
 from sqlalchemy import select
 
-from app.billing import rules
 from app.billing.actions import bulk, payments, tills
 from app.billing.models import Movement
 from app.billing.queries import tills as reads
+from app.billing.rules import tills as till_rules
 from app.cli.demo import people, places
 from app.cli.demo.context import ZONE, Moment
 from app.cli.demo.history import Story
@@ -205,13 +205,13 @@ def _bank(session_id: int, clinic_id: int, opening: int, cashier: Any, at: datet
         )
 
 
-def _figures(session_id: int, clinic_id: int, opening: int) -> list[rules.MethodFigures]:
+def _figures(session_id: int, clinic_id: int, opening: int) -> list[till_rules.MethodFigures]:
     return reads.figures(session_id, clinic_id=clinic_id, opening_float_cents=opening)
 
 
 def _pieces(cents: int) -> dict[int, int]:
     """The fewest notes and coins that make this sum."""
     pieces: dict[int, int] = {}
-    for value in rules.DENOMINATIONS:
+    for value in till_rules.DENOMINATIONS:
         pieces[value], cents = divmod(cents, value)
     return pieces

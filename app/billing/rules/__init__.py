@@ -1,0 +1,128 @@
+"""Rules: document codes, payment states, payments; ``tills`` has those of a till and its closing.
+
+Pure functions on values; all amounts are integer cents.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+
+from app.kernel import money
+from app.kernel.errors import Invalid, RuleBroken
+from app.kernel.i18n import N_
+
+PAYMENT_STATES = {
+    "none": N_("Por cobrar"),
+    "partial": N_("Pago parcial"),
+    "paid": N_("Pagado"),
+    "refunded": N_("Devuelto"),
+    "refund_due": N_("Por devolver"),
+    "voided": N_("Anulado"),
+}
+
+
+# ------------------------------------------------------------------ documents
+
+
+def ticket_code(number: int) -> str:
+    """The displayed number of a ticket.
+
+    >>> ticket_code(1)
+    'TKT-000001'
+    """
+    return f"TKT-{number:06d}"
+
+
+def till_code(business_day: date, number: int) -> str:
+    """The displayed number of a till session: the year of its business day and its number in the clinic.
+
+    >>> till_code(date(2026, 11, 20), 123)
+    'CJ-2026-000123'
+    """
+    return f"CJ-{business_day.year}-{number:06d}"
+
+
+def payment_state(*, owed_cents: int, paid_cents: int, refunded_cents: int, status: str) -> str:
+    """``none``, ``partial``, ``paid``, ``refunded``, ``refund_due`` or ``voided``; ``paid_cents`` is net of refunds.
+
+    A courtesy (nothing to pay) counts as paid. A negative ``owed_cents`` means that a refund is due.
+    """
+    if status == "voided":
+        return "voided"
+    if owed_cents < 0:
+        return "refund_due"
+    if paid_cents > 0:
+        return "partial" if owed_cents else "paid"
+    if refunded_cents:
+        return "refunded"
+    return "none" if owed_cents else "paid"
+
+
+# ------------------------------------------------------------------ payments
+
+
+class AmountExceedsBalance(RuleBroken):
+    message = N_("El monto es mayor que lo que se debe (%(owed)s).")
+    field = "amount"
+
+
+class UnknownPaymentMethod(Invalid):
+    def __init__(self) -> None:
+        super().__init__({"method": N_("Este método de pago no existe o no está activo.")})
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """An active payment method of a clinic."""
+
+    id: int
+    code: str
+    name: str
+    is_cash: bool
+    needs_reference: bool
+
+
+def check_amount(amount_cents: int | None, *, owed_cents: int, currency: str = "PEN") -> int:
+    """The amount to take; all that is owed when None. Raises Invalid, AmountExceedsBalance."""
+    amount = owed_cents if amount_cents is None else amount_cents
+    if amount > owed_cents:
+        owed = {"owed": money.decimal_text(owed_cents)}
+        raise AmountExceedsBalance(details=owed, owed=money.format_money(owed_cents, currency))
+    if amount <= 0:
+        raise Invalid({"amount": N_("Escriba un monto mayor que cero.")})
+    return amount
+
+
+def change_of(method: Method, *, amount_cents: int, tendered_cents: int | None) -> tuple[int | None, int]:
+    """``(tendered, change)`` of a payment; exact cash when nothing was tendered.
+
+    Raises Invalid when less than the amount was tendered, or anything else with a method other than cash.
+    """
+    if not method.is_cash:
+        if tendered_cents not in (None, amount_cents):
+            raise Invalid({"tendered": N_("Lo recibido y el vuelto son solo para efectivo.")})
+        return None, 0
+    tendered = amount_cents if tendered_cents is None else tendered_cents
+    if tendered < amount_cents:
+        raise Invalid({"tendered": N_("Lo recibido no alcanza para el monto.")})
+    return tendered, tendered - amount_cents
+
+
+def check_reference(method: Method, reference: str) -> str:
+    """The normalized reference; required where the method needs one. Raises Invalid."""
+    if method.needs_reference and not reference.strip():
+        raise Invalid({"reference": N_("Escriba el número de operación.")})
+    return reference.strip()[:60]
+
+
+def quick_cash(owed_cents: int) -> list[int]:
+    """Suggested amounts tendered: the amount and its roundings up to common notes.
+
+    >>> quick_cash(8000)
+    [8000, 10000, 20000]
+    >>> quick_cash(11550)
+    [11550, 12000, 15000, 20000]
+    """
+    if owed_cents <= 0:
+        return []
+    rounded = {-(-owed_cents // note) * note for note in (1000, 5000, 10000, 20000)}
+    return [owed_cents, *sorted(rounded - {owed_cents})][:4]
