@@ -58,8 +58,9 @@ class Patient(Base):
 class CareRelation(Base):
     """A therapist treats a patient: the basis of the therapists' access to patients.
 
-    ``source`` is the package that starts and ends it (``appointment``: for a visit that is upcoming, took
-    place or was missed); the relation holds while ``ended_at`` is NULL for any source.
+    ``source`` says what starts and ends it (``appointment``: a visit that is upcoming, took place or was missed;
+    ``registration``: the therapist registered the patient); the relation holds while ``ended_at`` is NULL for any
+    source.
     """
 
     __tablename__ = "care_relation"

@@ -1,7 +1,8 @@
 """Permissions of this domain and which role has which.
 
 ``patient.read`` opens the pages; which patients are found depends on the others: with ``patient.read_all`` (the desk)
-all of the organization, else those with a care relation to the therapist (``care_relation``).
+all of the organization, else those with a care relation to the therapist (``care_relation``): whom a visit made
+theirs, or whom they registered. So a practice without a desk works (D38) and nobody opens the files of others.
 """
 
 from app.kernel.access import Permission
@@ -18,7 +19,7 @@ DESK = (READ, READ_ALL, REGISTER, UPDATE)
 
 GRANTS = {
     "patient": (READ_OWN,),
-    "therapist": (READ,),
+    "therapist": (READ, REGISTER),
     "receptionist": DESK,
     "supervisor": (*DESK, ARCHIVE),
     "admin": (*DESK, ARCHIVE),

@@ -55,21 +55,25 @@ _themselves = PEOPLE.id == bindparam("own_patient_id", type_=Integer)
 _treated = select(CareRelation.patient_id).where(
     CareRelation.therapist_id == bindparam("own_therapist_id", type_=Integer), CareRelation.ended_at.is_(None)
 )
-# Whom an actor may find. Statements are built once per scope and take the actor as parameters.
-_SCOPES = {
+# Whom an actor may find: the one scope for searches, pages, pickers, registrations and bookings. Statements are built
+# once per scope and take the actor as parameters (``scope_values``).
+SCOPES: dict[str, ColumnElement[bool]] = {
     "organization": _organization,
     "treated": and_(_organization, or_(_themselves, PEOPLE.id.in_(_treated))),
     "own": and_(_organization, _themselves),
 }
 
 
-def _scope(actor: Actor) -> str:
+def scope_of(actor: Actor) -> str:
+    """The key of ``SCOPES`` that limits an actor: the desk finds everybody, therapists whom they treat or registered,
+    patients themselves."""
     if can_anywhere(actor, permissions.READ_ALL):
         return "organization"
     return "treated" if can_anywhere(actor, permissions.READ) else "own"
 
 
-def _who(actor: Actor) -> dict[str, int]:
+def scope_values(actor: Actor) -> dict[str, Any]:
+    """The parameters of the conditions in ``SCOPES``."""
     return {
         "organization_id": actor.organization_id,
         "own_patient_id": patient_id_of(actor) or 0,
@@ -106,7 +110,7 @@ def page(text: str, *, actor: Actor, number: int = 1, size: int = 20, ordering: 
     terms = rules.search_terms(text)
     if text.strip() and not terms:
         return Found([], 0)
-    count = db.session.execute(_count(_scope(actor), len(terms)), _who(actor) | _patterns(terms)).scalar_one()
+    count = db.session.execute(_count(scope_of(actor), len(terms)), scope_values(actor) | _patterns(terms)).scalar_one()
     return Found(rows[:size], count)
 
 
@@ -116,8 +120,8 @@ def _rows(text: str, actor: Actor, *, size: int, skip: int = 0, ordering: str | 
     terms = rules.search_terms(text)
     if text.strip() and not terms:
         return []  # a search without letters or digits ("%") matches no patient instead of all
-    values = _who(actor) | _patterns(terms) | {"size": size, "skip": skip}
-    found = db.session.execute(_search(_scope(actor), len(terms), ordering), values)
+    values = scope_values(actor) | _patterns(terms) | {"size": size, "skip": skip}
+    found = db.session.execute(_search(scope_of(actor), len(terms), ordering), values)
     return [dict(row) for row in found.mappings()]
 
 
@@ -131,7 +135,7 @@ def _like(name: str) -> ColumnElement[bool]:
 
 
 def _conditions(scope: str, words: int) -> list[ColumnElement[bool]]:
-    return [_SCOPES[scope], PEOPLE.deleted_at.is_(None), *(_like(f"word{n}") for n in range(words))]
+    return [SCOPES[scope], PEOPLE.deleted_at.is_(None), *(_like(f"word{n}") for n in range(words))]
 
 
 @lru_cache(maxsize=256)
@@ -158,11 +162,11 @@ def get(patient_id: int, *, actor: Actor) -> dict[str, Any]:
 
     Archived people are there for those who may restore them.
     """
-    conditions = [PEOPLE.id == patient_id, _SCOPES[_scope(actor)]]
+    conditions = [PEOPLE.id == patient_id, SCOPES[scope_of(actor)]]
     if not can_anywhere(actor, permissions.ARCHIVE):
         conditions.append(PEOPLE.deleted_at.is_(None))
     statement = select(*_CARD).outerjoin(Ubigeo, Ubigeo.code == PEOPLE.ubigeo).where(*conditions)
-    row = db.session.execute(statement, _who(actor)).mappings().first()
+    row = db.session.execute(statement, scope_values(actor)).mappings().first()
     if row is None:
         raise NotFound
     return dict(row)
@@ -181,9 +185,9 @@ def district_of(person: Mapping[str, Any]) -> str:
 def by_document(kind: str, number: str, *, actor: Actor) -> dict[str, Any] | None:
     """The person with a document, archived or not; None when there is none that the actor may see."""
     statement = select(*_ROW, PEOPLE.deleted_at).where(
-        _SCOPES[_scope(actor)], PEOPLE.document_type == kind, PEOPLE.document_number == number
+        SCOPES[scope_of(actor)], PEOPLE.document_type == kind, PEOPLE.document_number == number
     )
-    row = db.session.execute(statement, _who(actor)).mappings().first()
+    row = db.session.execute(statement, scope_values(actor)).mappings().first()
     return dict(row) if row else None
 
 

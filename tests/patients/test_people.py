@@ -86,12 +86,22 @@ def test_events_carry_no_names(app: Flask, ana: Client) -> None:
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("get", "/patients/new"), ("post", "/patients"), ("get", "/patients/1/edit"), ("post", "/patients/1/edit"),
-     ("get", "/patients/quick"), ("post", "/patients/quick"), ("get", "/patients/known"),
+    [("get", "/patients/1/edit"), ("post", "/patients/1/edit"),
      ("post", "/patients/1/archiving"), ("post", "/patients/1/restoration")],
 )  # fmt: skip
 def test_it_requires_the_desk(bruno: Client, clara: Client, client: Client, method: str, path: str) -> None:
     assert getattr(bruno, method)(path).status_code == 403
+    assert getattr(clara, method)(path).status_code == 403
+    client.get("/login")
+    assert getattr(client, method)(path).location.startswith("/login")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("get", "/patients/new"), ("post", "/patients"), ("get", "/patients/quick"), ("post", "/patients/quick"),
+     ("get", "/patients/known")],
+)  # fmt: skip
+def test_it_requires_the_staff_to_register(clara: Client, client: Client, method: str, path: str) -> None:
     assert getattr(clara, method)(path).status_code == 403
     client.get("/login")
     assert getattr(client, method)(path).location.startswith("/login")

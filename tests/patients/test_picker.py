@@ -33,10 +33,10 @@ def test_options_show_eight_people_and_the_way_to_a_new_one(app: Flask, ana: Cli
     assert ana.fragment("/patients/options?q=", "ul#patient-options").text.endswith("></ul>")
 
 
-def test_a_therapist_is_not_offered_to_register(bruno: Client) -> None:
-    html = bruno.fragment("/patients/options?q=nadie", "ul#patient-options").text
-    assert "Nadie coincide" in html
-    assert "/patients/quick" not in html
+def test_a_therapist_finds_nobody_else_and_may_register(bruno: Client) -> None:
+    html = bruno.fragment("/patients/options?q=clara", "ul#patient-options").text
+    assert "Clara" not in html
+    assert "/patients/quick?q=clara" in html
 
 
 def test_the_quick_form_takes_over_what_was_typed(ana: Client) -> None:

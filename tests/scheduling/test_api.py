@@ -230,7 +230,7 @@ def test_the_therapists_own_day(ana: Client, bruno: Client) -> None:
 
 def test_a_therapist_changes_own_visits_only(ana: Client, bruno: Client) -> None:
     theirs = book(ana, therapist_id=2, patient_id=2).get_json()["id"]
-    own = book(bruno).get_json()["id"]
+    own = book(ana).get_json()["id"]
     assert book(bruno, therapist_id=2, starts_at=at(15)).status_code == 403
     assert bruno.api("DELETE", f"/api/appointments/{theirs}/").status_code == 403
     assert bruno.api("PUT", f"/api/appointments/{theirs}/", {"starts_at": at(16)}).status_code == 403

@@ -46,11 +46,47 @@ def test_a_booking_makes_the_patient_theirs(app: Flask, ana: Client, bruno: Clie
         assert len(db.session.scalars(started).all()) == 1
 
 
-def test_nobody_is_reached_by_booking_and_cancelling(app: Flask, bruno: Client, cast: Cast) -> None:
-    visit_id = book(bruno, cast)
+def test_it_hides_patients_of_others_from_a_therapist_who_books(bruno: Client, cast: Cast) -> None:
+    """As if they did not exist: no id in a body opens anything."""
+    body = {"therapist_id": cast.bruno, "service_id": cast.reflexology, "starts_at": at("15:00").isoformat()}
+    answers = [bruno.api("POST", "/api/appointments/", {**body, "patient_id": id_}) for id_ in (cast.gloria, 999999)]
+    assert [answer.status_code for answer in answers] == [404, 404]
+    assert answers[0].get_json() == answers[1].get_json()
+    form = {"therapist_id": cast.bruno, "service_id": cast.reflexology, "starts_at": "2026-11-20T15:00"}
+    for id_ in (cast.gloria, 999999):
+        assert bruno.post("/appointments", {**form, "patient_id": id_, "submission_id": "s"}).status_code == 404
+        assert bruno.get(f"/appointments/new?patient_id={id_}").status_code == 404
+
+
+def test_nobody_is_reached_by_cancelling(app: Flask, ana: Client, bruno: Client, cast: Cast) -> None:
+    visit_id = book(ana, cast)
     assert bruno.api("DELETE", f"/api/appointments/{visit_id}/").status_code == 200
     assert bruno.get(f"/patients/{cast.gloria}").status_code == 404
     assert relations(app) == {(cast.gloria, cast.bruno): False}
+
+
+NEW = {"given_names": "Rosa", "paternal_surname": "Flores", "document_type": "DNI", "document_number": "40112233"}
+
+
+def test_a_therapist_registers_and_books_a_new_patient(app: Flask, bruno: Client, cast: Cast) -> None:
+    registered = bruno.api("POST", "/api/patients/", NEW)
+    assert registered.status_code == 201
+    rosa = registered.get_json()["id"]
+    assert relations(app) == {(rosa, cast.bruno): True}
+    visit_id = book(bruno, cast, patient_id=rosa)
+    assert bruno.api("DELETE", f"/api/appointments/{visit_id}/").status_code == 200
+    assert bruno.get(f"/patients/{rosa}").status_code == 200  # whom they registered they may book again
+
+
+def test_a_known_document_opens_nobodys_file(app: Flask, ana: Client, bruno: Client) -> None:
+    rosa = ana.api("POST", "/api/patients/", NEW).get_json()["id"]
+    answer = bruno.api("POST", "/api/patients/", NEW)
+    assert answer.status_code == 409
+    assert answer.get_json()["details"] == {}
+    assert "Pida a recepción" in answer.get_json()["error"]
+    assert bruno.get("/patients/known?document_type=DNI&document_number=40112233").status_code == 204
+    assert bruno.get(f"/patients/{rosa}").status_code == 404
+    assert relations(app) == {}
 
 
 def test_another_visit_keeps_the_relation(ana: Client, bruno: Client, cast: Cast) -> None:

@@ -8,6 +8,7 @@ from flask_babel import gettext as _
 from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 
+from app.clinics.profiles import therapist_id_of
 from app.clinics.queries import ubigeo
 from app.identity import actions as identity
 from app.identity.rules import check_password
@@ -19,9 +20,11 @@ from app.kernel.events import Event
 from app.kernel.i18n import N_
 from app.notifications import actions as notifications
 from app.patients import events, permissions, queries, rules
+from app.patients.actions import care
 from app.patients.models import Patient
 from app.tenancy import queries as tenancy
 
+REGISTRATION = "registration"  # source of the care relation of who registered the patient
 MAX_REGISTRATIONS = 20  # per IP address in 15 minutes: families and clinics share one address
 
 
@@ -30,6 +33,7 @@ class PatientExists(Conflict):
 
     code = "PATIENT_EXISTS"
     message = N_("Este documento ya está registrado.")
+    of_others = N_("Este documento ya está registrado y no es paciente suyo. Pida a recepción que reserve la cita.")
 
 
 class StalePatient(Conflict):
@@ -42,6 +46,7 @@ class StalePatient(Conflict):
 def register_patient(details: rules.Details, *, actor: Actor, now: datetime) -> int:
     """Register a person in the actor's organization and return their id.
 
+    A therapist who does not find everybody treats from now on whom they register, also when a booking is cancelled.
     Raises Invalid with every wrong field, PatientExists for a known document.
     """
     require_anywhere(actor, permissions.REGISTER)
@@ -52,6 +57,10 @@ def register_patient(details: rules.Details, *, actor: Actor, now: datetime) -> 
     if patient_id is None:
         raise _exists(clean, actor)
     _record(events.PatientRegistered(patient_id, origin="desk"), patient_id, actor=actor, now=now)
+    therapist_id = therapist_id_of(actor)
+    if therapist_id is not None and not can_anywhere(actor, permissions.READ_ALL):
+        relation = care.Care(patient_id, therapist_id, clinic_id=None, source=REGISTRATION)
+        care.start_relation(relation, actor=actor, now=now)
     return int(patient_id)
 
 
@@ -178,7 +187,7 @@ def _values(clean: rules.Details) -> dict[str, Any]:
 def _exists(clean: rules.Details, actor: Actor) -> PatientExists:
     person = queries.by_document(clean.document_type, clean.document_number or "", actor=actor)
     if person is None:
-        return PatientExists()
+        return PatientExists(PatientExists.of_others)
     if person["deleted_at"] is not None:
         archived = N_("Este documento es de una ficha archivada. Quien supervisa puede restaurarla.")
         may_see = can_anywhere(actor, permissions.ARCHIVE)

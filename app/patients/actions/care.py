@@ -22,7 +22,7 @@ class Care:
 
     patient_id: int
     therapist_id: int
-    clinic_id: int
+    clinic_id: int | None
     source: str
 
 

@@ -16,6 +16,7 @@ from app.kernel.access import Actor, can
 from app.kernel.db import db
 from app.kernel.errors import NotFound, RuleBroken
 from app.kernel.i18n import N_
+from app.patients import queries as patients
 from app.patients.models import Patient
 from app.scheduling import permissions, rules
 from app.scheduling.models import Appointment
@@ -60,13 +61,15 @@ _OFFER = (
         Patient.id == bindparam("patient_id"),
     )
 )
+# By scope of the patients that the actor may see: a patient of others is answered as one that does not exist.
+_OFFERS = {code: _OFFER.where(condition) for code, condition in patients.SCOPES.items()}
 
 
 def booking_context(request: BookingRequest, *, actor: Actor, now: datetime) -> BookingContext:
     """Everything that a booking is decided on; reliable under the booking lock. Six queries.
 
     Raises NotFound when clinic, therapist, patient and service do not belong together (another clinic's service,
-    another organization's patient).
+    another organization's patient) and for a patient whom the actor may not see.
     """
     offer = _offer(request, actor)
     clinic = clinics.clinic(request.clinic_id)
@@ -89,7 +92,7 @@ def booking_context(request: BookingRequest, *, actor: Actor, now: datetime) -> 
 def _offer(request: BookingRequest, actor: Actor) -> Row[Any]:
     keys = ("clinic_id", "therapist_id", "patient_id", "service_id")
     values = {key: getattr(request, key) for key in keys}
-    row = db.session.execute(_OFFER, {**values, "organization_id": actor.organization_id}).first()
+    row = db.session.execute(_OFFERS[patients.scope_of(actor)], values | patients.scope_values(actor)).first()
     if row is None:
         raise NotFound
     return row
