@@ -1,7 +1,7 @@
 """The list of packages, and how each is registered with an application.
 
 A package is registered by the constants of its role files (``permissions.GRANTS``, ``pages.BLUEPRINTS`` and so on):
-``read`` lists them all. A role file without its constant fails at startup; those of ``live`` are optional.
+``read`` lists them all. A role file without its constant fails at startup; those of ``live`` and ``demo`` are optional.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -17,7 +17,7 @@ from app.http import health, openapi, screens, tokens
 from app.http.json import ApiBlueprint
 from app.identity import login
 from app.identity import queries as identity
-from app.kernel import access, expiry, integrity, outbox, scheduler, tasks
+from app.kernel import access, demo, expiry, integrity, outbox, scheduler, tasks
 from app.realtime import channels, refresh, sockets
 from app.realtime.channels import Channel, RightsChanges
 from app.reports import registry
@@ -65,6 +65,7 @@ class Domain:
     reports: tuple[registry.Report, ...]
     checks: tuple[integrity.Check, ...]
     retention: tuple[expiry.RetentionRule, ...]
+    demo: demo.DemoWriter | None
 
 
 def read(name: str) -> Domain:
@@ -96,6 +97,7 @@ def read(name: str) -> Domain:
         reports=constant("reports", "REPORTS"),
         checks=constant("checks", "CHECKS"),
         retention=constant("retention", "RULES"),
+        demo=optional("demo", "DEMO", None),
     )
 
 
@@ -112,6 +114,7 @@ def register(app: Flask) -> list[ApiBlueprint]:
     registry.register(app, _all(domain.reports for domain in domains))
     integrity.register(app, _all(domain.checks for domain in domains))
     expiry.register(app, _all(domain.retention for domain in domains))
+    demo.register(app, [domain.demo for domain in reversed(domains) if domain.demo])
     screens.register(app, _all(domain.slots for domain in domains))
     app.extensions["layout_values"] = {n: value for domain in domains for n, value in domain.layout_values.items()}
     login.register(app)

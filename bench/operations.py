@@ -8,9 +8,8 @@ from uuid import uuid4
 
 import orjson
 
-from app.cli.demo.context import ZONE
-from app.cli.demo.places import MIRAFLORES
 from app.kernel import clock
+from app.tenancy.demo import MIRAFLORES, ZONE
 from bench.clinic import PASSWORD, Clinic
 
 

@@ -24,7 +24,7 @@ from tests.scheduling import front_desk
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = sorted(path for path in (ROOT / "templates").rglob("*.*") if path.suffix in {".html", ".txt"})
-SOURCES = sorted(path for path in (ROOT / "app").rglob("*.py") if "demo" not in path.parts)
+SOURCES = sorted(path for path in (ROOT / "app").rglob("*.py") if "demo" not in {path.stem, *path.parts})
 MARKS = {"_", "_l", "N_", "gettext", "lazy_gettext", "ngettext"}
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]")
 SAME_IN_BOTH = 12  # letters; shorter words may stand in a name

@@ -1,7 +1,7 @@
 """The demo clinic as docs/interface.md promises it, on a Friday at ten past four."""
 
 from collections import Counter
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,17 +10,18 @@ from sqlalchemy import func, select
 
 from app.billing.models import Movement, PaymentMethod, Ticket, TillSession
 from app.cli import demo
-from app.cli.demo import history, plan
-from app.cli.demo.context import Moment
 from app.clinics.models import Therapist
 from app.encounters.models import Encounter
 from app.identity import actions as identity
 from app.identity.models import User
 from app.kernel import clock, integrity
 from app.kernel.db import db, unit_of_work
+from app.kernel.demo import DemoContext
 from app.kernel.outbox import EventRow
 from app.notifications.models import Delivery, Notification
 from app.patients.models import Patient
+from app.scheduling.demo.history import VisitHistory, build_history
+from app.scheduling.demo.plan import planned_visits
 from app.scheduling.models import Appointment
 from app.scheduling.queries import notices
 from app.tenancy.models import Clinic, Organization
@@ -164,13 +165,13 @@ def test_the_same_moment_gives_the_same_visits_whatever_the_day_and_hour(hours: 
     """Sundays, nights and mornings have visits too, and nothing of theirs lies in the future."""
     now = NOW + timedelta(hours=hours)
 
-    one, other = (_stories(now) for _ in range(2))
+    one, other = (_histories(now) for _ in range(2))
 
     assert one == other
-    assert any(story.visit.day == clock.local_day(now, LIMA) for story in one)
-    assert all(event["at"] <= now for story in one for event in story.events)
+    assert any(history.visit.day == clock.local_day(now, LIMA) for history in one)
+    assert all(change["at"] <= now for history in one for change in history.changes)
 
 
-def _stories(now: object) -> list[history.Story]:
-    moment = Moment(now)
-    return [history.build_story(visit, visit.id, False, moment) for visit in plan.visits(moment)]
+def _histories(now: datetime) -> list[VisitHistory]:
+    context = DemoContext(now, LIMA, "una frase para mirar")
+    return [build_history(visit, visit.id, False, context) for visit in planned_visits(context)]
