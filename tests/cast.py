@@ -11,9 +11,9 @@ from sqlalchemy import insert, select
 from app.billing import models as billing
 from app.clinics import models as clinics
 from app.identity import models as identity
-from app.identity.actions import hash_password
 from app.kernel.db import db
 from app.kernel.i18n import fold
+from app.kernel.passwords import hash_password
 from app.patients import models as patients
 from app.scheduling import models as scheduling
 from app.tenancy import models as tenancy

@@ -17,7 +17,7 @@ from flask_migrate import upgrade
 
 import config
 from app import create_app
-from app.identity import actions as identity
+from app.kernel import passwords
 from app.kernel.db import db
 from tests import services
 from tests.cast import Cast, build_cast
@@ -25,7 +25,7 @@ from tests.client import Client, SavedSession
 from tests.databases import Database, open_database
 from tests.queries import content
 
-identity.HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)  # fast: these accounts need no protection
+passwords.HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)  # fast: these accounts need no protection
 SERVER = os.environ.get("TEST_DATABASE_URL", "")
 WITH_A_ROLE = ("ana", "bruno", "clara", "diego", "eva", "fabio")
 

@@ -143,12 +143,16 @@ def create_admin(email: str, full_name: str, password: str, organization: str, c
     Without --password it is asked for, so that it stands in no history of commands.
     """
     from app.cli import admin
+    from app.identity.rules import check_password
+    from app.kernel.passwords import hash_password
 
+    check_password(password, staff=True, words=(email, full_name))
+    password_hash = hash_password(password)
     with unit_of_work(write=True):
         created = admin.create_admin(
             email=email,
             full_name=full_name,
-            password=password,
+            password_hash=password_hash,
             organization=organization,
             clinic=clinic,
             now=clock.now(),

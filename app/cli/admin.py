@@ -21,11 +21,11 @@ class Created:
 
 
 def create_admin(
-    *, email: str, full_name: str, password: str, organization: str, clinic: str, now: datetime
+    *, email: str, full_name: str, password_hash: str, organization: str, clinic: str, now: datetime
 ) -> Created:
     """An administrator of every clinic there is; in an empty database first the organization and a clinic.
 
-    Raises EmailTaken, WeakPassword and what the clinic's settings may raise.
+    Raises EmailTaken and what the clinic's settings may raise.
     """
     organization_id = db.session.scalar(select(Organization.id).order_by(Organization.id).limit(1))
     if organization_id is None:
@@ -37,7 +37,7 @@ def create_admin(
         organization_id=organization_id,
         email=email,
         full_name=full_name,
-        password=password,
+        password_hash=password_hash,
         actor=system_actor(organization_id),
         now=now,
     )

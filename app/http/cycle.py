@@ -1,8 +1,9 @@
 """The request cycle: how every page and every JSON resource runs.
 
-Find the actor, require the route's permission and parse the input in a reading unit; then run the view in one
-unit of work, committed when it returns, rolled back when it raises. The stored response of an earlier, equal
-submission is sent again instead. Domain errors are rendered in one place (``Adapter.refuse``).
+Find the actor, require the route's permission and parse the input in a reading unit; prepare outside of any
+transaction what takes long (passwords are hashed there); then run the view in one unit of work, committed when it
+returns, rolled back when it raises. The stored response of an earlier, equal submission is sent again instead.
+Domain errors are rendered in one place (``Adapter.refuse``).
 
 A route that declares neither a permission nor why it is public does not start.
 """
@@ -39,7 +40,8 @@ class UndeclaredRoute(RuntimeError):
 class RouteSpec:
     """What a route declares. ``requires``: any one of them is enough; empty with ``signed_in`` or ``public``.
 
-    ``options`` are the adapter's own: the form of a page, the body, query and response models of JSON.
+    ``options`` are the adapter's own: the form of a page, the body, query and response models of JSON. One is the
+    cycle's: ``prepare(**arguments)`` runs between the two units and returns further arguments of the view.
     """
 
     requires: tuple[Permission, ...] = ()
@@ -123,8 +125,12 @@ def _run(view: Callable[..., Any], spec: RouteSpec, adapter: Adapter, arguments:
             return adapter.respond(result.run(), spec)
     with db.unit_of_work(write=False):  # unauthorized and invalid requests never take the write lock
         _admit(spec, adapter, arguments)
+        stored = _stored_response(adapter) if spec.option("prepare") else None
+    if stored is not None:
+        return stored
+    prepared = _prepare(spec, arguments)
     with db.unit_of_work(write=True):
-        response = _respond_once(view, spec, adapter, arguments)
+        response = _respond_once(view, spec, adapter, {**arguments, **prepared})
         if response.status_code >= 400 and not spec.public:
             db.db.session.rollback()  # an error response must change nothing (attempts on public routes are counted)
         return response
@@ -138,6 +144,25 @@ def _admit(spec: RouteSpec, adapter: Adapter, arguments: dict[str, Any]) -> None
         if spec.requires and not any(access.can_anywhere(g.actor, permission) for permission in spec.requires):
             raise Forbidden
     adapter.parse(spec, arguments)
+
+
+def _prepare(spec: RouteSpec, arguments: dict[str, Any]) -> dict[str, Any]:
+    """What takes too long for a transaction (hashing a password): between the two units, never inside one."""
+    prepare = spec.option("prepare")
+    return {} if prepare is None else prepare(**arguments)
+
+
+def _stored_response(adapter: Adapter) -> Response | None:
+    """The response of an earlier, equal submission, so that it is not prepared again."""
+    submission = adapter.submission() if g.actor is not None else None
+    if submission is None:
+        return None
+    stored = idempotency.find(_owner(adapter), *submission)
+    return None if stored is None else Response(stored.body, stored.status, stored.headers)
+
+
+def _owner(adapter: Adapter) -> str:
+    return f"{adapter.channel}:{g.actor.user_id}"
 
 
 def before_commit(app: Flask, hook: Callable[[Response], None]) -> None:
@@ -161,7 +186,7 @@ def _respond_once(view: Callable[..., Any], spec: RouteSpec, adapter: Adapter, a
     if submission is None:
         return _respond(view, spec, adapter, arguments)
     token, fingerprint = submission
-    owner = f"{adapter.channel}:{g.actor.user_id}"
+    owner = _owner(adapter)
     stored = idempotency.claim(owner, token, fingerprint, now=g.now)
     if stored is not None:
         return Response(stored.body, stored.status, stored.headers)

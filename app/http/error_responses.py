@@ -42,11 +42,16 @@ def problem(status: int, code: str, text: str, details: Mapping[str, object] | N
     """The JSON error shape of the API (D35)."""
     response = jsonify({"error": text, "code": code, "message": text, "details": details or {}})
     response.status_code = status
-    if status == 429:
-        response.headers["Retry-After"] = str((details or {}).get("retry_after", 30))
-    if status == 503:
-        response.headers["Retry-After"] = "5"
+    add_retry_after(response, details)
     return response
+
+
+def add_retry_after(response: Response, details: Mapping[str, object] | None = None) -> None:
+    """Tell a 429 or 503 when to come back."""
+    if response.status_code == 429:
+        response.headers["Retry-After"] = str((details or {}).get("retry_after", 30))
+    if response.status_code == 503:
+        response.headers["Retry-After"] = "5"
 
 
 def register(app: Flask) -> None:
@@ -83,7 +88,9 @@ def _domain(error: errors.DomainError) -> Response:
         return problem_of(error)
     if isinstance(error, errors.Unauthenticated):
         return _redirect_to_login()
-    return _error_response(page_status(error), error.code, sentence(error))
+    response = _error_response(page_status(error), error.code, sentence(error))
+    add_retry_after(response, error.details)
+    return response
 
 
 def _redirect_to_login() -> Response:

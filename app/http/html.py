@@ -12,6 +12,8 @@
 database). It is validated before the view runs. ``retry(form=…, error=…, **arguments)`` shows it again, with what
 was typed, when it does not validate and when an action raises an error of the domain: 422 for input and rules, 409
 for a conflict. Messages that belong to a field are shown there already; ``error`` is an error without a field, or None.
+``prepare(form=…, **arguments)`` runs before the transaction and returns further arguments of the view, which
+``retry`` does not get.
 A route without a form (a page whose address is its input) is shown again by ``retry(error=…, **arguments)``.
 """
 
@@ -51,11 +53,12 @@ class PageBlueprint(Blueprint):
         public: str = "",
         form: Callable[..., Any] | None = None,
         retry: Callable[..., Response] | None = None,
+        prepare: Callable[..., dict[str, Any]] | None = None,
         **options: Any,
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         needed = (requires,) if requires else ()
         cycle.require_declaration(f"{self.name} {rule}", needed, public, signed_in=False)
-        spec = RouteSpec(needed, public, options={"form": form, "retry": retry})
+        spec = RouteSpec(needed, public, options={"form": form, "retry": retry, "prepare": prepare})
 
         def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
             endpoint = options.pop("endpoint", view.__name__)
@@ -110,6 +113,7 @@ class PageAdapter:
         with db.unit_of_work(write=False):
             response = make_response(retry(error=None if is_shown else error, **arguments))
         response.status_code = error_responses.page_status(error)
+        error_responses.add_retry_after(response, error.details)
         return response
 
 

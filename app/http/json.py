@@ -53,11 +53,13 @@ class ApiBlueprint(Blueprint):
         body: type[BaseModel] | None = None,
         query: type[BaseModel] | None = None,
         status: int = 200,
+        prepare: Callable[..., dict[str, Any]] | None = None,
         **options: Any,
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         needed = requires if isinstance(requires, tuple) else (requires,) if requires else ()
         cycle.require_declaration(f"{self.name} {rule}", needed, public, signed_in)
-        spec = RouteSpec(needed, public, signed_in, options={"body": body, "query": query, "status": status})
+        declared = {"body": body, "query": query, "status": status, "prepare": prepare}
+        spec = RouteSpec(needed, public, signed_in, options=declared)
 
         def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
             handler = cycle.handler(view, spec, ADAPTER)

@@ -12,6 +12,7 @@ from app.http.error_responses import problem
 from app.http.json import ApiBlueprint
 from app.http.resources import Body
 from app.identity import actions, permissions, queries
+from app.identity.login import check_password
 from app.kernel.access import Actor, require_anywhere
 
 api = ApiBlueprint("auth", __name__)
@@ -48,19 +49,14 @@ def login_form() -> dict[str, Any]:
     return {"fields": ["email", "password"], "action": "/api/auth/login/", "page": "/login"}
 
 
-@api.post("/api/auth/login/", public="signing in", body=Credentials)
-def login(body: Credentials) -> Any:
+def _check(body: Credentials) -> dict[str, Any]:
+    return {"verified": check_password(body.login, body.password)}
+
+
+@api.post("/api/auth/login/", public="signing in", body=Credentials, prepare=_check)
+def login(body: Credentials, verified: actions.Verified) -> Any:
     """Open a session; answers an access token of ten minutes and a refresh token."""
-    opened = actions.sign_in(
-        login=body.login,
-        password=body.password,
-        kind="api",
-        address=request.remote_addr or "",
-        device=request.user_agent.string,
-        now=cycle.now(),
-    )
-    if opened is None:
-        return problem(401, "INVALID_CREDENTIALS", _("El correo o la contraseña no son correctos."))
+    opened = actions.sign_in(verified, kind="api", device=request.user_agent.string, now=cycle.now())
     return _tokens(opened, cycle.now()) | {
         "user": user_json(opened.actor),
         "permissions": permissions_of(opened.actor),

@@ -5,9 +5,10 @@ from typing import Any
 
 from sqlalchemy import select
 
-from app.identity.actions import hash_password, roles
+from app.identity.actions import roles
 from app.identity.models import Membership, Role, User
 from app.identity.queries import actors
+from app.kernel import passwords
 from app.kernel.access import Actor
 from app.kernel.db import db
 from app.kernel.demo import DemoContext, numbered, put
@@ -31,7 +32,7 @@ SINCE = timedelta(days=100)  # the age of accounts and patients' records
 
 def write_accounts(context: DemoContext) -> None:
     """The accounts, all with the demo's password, and what each may do in which clinic."""
-    hashed = hash_password(context.password)
+    hashed = passwords.HASHER.hash(context.password)  # in the transaction: an operator's command keeps nobody waiting
     put(User, numbered([_account(name, full_name, hashed, context.now) for name, full_name, _ in ACCOUNTS]))
     roles.sync_builtin_roles()
     ids = dict(db.session.execute(select(Role.code, Role.id)).tuples().all())

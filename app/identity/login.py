@@ -1,12 +1,16 @@
 """Flask-Login on the rows of ``user_session``: the cookie carries a secret, the row decides whether it is valid."""
 
 import logging
+from dataclasses import dataclass
+from typing import Any
 
 from flask import Flask, Response, g, request, session
 from flask_login import LoginManager, UserMixin, login_user
 
 from app.identity import actions, queries, rules
-from app.kernel import clock, db
+from app.identity.actions import attempts
+from app.identity.actions.attempts import Attempt, KnownDevice
+from app.kernel import clock, db, passwords
 from app.kernel.access import Actor
 from app.kernel.errors import Unavailable
 
@@ -37,6 +41,51 @@ def begin(sign_in: actions.SignIn) -> None:
     """Put a fresh session into the cookie; the data of the previous session is cleared."""
     session.clear()
     login_user(SignedIn(sign_in.actor, sign_in.token))
+
+
+def check_password(name: str, password: str, *, devices: tuple[KnownDevice, ...] = ()) -> actions.Verified:
+    """Check an e-mail or user name and a password, outside of any transaction.
+
+    The attempt is counted, and stays counted when the password is wrong. Raises WrongCredentials, RateLimited.
+    """
+    with passwords.place():
+        with db.unit_of_work(write=True):
+            attempt = attempts.reserve_sign_in(
+                login=name, address=request.remote_addr or "", devices=devices, now=clock.now()
+            )
+        if not passwords.verify(attempt.password_hash, password):
+            raise actions.WrongCredentials
+        return actions.Verified(attempt, passwords.renewed(attempt.password_hash or "", password))
+
+
+def check_own_password(actor: Actor, password: str) -> Attempt:
+    """The same for the present password of who is signed in. Raises WrongPassword, RateLimited."""
+    with passwords.place():
+        with db.unit_of_work(write=True):
+            attempt = attempts.reserve_password_check(actor.person_id, now=clock.now())
+        if not passwords.verify(attempt.password_hash, password):
+            raise actions.WrongPassword
+        return attempt
+
+
+def hash_password(password: str) -> str:
+    """The hash of a new password. Raises RateLimited when as many as allowed are being made."""
+    with passwords.place():
+        return passwords.hash_password(password)
+
+
+@dataclass(frozen=True, slots=True)
+class TemporaryPassword:
+    """A random password, in clear only until the response that shows it."""
+
+    text: str
+    hash: str
+
+
+def new_temporary_password(**_arguments: Any) -> dict[str, TemporaryPassword]:
+    """What a route prepares that gives somebody a temporary password."""
+    text = rules.temporary_password()
+    return {"temporary": TemporaryPassword(text, hash_password(text))}
 
 
 def _load(token: str) -> SignedIn | None:

@@ -43,7 +43,9 @@ TOUCH_EVERY = timedelta(seconds=60)
 
 FREE_FAILURES = 5
 FAILURE_WINDOW = timedelta(minutes=15)
-MAX_FAILURES_PER_ADDRESS = 60
+MAX_FAILURES_PER_ADDRESS = 60  # by devices that are not known; known ones have counters of their own
+DEVICE_LIFETIME = timedelta(days=180)
+MAX_USERS_PER_DEVICE = 12  # who share a computer at the desk
 MIN_PASSWORD_LENGTH = {"staff": 12, "patient": 8}
 MAX_PASSWORD_LENGTH = 128
 

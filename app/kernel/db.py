@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
+from flask import has_app_context
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import BigInteger, DateTime, Integer, MetaData, Table, event, text
 from sqlalchemy.engine import Engine
@@ -129,6 +130,11 @@ def unit_of_work(*, write: bool) -> Iterator[None]:
             session.remove()
     for hook in hooks if write else ():
         hook()
+
+
+def in_unit_of_work() -> bool:
+    """Whether a unit of work is open here: what takes long has to happen before it."""
+    return has_app_context() and "only_reads" in db.session.info
 
 
 def only_reads() -> bool:

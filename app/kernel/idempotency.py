@@ -59,11 +59,21 @@ def claim(owner: str, token: str, fingerprint: str, *, now: datetime) -> StoredR
     values = {"owner": owner, "token": token, "fingerprint": fingerprint, "created_at": now}
     if insert_new(Submission, values) is not None:
         return None
+    stored = find(owner, token, fingerprint)
+    if stored is None:
+        raise SubmissionMismatch
+    return stored
+
+
+def find(owner: str, token: str, fingerprint: str) -> StoredResponse | None:
+    """The stored response of an equal request, None when there was none yet; only reads. Raises SubmissionMismatch."""
     row = db.session.execute(
         select(Submission.fingerprint, Submission.status, Submission.headers, Submission.body).where(
             Submission.owner == owner, Submission.token == token
         )
-    ).one()
+    ).first()
+    if row is None:
+        return None
     if row.fingerprint != fingerprint or row.status is None:
         raise SubmissionMismatch
     return StoredResponse(row.status, row.headers or {}, row.body or b"")

@@ -14,6 +14,7 @@ from app.http.json import ApiBlueprint
 from app.http.resources import Body, ListQuery, envelope
 from app.kernel import access_log
 from app.patients import actions, permissions, queries, rules
+from app.patients.login import prepare_registration
 
 api = ApiBlueprint("patients_api", __name__)
 
@@ -136,10 +137,16 @@ def _one(patient_id: int) -> dict[str, Any]:
     return patient_json(queries.get(patient_id, actor=actor), desk=bool(actor.clinics_with(permissions.READ)))
 
 
-@api.post("/api/auth/register/", public="patients register themselves", body=Registration, status=201)
-def register(body: Registration) -> dict[str, Any]:
+def _prepare(body: Registration) -> dict[str, Any]:
+    return prepare_registration(body.details(), body.password)
+
+
+@api.post("/api/auth/register/", public="patients register themselves", body=Registration, status=201, prepare=_prepare)
+def register(body: Registration, password_hash: str) -> dict[str, Any]:
     """Register oneself; the answer is the same whether or not the address had an account."""
-    actions.register_self(body.details(), password=body.password, address=request.remote_addr or "", now=cycle.now())
+    actions.register_self(
+        body.details(), password_hash=password_hash, address=request.remote_addr or "", now=cycle.now()
+    )
     return {"success": True, "message": _("Registro recibido. Ya puede ingresar con su correo y su contraseña.")}
 
 

@@ -12,9 +12,8 @@ from app.billing.models import Movement, PaymentMethod, Ticket, TillSession
 from app.cli import demo
 from app.clinics.models import Therapist
 from app.encounters.models import Encounter
-from app.identity import actions as identity
 from app.identity.models import User
-from app.kernel import clock, integrity
+from app.kernel import clock, integrity, passwords
 from app.kernel.db import db, unit_of_work
 from app.kernel.demo import DemoContext
 from app.kernel.outbox import EventRow
@@ -62,14 +61,10 @@ def test_the_accounts_have_their_roles_and_nothing_else() -> None:
 
 
 def test_an_account_signs_in_with_the_demo_password() -> None:
-    db.session.rollback()
-    with unit_of_work(write=True):
-        signed_in = identity.sign_in(
-            login="ana@example.com", password="una frase para mirar", kind="browser", address="::1", device="", now=NOW
-        )
-        db.session.rollback()
+    stored = db.session.scalar(select(User.password_hash).where(User.email == "ana@example.com"))
 
-    assert signed_in is not None
+    assert stored is not None
+    assert passwords.HASHER.verify(stored, "una frase para mirar")
 
 
 def test_clara_is_brunos_and_gloria_hugos_patient() -> None:

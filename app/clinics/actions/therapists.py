@@ -80,10 +80,9 @@ def restore_therapist(therapist_id: int, *, actor: Actor, now: datetime) -> None
     outbox.record(event, actor=actor, now=now, clinic_id=None, subject_id=therapist.id)
 
 
-def open_account(therapist_id: int, email: str, *, actor: Actor, now: datetime) -> tuple[int, str]:
-    """An account for a therapist, with the role in the clinics of their services: ``(user_id, password)``.
+def open_account(therapist_id: int, email: str, *, temporary_hash: str, actor: Actor, now: datetime) -> int:
+    """An account for a therapist, with the role in the clinics of their services; its id.
 
-    The password is temporary and exists in clear only in this answer.
     Raises AlreadyHasAccount, EmailTaken; Invalid without a service in a clinic of the actor.
     """
     require_anywhere(actor, identity_permissions.MANAGE_USERS)
@@ -95,11 +94,11 @@ def open_account(therapist_id: int, email: str, *, actor: Actor, now: datetime) 
     if not clinics:
         raise Invalid({"email": N_("Elija primero los servicios que atiende; de ellos salen sus sedes.")})
     name = f"{therapist.given_names} {therapist.surnames}"
-    user_id, password = staff.open_account(email=email, full_name=name, actor=actor, now=now)
+    user_id = staff.open_account(email=email, full_name=name, temporary_hash=temporary_hash, actor=actor, now=now)
     therapist.user_id = user_id
     db.session.flush()  # the role asks whose record the account is
     staff.set_roles(user_id, [(clinic_id, "therapist") for clinic_id in clinics], actor=actor, now=now)
-    return user_id, password
+    return user_id
 
 
 def _therapist(therapist_id: int, actor: Actor) -> Therapist:

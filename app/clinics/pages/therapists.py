@@ -9,6 +9,7 @@ from app.clinics import actions, forms, permissions, queries
 from app.http import cycle, fragments
 from app.http.html import PageBlueprint
 from app.identity import permissions as identity_permissions
+from app.identity.login import TemporaryPassword, new_temporary_password
 from app.identity.pages import users
 from app.kernel.access import can_anywhere
 from app.kernel.errors import DomainError
@@ -118,12 +119,17 @@ def _retry_account(*, form: forms.AccountForm, error: DomainError | None, therap
     requires=identity_permissions.MANAGE_USERS,
     form=forms.AccountForm,
     retry=_retry_account,
+    prepare=new_temporary_password,
 )
-def open_account(therapist_id: int, form: forms.AccountForm) -> Response:
-    user_id, password = actions.therapists.open_account(
-        therapist_id, form.email.data or "", actor=cycle.actor(), now=cycle.now()
+def open_account(therapist_id: int, form: forms.AccountForm, temporary: TemporaryPassword) -> Response:
+    user_id = actions.therapists.open_account(
+        therapist_id,
+        form.email.data or "",
+        temporary_hash=temporary.hash,
+        actor=cycle.actor(),
+        now=cycle.now(),
     )
-    users.keep_password_for_next_page(user_id, password)
+    users.keep_password_for_next_page(user_id, temporary.text)
     return fragments.fragment_response(go=f"/admin/users/{user_id}", toast=_("Cuenta creada."))
 
 

@@ -2,23 +2,19 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerifyMismatchError
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.identity import events, queries, rules
-from app.identity.models import LoginAttempt, User, UserSession
+from app.identity.actions import attempts
+from app.identity.actions.attempts import Attempt
+from app.identity.models import User, UserSession
 from app.kernel import ids, outbox
 from app.kernel.access import Actor
-from app.kernel.db import db
-from app.kernel.errors import Invalid, NotFound, RateLimited
+from app.kernel.db import changed, db
+from app.kernel.errors import Conflict, Invalid, NotFound, RuleBroken
 from app.kernel.i18n import N_
-
-# OWASP's floor for argon2id: 19 MiB, two passes, one lane (29 ms measured on a small core).
-HASHER = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,85 +26,34 @@ class SignIn:
     session_id: int
 
 
-@lru_cache(maxsize=1)
-def _dummy_hash() -> str:
-    """A hash to verify against when the user is unknown, so that timing does not reveal which users exist."""
-    return HASHER.hash(ids.secret())
+class WrongCredentials(RuleBroken):
+    """The same for an unknown name, a closed account and a wrong password."""
+
+    status = 401
+    code = "INVALID_CREDENTIALS"
+    message = N_("El correo o la contraseña no son correctos.")
 
 
-def hash_password(password: str) -> str:
-    return HASHER.hash(password)
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """An attempt whose password was right; ``renewed_hash`` replaces one with outdated parameters."""
+
+    attempt: Attempt
+    renewed_hash: str | None = None
 
 
-def sign_in(*, login: str, password: str, kind: str, address: str, device: str, now: datetime) -> SignIn | None:
-    """Open a session for an e-mail or user name; None when they or the password are wrong.
+def sign_in(verified: Verified, *, kind: str, device: str, now: datetime) -> SignIn:
+    """Open a session for a password that was checked before this transaction (``login.check_password``).
 
-    Every attempt is recorded, so a wrong password returns instead of raising (the caller commits).
-    Raises RateLimited while the account or the IP address is rate-limited.
+    Raises WrongCredentials when it was changed or the account closed meanwhile.
     """
-    login = login.strip().casefold()[:254]
-    account, address_hash = ids.digest(f"account:{login}"), ids.digest(f"address:{address}")
-    _check_rate_limit(account, address_hash, now)
-    found = db.session.execute(
-        select(User.id, User.password_hash).where(
-            or_(User.email == login, User.username == login), User.is_active.is_(True)
-        )
-    ).first()
-    good = (
-        _verify(found.password_hash if found and found.password_hash else _dummy_hash(), password) and found is not None
-    )
-    db.session.add(LoginAttempt(account_hash=account, address_hash=address_hash, at=now, succeeded=good))
-    if not good or found is None:
-        return None
-    if HASHER.check_needs_rehash(found.password_hash):
-        db.session.execute(update(User).where(User.id == found.id).values(password_hash=HASHER.hash(password)))
-    return open_session(found.id, kind=kind, device=device, now=now)
-
-
-def _verify(password_hash: str, password: str) -> bool:
-    try:
-        return HASHER.verify(password_hash, password[: rules.MAX_PASSWORD_LENGTH + 1])
-    except (VerifyMismatchError, InvalidHashError):
-        return False
-
-
-def _check_rate_limit(account: str, address_hash: str, now: datetime) -> None:
-    attempt = LoginAttempt
-    since = now - rules.FAILURE_WINDOW
-    last_success = (
-        select(func.max(attempt.at))
-        .where(attempt.account_hash == account, attempt.succeeded.is_(True))
-        .scalar_subquery()
-    )
-    row = db.session.execute(
-        select(func.count(), func.max(attempt.at)).where(
-            attempt.account_hash == account,
-            attempt.at > since,
-            attempt.succeeded.is_(False),
-            or_(last_success.is_(None), attempt.at > last_success),
-        )
-    ).one()
-    wait = rules.wait_after(row[0])
-    if row[1] is not None and now < row[1] + wait:
-        raise RateLimited(details={"retry_after": int((row[1] + wait - now).total_seconds()) + 1})
-    address_failures = db.session.scalar(
-        select(func.count()).where(
-            attempt.address_hash == address_hash, attempt.at > since, attempt.succeeded.is_(False)
-        )
-    )
-    if (address_failures or 0) >= rules.MAX_FAILURES_PER_ADDRESS:
-        raise RateLimited(details={"retry_after": 60})
-
-
-def record_attempt(purpose: str, *, address: str, max_attempts: int, now: datetime) -> None:
-    """Record an anonymous attempt; raises RateLimited beyond ``max_attempts`` per IP address within FAILURE_WINDOW."""
-    address_hash = ids.digest(f"{purpose}:{address}")
-    recent = select(func.count()).where(
-        LoginAttempt.address_hash == address_hash, LoginAttempt.at > now - rules.FAILURE_WINDOW
-    )
-    if (db.session.scalar(recent) or 0) >= max_attempts:
-        raise RateLimited(details={"retry_after": 60})
-    db.session.add(LoginAttempt(account_hash=address_hash, address_hash=address_hash, at=now, succeeded=True))
+    attempt = verified.attempt
+    same = (User.id == attempt.user_id, User.password_hash == attempt.password_hash, User.is_active.is_(True))
+    values = {"password_hash": verified.renewed_hash or attempt.password_hash}
+    if not changed(db.session.execute(update(User).where(*same).values(**values))):
+        raise WrongCredentials
+    attempts.succeed(attempt)
+    return open_session(attempt.user_id or 0, kind=kind, device=device, now=now)
 
 
 def open_session(user_id: int, *, kind: str, device: str, now: datetime) -> SignIn:
@@ -207,15 +152,30 @@ def refresh(token: str, *, now: datetime) -> SignIn | None:
     return SignIn(new_token, found[0], row.id)
 
 
-def change_password(*, current: str, new: str, actor: Actor, now: datetime) -> None:
-    """Change one's own password and end every other session. Raises Invalid or WeakPassword."""
-    user = db.session.get_one(User, actor.user_id)
-    if not _verify(user.password_hash or _dummy_hash(), current):
-        raise Invalid({"current": N_("La contraseña actual no es correcta.")})
-    rules.check_password(new, staff=bool(actor.grants), words=(user.email, user.full_name))
-    user.password_hash = hash_password(new)
-    outbox.record(events.PasswordChanged(user.id), actor=actor, now=now, clinic_id=None, subject_id=user.id)
-    revoke_all_sessions(user.id, actor=actor, now=now, keep=actor.session_id)
+def change_password(*, new: str, checked: Attempt, actor: Actor, now: datetime) -> None:
+    """Change one's own password and end every other session.
+
+    ``new`` is the hash of a password that ``rules.check_password`` accepts, ``checked`` proves the present one. Raises
+    StalePassword when that was changed meanwhile.
+    """
+    same = (User.id == actor.user_id, User.password_hash == checked.password_hash)
+    if not changed(db.session.execute(update(User).where(*same).values(password_hash=new))):
+        raise StalePassword
+    attempts.succeed(checked)
+    user_id = actor.person_id
+    outbox.record(events.PasswordChanged(user_id), actor=actor, now=now, clinic_id=None, subject_id=user_id)
+    revoke_all_sessions(user_id, actor=actor, now=now, keep=actor.session_id)
+
+
+class WrongPassword(Invalid):
+    """The present password, as the person typed it, is another one."""
+
+    def __init__(self) -> None:
+        super().__init__({"current": N_("La contraseña actual no es correcta.")})
+
+
+class StalePassword(Conflict):
+    message = N_("Su contraseña cambió hace un momento en otra sesión. No se cambió nada; vuelva a intentar.")
 
 
 def change_preferences(*, locale: str | None, theme: str | None, actor: Actor) -> None:
@@ -235,26 +195,22 @@ def create_user(
     organization_id: int,
     email: str,
     full_name: str,
-    password: str | None,
+    password_hash: str | None,
     now: datetime,
     actor: Actor | None,
-    is_staff: bool = True,
 ) -> int:
     """Create an account and return its id. The caller checks the permission, as self-registration has none.
 
-    ``is_staff`` requires the longer password of users who see other people's data.
-    Raises EmailTaken, WeakPassword.
+    ``password_hash`` is of a password that ``rules.check_password`` accepts. Raises EmailTaken.
     """
     email = email.strip().casefold()
     if db.session.scalar(select(User.id).where(User.email == email)):
         raise EmailTaken
-    if password is not None:
-        rules.check_password(password, staff=is_staff, words=(email, full_name))
     user = User(
         organization_id=organization_id,
         email=email,
         full_name=full_name.strip(),
-        password_hash=hash_password(password) if password else None,
+        password_hash=password_hash,
         created_at=now,
     )
     db.session.add(user)

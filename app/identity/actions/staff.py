@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import delete, select, update
 
 from app.identity import events, permissions, queries, rules
-from app.identity.actions import EmailTaken, create_user, hash_password, revoke_all_sessions
+from app.identity.actions import EmailTaken, create_user, revoke_all_sessions
 from app.identity.models import Membership, User
 from app.kernel import outbox
 from app.kernel.access import Actor, profiles, require_anywhere
@@ -15,36 +15,33 @@ from app.kernel.i18n import N_
 
 
 def create_staff(
-    *, email: str, full_name: str, roles: list[tuple[int, str]], actor: Actor, now: datetime
-) -> tuple[int, str]:
-    """An account with roles in the actor's clinics: ``(user_id, temporary password)``.
+    *, email: str, full_name: str, roles: list[tuple[int, str]], temporary_hash: str, actor: Actor, now: datetime
+) -> int:
+    """An account with roles in the actor's clinics; its id.
 
     Raises EmailTaken; NotFound for a foreign clinic; NoRole without roles.
     """
     if not roles:
         raise NoRole
-    user_id, password = open_account(email=email, full_name=full_name, actor=actor, now=now)
+    user_id = open_account(email=email, full_name=full_name, temporary_hash=temporary_hash, actor=actor, now=now)
     set_roles(user_id, roles, actor=actor, now=now)
-    return user_id, password
+    return user_id
 
 
-def open_account(*, email: str, full_name: str, actor: Actor, now: datetime) -> tuple[int, str]:
-    """An account of the actor's organization, still without roles: ``(user_id, temporary password)``.
+def open_account(*, email: str, full_name: str, temporary_hash: str, actor: Actor, now: datetime) -> int:
+    """An account of the actor's organization, still without roles; its id.
 
-    The temporary password is random, so no user chooses another's; it is shown once and stored only hashed.
-    Raises EmailTaken.
+    ``temporary_hash`` is of a random password, so no user chooses another's. Raises EmailTaken.
     """
     require_anywhere(actor, permissions.MANAGE_USERS)
-    password = rules.temporary_password()
-    user_id = create_user(
+    return create_user(
         organization_id=actor.organization_id,
         email=email,
         full_name=full_name,
-        password=password,
+        password_hash=temporary_hash,
         actor=actor,
         now=now,
     )
-    return user_id, password
 
 
 class NoRole(Invalid):
@@ -144,7 +141,7 @@ def update_person(user_id: int, *, full_name: str, email: str, actor: Actor, now
     db.session.execute(update(User).where(User.id == user_id).values(full_name=full_name.strip(), email=email))
 
 
-def reset_password(user_id: int, *, actor: Actor, now: datetime) -> str:
+def reset_password(user_id: int, *, temporary_hash: str, actor: Actor, now: datetime) -> None:
     """A new temporary password for one of the actor's staff; their sessions end.
 
     Raises NotFound, WorksElsewhere.
@@ -152,11 +149,9 @@ def reset_password(user_id: int, *, actor: Actor, now: datetime) -> str:
     require_anywhere(actor, permissions.MANAGE_USERS)
     queries.staff_member(user_id, actor=actor)
     _require_all_clinics(user_id, actor)
-    password = rules.temporary_password()
-    db.session.execute(update(User).where(User.id == user_id).values(password_hash=hash_password(password)))
+    db.session.execute(update(User).where(User.id == user_id).values(password_hash=temporary_hash))
     outbox.record(events.PasswordChanged(user_id), actor=actor, now=now, clinic_id=None, subject_id=user_id)
     revoke_all_sessions(user_id, actor=actor, now=now, keep=actor.session_id)
-    return password
 
 
 class WorksElsewhere(RuleBroken):

@@ -8,7 +8,8 @@ from flask_login import logout_user
 
 from app.http import cycle, error_responses, fragments, screens
 from app.http.html import PageBlueprint
-from app.identity import actions, forms, login, permissions, queries
+from app.identity import actions, forms, login, permissions, queries, rules
+from app.identity.actions.attempts import Attempt
 from app.kernel.errors import DomainError
 from app.kernel.i18n import N_
 
@@ -47,28 +48,23 @@ def _retry_login(*, form: forms.LoginForm, error: DomainError | None) -> Respons
     return _login(form, error_responses.sentence(error) if error else "")
 
 
-@pages.post("/login", public="signing in", form=forms.LoginForm, retry=_retry_login)
-def sign_in(form: forms.LoginForm) -> Any:
-    opened = actions.sign_in(
-        login=form.email.data or "",
-        password=form.password.data or "",
-        kind="browser",
-        address=request.remote_addr or "",
-        device=request.user_agent.string,
-        now=cycle.now(),
-    )
-    if opened is None:  # not raised: the attempt has to be committed
-        return _login(form, _("El correo o la contraseña no son correctos."), 422)
+def _check(form: forms.LoginForm) -> dict[str, Any]:
+    return {"verified": login.check_password(form.email.data or "", form.password.data or "")}
+
+
+@pages.post("/login", public="signing in", form=forms.LoginForm, retry=_retry_login, prepare=_check)
+def sign_in(form: forms.LoginForm, verified: actions.Verified) -> Any:
+    opened = actions.sign_in(verified, kind="browser", device=request.user_agent.string, now=cycle.now())
     login.begin(opened)
     return redirect(fragments.local_path(request.form.get("next", "")) or screens.home(opened.actor), 303)
 
 
-def _login(form: forms.LoginForm, error: str, status: int = 200) -> Response:
+def _login(form: forms.LoginForm, error: str) -> Response:
     is_demo = current_app.config["SETTINGS"].env == "demo"
     demo = [{"label": label, "email": email} for label, email in DEMO_ACCOUNTS] if is_demo else []
     wanted = fragments.local_path(request.values.get("next", ""))
     page = render_template("identity/login.html", form=form, error=error, next=wanted, demo_accounts=demo)
-    return make_response(page, status)
+    return make_response(page)
 
 
 @pages.post("/logout", requires=permissions.OWN_ACCOUNT)
@@ -87,6 +83,7 @@ def account() -> Response:
 
 
 def _retry_password(*, form: forms.PasswordForm, error: DomainError | None) -> Response:
+    form.add_summary(error)
     return _account(form)
 
 
@@ -105,11 +102,21 @@ def _account(password: forms.PasswordForm) -> Response:
     )
 
 
-@pages.post("/account/password", requires=permissions.OWN_ACCOUNT, form=forms.PasswordForm, retry=_retry_password)
-def change_password(form: forms.PasswordForm) -> Response:
-    actions.change_password(
-        current=form.current.data or "", new=form.new.data or "", actor=cycle.actor(), now=cycle.now()
-    )
+def _new_password(form: forms.PasswordForm) -> dict[str, Any]:
+    actor, new = cycle.actor(), form.new.data or ""
+    rules.check_password(new, staff=bool(actor.grants), words=(actor.email, actor.name))
+    return {"checked": login.check_own_password(actor, form.current.data or ""), "new": login.hash_password(new)}
+
+
+@pages.post(
+    "/account/password",
+    requires=permissions.OWN_ACCOUNT,
+    form=forms.PasswordForm,
+    retry=_retry_password,
+    prepare=_new_password,
+)
+def change_password(form: forms.PasswordForm, checked: Attempt, new: str) -> Response:
+    actions.change_password(new=new, checked=checked, actor=cycle.actor(), now=cycle.now())
     return fragments.fragment_response(go="/account", toast=_("Contraseña cambiada. Las otras sesiones se cerraron."))
 
 

@@ -10,6 +10,7 @@ from app.http import cycle, fragments
 from app.http.html import PageBlueprint
 from app.identity import forms, permissions, queries
 from app.identity.actions import staff
+from app.identity.login import TemporaryPassword, new_temporary_password
 from app.identity.queries.roles import RoleView
 from app.kernel.access import Actor, profiles
 from app.kernel.errors import DomainError
@@ -85,16 +86,19 @@ def _retry(*, form: forms.UserForm, error: DomainError | None, user_id: int | No
     return _form(form, _person(user_id))
 
 
-@pages.post("/admin/users", requires=permissions.MANAGE_USERS, form=_make_form, retry=_retry)
-def create_user(form: forms.UserForm) -> Response:
-    user_id, password = staff.create_staff(
+@pages.post(
+    "/admin/users", requires=permissions.MANAGE_USERS, form=_make_form, retry=_retry, prepare=new_temporary_password
+)
+def create_user(form: forms.UserForm, temporary: TemporaryPassword) -> Response:
+    user_id = staff.create_staff(
         email=form.email.data or "",
         full_name=form.full_name.data or "",
         roles=form.chosen_roles(),
+        temporary_hash=temporary.hash,
         actor=cycle.actor(),
         now=cycle.now(),
     )
-    keep_password_for_next_page(user_id, password)
+    keep_password_for_next_page(user_id, temporary.text)
     return fragments.fragment_response(go=f"/admin/users/{user_id}", toast=_("Cuenta creada."))
 
 
@@ -137,9 +141,14 @@ def keep_password_for_next_page(user_id: int, password: str) -> None:
     session[SHOWN_ONCE] = [user_id, password]
 
 
-@pages.post("/admin/users/<int:user_id>/temporary-password", requires=permissions.MANAGE_USERS)
-def reset_password(user_id: int) -> Response:
-    keep_password_for_next_page(user_id, staff.reset_password(user_id, actor=cycle.actor(), now=cycle.now()))
+@pages.post(
+    "/admin/users/<int:user_id>/temporary-password",
+    requires=permissions.MANAGE_USERS,
+    prepare=new_temporary_password,
+)
+def reset_password(user_id: int, temporary: TemporaryPassword) -> Response:
+    staff.reset_password(user_id, temporary_hash=temporary.hash, actor=cycle.actor(), now=cycle.now())
+    keep_password_for_next_page(user_id, temporary.text)
     return fragments.fragment_response(
         go=f"/admin/users/{user_id}", toast=_("Contraseña temporal creada. Sus sesiones terminaron.")
     )

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from app.clinics.profiles import therapist_id_of
 from app.clinics.queries import ubigeo
 from app.identity import actions as identity
+from app.identity.actions import attempts
 from app.identity.rules import check_password
 from app.kernel import outbox
 from app.kernel.access import Actor, can_anywhere, require_anywhere
@@ -107,38 +108,46 @@ def restore_patient(patient_id: int, *, actor: Actor, now: datetime) -> None:
         _record(events.PatientRestored(patient_id), patient_id, actor=actor, now=now)
 
 
-def register_self(details: rules.Details, *, password: str, address: str, now: datetime) -> None:
-    """Self-registration: creates a patient and their account in one transaction.
+def check_registration(details: rules.Details, *, password: str, address: str, now: datetime) -> None:
+    """Whether a registration may be tried: what is refused here costs no password's hash. Only reads.
 
-    Does not reveal whether an account exists: for a known e-mail nothing is created, its owner gets a mail,
-    and the password is hashed all the same, so response and duration are equal. The document is recorded
-    at the desk, against the paper; asked here, it would reveal who is a patient.
     Raises Invalid, WeakPassword, RateLimited.
     """
-    identity.record_attempt("registration", address=address, max_attempts=MAX_REGISTRATIONS, now=now)
+    attempts.check_visits("registration", address=address, max_visits=MAX_REGISTRATIONS, now=now)
     clean = _validate(details, now)
     if not clean.email:
         raise Invalid({"email": N_("Escriba su correo.")})
     check_password(password, staff=False, words=(clean.email, clean.full_name))
+
+
+def register_self(details: rules.Details, *, password_hash: str, address: str, now: datetime) -> None:
+    """Self-registration: creates a patient and their account in one transaction.
+
+    ``password_hash`` is made before it, of what ``check_registration`` accepted, so that a known e-mail takes as long
+    as a new one: for a known one nothing is created and its owner gets a mail. The document is recorded at the desk,
+    against the paper; asked here, it would reveal who is a patient. Raises RateLimited.
+    """
+    attempts.record_visit("registration", address=address, max_visits=MAX_REGISTRATIONS, now=now)
+    clean = _validate(details, now)
+    if not clean.email:
+        raise Invalid({"email": N_("Escriba su correo.")})
     lock(
         "registration", zlib.crc32(clean.email.encode()) - 2**31
     )  # of two simultaneous requests the second finds the account
     account = queries.account_of(clean.email)
     if account is None:
-        _open_account(clean, password, now)
+        _open_account(clean, password_hash, now)
     else:
-        identity.hash_password(password)
         _notify_owner(account, clean.email, now)
 
 
-def _open_account(clean: rules.Details, password: str, now: datetime) -> None:
+def _open_account(clean: rules.Details, password_hash: str, now: datetime) -> None:
     organization_id = tenancy.home_organization()
     user_id = identity.create_user(
         organization_id=organization_id,
         email=clean.email,
         full_name=f"{clean.given_names} {clean.paternal_surname}",
-        password=password,
-        is_staff=False,
+        password_hash=password_hash,
         actor=None,
         now=now,
     )

@@ -1,5 +1,7 @@
 """A patient's own registration. Both pages are the same for known and unknown people."""
 
+from typing import Any
+
 from flask import Response, request
 from flask_babel import gettext as _
 
@@ -7,6 +9,7 @@ from app.http import cycle, error_responses, fragments
 from app.http.html import PageBlueprint
 from app.kernel.errors import DomainError
 from app.patients import actions, forms
+from app.patients.login import prepare_registration
 
 pages = PageBlueprint("registration", __name__)
 
@@ -22,10 +25,14 @@ def _retry(*, form: forms.RegisterForm, error: DomainError | None) -> Response:
     return _show(form, error=error_responses.sentence(error) if error else "")
 
 
-@pages.post("/register", public=PUBLIC, form=forms.RegisterForm, retry=_retry)
-def register(form: forms.RegisterForm) -> Response:
+def _prepare(form: forms.RegisterForm) -> dict[str, Any]:
+    return prepare_registration(form.details(), form.password.data or "")
+
+
+@pages.post("/register", public=PUBLIC, form=forms.RegisterForm, retry=_retry, prepare=_prepare)
+def register(form: forms.RegisterForm, password_hash: str) -> Response:
     actions.register_self(
-        form.details(), password=form.password.data or "", address=request.remote_addr or "", now=cycle.now()
+        form.details(), password_hash=password_hash, address=request.remote_addr or "", now=cycle.now()
     )
     return fragments.redirect_to("/register/done")
 
