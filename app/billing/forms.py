@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 
 from flask_babel import lazy_gettext as _l
-from wtforms import BooleanField, DateField, IntegerField, RadioField, SelectField, StringField
+from wtforms import BooleanField, IntegerField, RadioField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional
 
 from app.billing import accounts, rules
 from app.billing.rules import tills as till_rules
-from app.http.fields import Form, MoneyField, positive
+from app.http.fields import DayField, Form, MoneyField, positive
 from app.kernel import money
 
 AMOUNT_NEEDED = _l("Escriba un monto.")
@@ -84,5 +84,5 @@ class TicketFilter(Form):
         csrf = False
 
     q = StringField(_l("Número o paciente"))
-    day = DateField(_l("Día de la visita"), [Optional()])
+    day = DayField(_l("Día de la visita"), [Optional()])
     debts = BooleanField(_l("Solo con deuda"))

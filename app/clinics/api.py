@@ -10,7 +10,7 @@ from app.clinics import actions, permissions, queries, rules
 from app.clinics.models import Service, Therapist
 from app.http import cycle
 from app.http.json import ApiBlueprint
-from app.http.resources import Body, Cents, ListQuery, listing
+from app.http.resources import Body, Cents, Id, ListQuery, listing
 from app.kernel import money
 from app.kernel.access import can_anywhere
 from app.tenancy.models import Clinic
@@ -19,13 +19,13 @@ api = ApiBlueprint("clinics_api", __name__)
 
 
 class ServiceQuery(ListQuery):
-    clinic_id: int | None = None
-    therapist_id: int | None = None
+    clinic_id: Id | None = None
+    therapist_id: Id | None = None
 
 
 class TherapistQuery(ListQuery):
-    clinic_id: int | None = None
-    service_id: int | None = None
+    clinic_id: Id | None = None
+    service_id: Id | None = None
     search: str = Field("", max_length=80)
 
 
@@ -36,7 +36,7 @@ class ServiceChanges(Body):
     duration_minutes: int = 0
     price: Cents = Field(0, ge=0)
     description: str = Field("", max_length=1000)
-    specialty_id: int | None = None
+    specialty_id: Id | None = None
     colour: int = 1
     is_online: bool = True
     is_active: bool = True
@@ -52,7 +52,7 @@ class ServiceChanges(Body):
 
 
 class NewService(ServiceChanges):
-    clinic_id: int
+    clinic_id: Id
     name: str = Field(max_length=80)
     duration_minutes: int
     price: Cents = Field(ge=0)
@@ -68,8 +68,8 @@ class TherapistChanges(Body):
     licence_number: str = Field("", max_length=30)
     email: str = Field("", max_length=254)
     phone: str = Field("", max_length=20)
-    specialty_ids: list[int] | None = None
-    service_ids: list[int] | None = None
+    specialty_ids: list[Id] | None = None
+    service_ids: list[Id] | None = None
     is_active: bool = True
 
     def data(self, before: Row[Any] | None = None) -> rules.TherapistData:

@@ -7,7 +7,6 @@ from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
 from wtforms import (
     BooleanField,
-    DateField,
     DecimalField,
     EmailField,
     IntegerField,
@@ -21,7 +20,7 @@ from wtforms.validators import DataRequired, InputRequired, Length, NumberRange
 from wtforms.widgets import CheckboxInput
 
 from app.clinics import rules
-from app.http.fields import Form, MinuteField, MoneyField
+from app.http.fields import DayField, Form, MinuteField, MoneyField
 
 WHOLE = _l("Escriba un número entero de %(min)s a %(max)s.")
 COLOURS = (
@@ -131,7 +130,7 @@ class RoomForm(Form):
 
 
 class ClosureForm(Form):
-    day = DateField(_l("Día"), [DataRequired(_l("Elija el día."))])
+    day = DayField(_l("Día"), [DataRequired(_l("Elija el día."))])
     reason = StringField(_l("Motivo"), [DataRequired(_l("Escriba el motivo, por ejemplo «Feriado».")), Length(max=120)])
 
 

@@ -11,6 +11,7 @@ from wtforms.validators import InputRequired
 from wtforms.widgets import HiddenInput
 
 from app.http.fields import Form
+from app.kernel import clock
 from app.kernel.errors import Invalid
 from app.kernel.i18n import N_
 
@@ -33,7 +34,7 @@ class Filters:
     def read(cls, args: "MultiDict[str, str]", *, clinic_id: int, today: date) -> "Filters":
         """From a query string; invalid values mean the default."""
         try:
-            day = date.fromisoformat(args.get("day", ""))
+            day = clock.parse_day(args.get("day"))
         except ValueError:
             day = today
         return cls(
@@ -78,8 +79,7 @@ class WalkInForm(Form):
         """The therapist and the time that were shown; None for the first available."""
         therapist_id, _at, starts_at = (self.place.data or FIRST_AVAILABLE).partition("@")
         try:
-            instant = datetime.fromisoformat(starts_at)
-            return (int(therapist_id), instant) if instant.tzinfo else None
+            return int(therapist_id), clock.parse_instant(starts_at)
         except ValueError:
             return None
 
@@ -90,12 +90,9 @@ class NextVisitForm(Form):
     def instant(self) -> datetime:
         """The chosen time. Raises Invalid above the form: the times are buttons, no field can carry the message."""
         try:
-            instant = datetime.fromisoformat(str(self.starts_at.data))
-        except ValueError as error:
+            return clock.parse_instant(str(self.starts_at.data))
+        except clock.BadTime as error:
             raise _no_time() from error
-        if instant.tzinfo is None:
-            raise _no_time()
-        return instant
 
 
 def _no_time() -> Invalid:

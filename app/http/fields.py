@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from flask_babel import gettext
 from flask_wtf import FlaskForm
-from wtforms import Field, HiddenField, StringField
+from wtforms import DateField, Field, HiddenField, StringField
 from wtforms.validators import ValidationError
 from wtforms.widgets import TextInput, TimeInput
 
@@ -112,14 +112,31 @@ class LocalDateTimeField(StringField):
         """The time typed, in UTC. Raises Invalid at this field."""
         try:
             return clock.parse_instant(str(self.data), zone_name)
-        except ValueError as error:
+        except clock.AmbiguousTime as error:
+            raise Invalid({self.name: N_("Esa hora ocurre dos veces ese día. Elija otra.")}) from error
+        except clock.NoSuchTime as error:
+            raise Invalid({self.name: error.text}) from error
+        except clock.BadTime as error:
             raise Invalid({self.name: N_("Escriba una fecha y hora válidas.")}) from error
 
     def pre_validate(self, form: Any) -> None:
         try:
-            datetime.fromisoformat(str(self.data))
-        except ValueError as error:
+            clock.parse_instant(str(self.data), "UTC")
+        except clock.BadTime as error:
             raise ValidationError(gettext("Escriba una fecha y hora válidas.")) from error
+
+
+class DayField(DateField):
+    """A day; ``data`` is a date, None when empty."""
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        self.data = None
+        if not valuelist or not str(valuelist[0]).strip():
+            return
+        try:
+            self.data = clock.parse_day(str(valuelist[0]).strip())
+        except clock.BadDay as error:
+            raise ValueError(gettext("Escriba una fecha válida.")) from error
 
 
 def positive(form: Any, field: Field) -> None:

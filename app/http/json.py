@@ -15,7 +15,9 @@ from typing import Any
 
 import orjson
 from flask import Blueprint, Response, request
-from pydantic import BaseModel, ValidationError
+from flask_babel import gettext
+from pydantic import AliasChoices, BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 from app.http import cycle, error_responses, tokens
 from app.http.cycle import RouteSpec
@@ -84,7 +86,7 @@ class JsonAdapter:
 
     def parse(self, spec: RouteSpec, arguments: dict[str, Any]) -> None:
         if (query := spec.option("query")) is not None:
-            arguments["query"] = parse(query, request.args.to_dict())
+            arguments["query"] = parse(query, _query_values())
         if (body := spec.option("body")) is not None:
             arguments["body"] = parse(body, _json(request.get_data()))
 
@@ -132,13 +134,23 @@ def _json(raw: bytes) -> Any:
     return value
 
 
+def _query_values() -> dict[str, str]:
+    """The query string. Raises Invalid for a filter that is given twice."""
+    twice = [name for name, values in request.args.lists() if len(values) > 1 and name not in REPEATABLE]
+    if twice:
+        raise Invalid(dict.fromkeys(twice, N_("Este filtro llegó dos veces.")))
+    return request.args.to_dict()
+
+
+REPEATABLE = frozenset({"payment_methods"})
 FIELD_MESSAGES = {
     "missing": N_("Este dato es obligatorio."),
-    "extra_forbidden": N_("Este dato o filtro no existe."),
     "string_too_long": N_("El texto es demasiado largo."),
     "string_too_short": N_("El texto es demasiado corto."),
+    "int_type": N_("Escriba un número entero."),
     "int_parsing": N_("Escriba un número entero."),
-    "date_from_datetime_parsing": N_("Escriba una fecha como 2026-11-24."),
+    "int_from_float": N_("Escriba un número entero."),
+    "bool_parsing": N_("Escriba true o false."),
     "less_than": N_("El valor es demasiado grande."),
     "less_than_equal": N_("El valor es demasiado grande."),
     "greater_than_equal": N_("El valor es demasiado pequeño."),
@@ -150,14 +162,37 @@ def parse(model: type[BaseModel], values: Any) -> Any:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise Invalid({_field_path(e["loc"]): _field_message(e) for e in error.errors(include_url=False)}) from error
+        wrong = error.errors(include_url=False)
+        raise Invalid({_field_path(each["loc"]): _field_message(each, model) for each in wrong}) from error
 
 
 def _field_path(location: tuple[int | str, ...]) -> str:
     return ".".join(str(step) for step in location) or "__all__"
 
 
-def _field_message(error: Any) -> str:
+def _field_message(error: Any, model: type[BaseModel]) -> str:
     if error["type"] == "value_error":
         return str(error["ctx"]["error"])
+    if error["type"] == "literal_error":
+        return gettext("Elija entre: %(names)s.", names=error["ctx"]["expected"].replace("'", ""))
+    if error["type"] == "extra_forbidden":
+        names = known_names(model, error["loc"][:-1])
+        if error["loc"][-1] in names:
+            return gettext("Este dato llegó dos veces, con dos nombres.")
+        return gettext("Este dato o filtro no existe. Se admite: %(names)s.", names=", ".join(names) or "-")
     return FIELD_MESSAGES.get(error["type"], N_("El valor no es válido."))
+
+
+def known_names(model: type[BaseModel], location: tuple[int | str, ...] = ()) -> list[str]:
+    """The names that a model takes, aliases included; of the model at ``location`` inside it."""
+    for step in location:
+        inner = [field.annotation for name, field in model.model_fields.items() if step in _names(name, field)]
+        model = next((found for found in inner if isinstance(found, type) and issubclass(found, BaseModel)), model)
+    return [each for name, field in model.model_fields.items() for each in _names(name, field)]
+
+
+def _names(name: str, field: FieldInfo) -> list[str]:
+    alias = field.validation_alias
+    if isinstance(alias, AliasChoices):
+        return [choice for choice in alias.choices if isinstance(choice, str)]
+    return [alias if isinstance(alias, str) else name]

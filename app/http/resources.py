@@ -1,16 +1,18 @@
 """Models shared by all JSON resources: strict bodies, list queries, pages of results."""
 
+import datetime as dt
 from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from flask import request
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 from sqlalchemy import Row, Select, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.elements import ColumnElement
 
-from app.kernel import money
+from app.kernel import clock, money
 from app.kernel.db import db
 from app.kernel.errors import Invalid
 from app.kernel.i18n import N_
@@ -29,10 +31,36 @@ def _cents(text: object) -> int:
 Cents = Annotated[int, BeforeValidator(_cents, json_schema_input_type=str)]
 
 
-class Body(BaseModel):
-    """A request body. Unknown fields are ignored, so that no client can set fields it must not."""
+def _day(value: object) -> dt.date:
+    if type(value) is dt.date:
+        return value
+    try:
+        return clock.parse_day(value)
+    except clock.BadDay as error:
+        raise ValueError(error.text) from error
 
-    model_config = ConfigDict(extra="ignore", populate_by_name=True, str_strip_whitespace=True)
+
+# "2026-11-24" on the wire; a number is no day.
+Day = Annotated[dt.date, BeforeValidator(_day, json_schema_input_type=dt.date)]
+# The number of a row, within the range of its column.
+Id = Annotated[int, Field(ge=1, le=2**31 - 1)]
+
+
+def one_of(*values: str) -> AfterValidator:
+    """A validator for text that is one of ``values``; the refusal names them."""
+
+    def check(value: str) -> str:
+        if value not in values:
+            raise PydanticCustomError("literal_error", "{expected}", {"expected": ", ".join(values)})
+        return value
+
+    return AfterValidator(check)
+
+
+class Body(BaseModel):
+    """A request body. An unknown field is a 400 that names it (D42)."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True, str_strip_whitespace=True)
 
 
 class Query(BaseModel):
@@ -45,6 +73,21 @@ class ListQuery(Query):
     page: int = Field(1, ge=1, le=MAX_PAGE)
     page_size: int = Field(20, ge=1, le=100)
     ordering: str | None = None
+
+
+class Period(BaseModel):
+    """Local days, both included; either may be left out."""
+
+    date_from: Day | None = None
+    date_to: Day | None = None
+
+    @field_validator("date_to")
+    @classmethod
+    def check_order(cls, date_to: dt.date | None, info: ValidationInfo) -> dt.date | None:
+        date_from = info.data.get("date_from")
+        if date_from is not None and date_to is not None and date_to < date_from:
+            raise ValueError(N_("La fecha final no puede ser anterior a la inicial."))
+        return date_to
 
 
 def listing(
@@ -63,7 +106,7 @@ def listing(
     wanted = query.ordering or default
     column = orderings.get(wanted.removeprefix("-"))
     if column is None:
-        raise Invalid({"ordering": N_("Este orden no existe.")})
+        raise Invalid({"ordering": N_("Este orden no existe. Elija entre: %(names)s.")}, names=", ".join(orderings))
     count = db.session.scalar(select(func.count()).select_from(statement.order_by(None).subquery())) or 0
     ordered = statement.order_by(column.desc() if wanted.startswith("-") else column.asc())
     rows = db.session.execute(ordered.limit(query.page_size).offset((query.page - 1) * query.page_size))

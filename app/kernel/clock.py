@@ -5,7 +5,35 @@ The clock is read once per request or job at the entry point and passed on as ``
 
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from typing import ClassVar
 from zoneinfo import ZoneInfo
+
+from app.kernel.i18n import N_
+
+FIRST_DAY, LAST_DAY = date(1800, 1, 1), date(2199, 12, 31)  # what people may type; earlier and later is a mistake
+DAY_LETTERS = len("2026-11-24")
+
+
+class BadTime(ValueError):
+    """A text that is no day or instant; ``text`` says why."""
+
+    text: ClassVar[str] = N_("Escriba una fecha y hora como 2026-11-24T10:30:00-05:00.")
+
+
+class BadDay(BadTime):
+    text = N_("Escriba una fecha como 2026-11-24.")
+
+
+class NoSuchTime(BadTime):
+    """Clocks are put forward over this time."""
+
+    text = N_("Esa hora no existe ese día, porque cambia la hora. Elija otra.")
+
+
+class AmbiguousTime(BadTime):
+    """Clocks are put back over this time."""
+
+    text = N_("Esa hora ocurre dos veces ese día. Indique el desfase, por ejemplo 2026-11-24T10:30:00-05:00.")
 
 
 def now() -> datetime:
@@ -39,15 +67,43 @@ def day_bounds(day: date, zone_name: str) -> tuple[datetime, datetime]:
     return at(day, 0, zone_name), at(day + timedelta(days=1), 0, zone_name)
 
 
-def parse_instant(text: str, zone_name: str) -> datetime:
-    """An ISO 8601 text as UTC; without an offset it is read in ``zone_name``.
-
-    Raises ValueError when it is not a date and time.
-    """
-    value = datetime.fromisoformat(text)
-    if value.tzinfo is None:
-        value = value.replace(tzinfo=zone(zone_name))
+def parse_day(text: object) -> date:
+    """A day written like ``2026-11-24``. Raises BadDay for all else: numbers, weeks, days far away."""
+    if not isinstance(text, str) or len(text) != DAY_LETTERS:
+        raise BadDay(text)
     try:
+        day = date.fromisoformat(text)
+    except ValueError as error:
+        raise BadDay(text) from error
+    if not FIRST_DAY <= day <= LAST_DAY or text != day.isoformat():
+        raise BadDay(text)
+    return day
+
+
+def parse_instant(text: str, zone_name: str | None = None) -> datetime:
+    """An ISO 8601 text as UTC; without an offset it is read in ``zone_name``, where there is one.
+
+    Raises BadTime when it is not a date and time, NoSuchTime and AmbiguousTime for local times that do not exist on
+    their day or exist twice.
+    """
+    try:
+        parse_day(text[:DAY_LETTERS])
+        value = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise BadTime(text) from error
+    if len(text) <= DAY_LETTERS:  # a day alone
+        raise BadTime(text)
+    if value.tzinfo is not None:
         return value.astimezone(UTC)
-    except OverflowError as error:  # the first and the last day of the calendar
-        raise ValueError(text) from error
+    if zone_name is None:
+        raise BadTime(text)
+    return _of_wall_clock(value, zone(zone_name))
+
+
+def _of_wall_clock(value: datetime, zone: ZoneInfo) -> datetime:
+    first, second = (value.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+    if first == second:
+        return first
+    if first < second:
+        raise AmbiguousTime(value.isoformat())
+    raise NoSuchTime(value.isoformat())

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from app.http import cycle
 from app.http.json import ApiBlueprint
-from app.http.resources import Body, ListQuery, listing
+from app.http.resources import Body, Id, ListQuery, listing
 from app.notifications import actions, permissions, queries
 from app.notifications.models import Notification
 
@@ -20,9 +20,11 @@ class InboxQuery(ListQuery):
 
 
 class NewNotification(Body):
-    """``title`` and ``message`` of a client are ignored: the template has the text (D29)."""
+    """``title`` and ``message`` may be sent and are not used: the template has the text (D29)."""
 
-    recipient: int
+    recipient: Id
+    title: str = Field("", max_length=200)
+    message: str = Field("", max_length=1000)
     type: str = Field(min_length=1, max_length=40)
     data: dict[str, int | bool | None] = Field(default_factory=dict, max_length=10)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date
 from typing import Any
 
 from flask import request
@@ -11,7 +10,7 @@ from pydantic import AliasChoices, Field
 
 from app.http import cycle
 from app.http.json import ApiBlueprint
-from app.http.resources import Body, ListQuery, envelope
+from app.http.resources import Body, Day, ListQuery, envelope
 from app.kernel import access_log
 from app.patients import actions, permissions, queries, rules
 from app.patients.login import prepare_registration
@@ -35,7 +34,7 @@ class PatientChanges(Body):
     maternal_surname: str = Field("", max_length=200)
     document_type: str = "DNI"
     document_number: str | None = Field(None, max_length=40)
-    birth_date: date | None = None
+    birth_date: Day | None = None
     sex: str = ""
     phone: str = Field("", max_length=40)
     other_phone: str = Field("", max_length=40)
@@ -62,7 +61,7 @@ class Registration(Body):
     maternal_surname: str = Field("", max_length=200)
     email: str = Field(max_length=254)
     phone: str = Field("", max_length=40)
-    birth_date: date | None = None
+    birth_date: Day | None = None
     password: str = Field(min_length=1, max_length=128)
 
     def details(self) -> rules.Details:

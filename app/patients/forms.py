@@ -4,12 +4,12 @@ from typing import Any
 
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
-from wtforms import DateField, EmailField, HiddenField, PasswordField, SelectField, StringField, TextAreaField
+from wtforms import EmailField, HiddenField, PasswordField, SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length, Optional
 
 from app.clinics.queries import ubigeo
-from app.http.fields import Form
+from app.http.fields import DayField, Form
 from app.patients import rules
 
 _REQUIRED = _l("Este dato es obligatorio.")
@@ -59,7 +59,7 @@ class PatientForm(NamesForm):
     version = HiddenField()
     document_type = _choice(_l("Documento"), rules.DOCUMENT_LABELS)
     document_number = StringField(_l("Número"))
-    birth_date = DateField(_l("Fecha de nacimiento"), [Optional()])
+    birth_date = DayField(_l("Fecha de nacimiento"), [Optional()])
     sex = _choice(_l("Sexo"), rules.SEX_LABELS)
     other_phone = StringField(_l("Otro teléfono"))
     email = EmailField(_l("Correo"), [Length(max=rules.LIMITS["email"])])

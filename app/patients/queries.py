@@ -116,7 +116,7 @@ def page(text: str, *, actor: Actor, number: int = 1, size: int = 20, ordering: 
 
 def _rows(text: str, actor: Actor, *, size: int, skip: int = 0, ordering: str | None = None) -> list[dict[str, Any]]:
     if ordering is not None and ordering.removeprefix("-") not in ORDERINGS:
-        raise Invalid({"ordering": N_("Este orden no existe.")})
+        raise Invalid({"ordering": N_("Este orden no existe. Elija entre: %(names)s.")}, names=", ".join(ORDERINGS))
     terms = rules.search_terms(text)
     if text.strip() and not terms:
         return []  # a search without letters or digits ("%") matches no patient instead of all

@@ -240,8 +240,8 @@ def _instant(text: str | None, clinic: ClinicView) -> datetime:
 
 def _day(text: str | None) -> date | None:
     try:
-        return date.fromisoformat(text or "")
-    except ValueError:
+        return clock.parse_day(text)
+    except clock.BadDay:
         return None
 
 

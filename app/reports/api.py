@@ -1,6 +1,5 @@
 """Reports as JSON and as files: at once when small, else as a run with its progress."""
 
-from datetime import date
 from typing import Any
 
 from flask import Response, request
@@ -8,7 +7,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from app.http import cycle
 from app.http.json import ApiBlueprint
-from app.http.resources import Body, Query
+from app.http.resources import Body, Day, Id, Query
 from app.kernel import storage
 from app.kernel.access import Actor
 from app.kernel.errors import NotFound
@@ -21,28 +20,28 @@ api = ApiBlueprint("reports_api", __name__)
 class ReportQuery(Query):
     """Filters of all reports; each report accepts its own: a day, or a period."""
 
-    date_: date | None = Field(None, alias="date")
-    start: date | None = None
-    end: date | None = None
-    date_from: date | None = None
-    date_to: date | None = None
+    date_: Day | None = Field(None, alias="date")
+    start: Day | None = None
+    end: Day | None = None
+    date_from: Day | None = None
+    date_to: Day | None = None
     payment_methods: str | None = None
-    clinic_id: int | None = None
-    therapist_id: int | None = None
+    clinic_id: Id | None = None
+    therapist_id: Id | None = None
     format: str | None = None
 
 
 class ReportBody(Body):
     """The same as the query string; values of the body win."""
 
-    date_: date | None = Field(None, alias="date")
-    start: date | None = None
-    end: date | None = None
-    date_from: date | None = None
-    date_to: date | None = None
+    date_: Day | None = Field(None, alias="date")
+    start: Day | None = None
+    end: Day | None = None
+    date_from: Day | None = None
+    date_to: Day | None = None
     payment_methods: str | list[str] | None = None
-    clinic_id: int | None = None
-    therapist_id: int | None = None
+    clinic_id: Id | None = None
+    therapist_id: Id | None = None
     format: str | None = None
 
 
@@ -50,7 +49,7 @@ class RunParameters(BaseModel):
     """Parameters of the run; the remaining fields are the report's own filters."""
 
     model_config = ConfigDict(extra="allow")
-    clinic_id: int | None = None
+    clinic_id: Id | None = None
     format: str | None = None
 
 
@@ -60,7 +59,7 @@ class NewRun(Body):
     parameters: RunParameters = Field(
         default_factory=RunParameters, validation_alias=AliasChoices("parameters", "params", "filters")
     )
-    clinic_id: int | None = None
+    clinic_id: Id | None = None
 
 
 @api.get("/api/reports/", requires=permissions.READ)

@@ -3,11 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ValidationError
 from werkzeug.datastructures import MultiDict
 
-from app.kernel.errors import Invalid
-from app.kernel.i18n import N_
+from app.http.json import parse
 from app.reports.registry import Params, Report
 
 NOT_PARAMETERS = frozenset({"report", "format", "clinic_id", "csrf_token", "submission_id"})
@@ -21,21 +19,5 @@ def submitted_values(values: MultiDict[str, str]) -> dict[str, Any]:
 
 def parameters(report: Report, values: Mapping[str, Any]) -> Params:
     """Values as the parameters of ``report``. Raises Invalid with a message per field."""
-    try:
-        return report.params.model_validate(dict(values))
-    except ValidationError as error:
-        raise Invalid({_field_path(e["loc"]): _message(e) for e in error.errors(include_url=False)}) from error
-
-
-def _field_path(location: tuple[int | str, ...]) -> str:
-    return ".".join(str(step) for step in location) or "__all__"
-
-
-def _message(error: Any) -> str:
-    if error["type"] == "value_error":
-        return str(error["ctx"]["error"])
-    if error["type"].startswith("date"):
-        return N_("Escriba una fecha como 2026-11-24.")
-    if error["type"] == "extra_forbidden":
-        return N_("Este reporte no tiene ese filtro.")
-    return N_("El valor no es válido.")
+    params: Params = parse(report.params, dict(values))
+    return params

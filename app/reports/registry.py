@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal
 from flask import Flask, current_app
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from app.http.resources import Day
 from app.kernel.access import Permission
 from app.kernel.errors import NotFound
 from app.kernel.i18n import N_
@@ -25,7 +26,7 @@ from app.reports import permissions
 
 Kind = Literal["text", "number", "money", "percent", "date", "time"]
 # An alias, since fields named ``date`` would hide the type; days outside the range are typing errors.
-Day = Annotated[date, Field(ge=date(2000, 1, 1), lt=date(2100, 1, 1))]
+ReportDay = Annotated[Day, Field(ge=date(2000, 1, 1), lt=date(2100, 1, 1))]
 RIGHT = frozenset({"number", "money", "percent"})
 
 
@@ -148,7 +149,7 @@ class Params(BaseModel):
 
 
 class DayParams(Params):
-    date: Day | None = None
+    date: ReportDay | None = None
     payment_methods: tuple[str, ...] = ()
 
     @field_validator("payment_methods", mode="before")
@@ -162,8 +163,8 @@ class DayParams(Params):
 class RangeParams(Params):
     """A period of local days, both included; ``date`` alone is that day."""
 
-    start: Day | None = Field(None, validation_alias=AliasChoices("start", "date_from", "fecha_inicio", "date"))
-    end: Day | None = Field(None, validation_alias=AliasChoices("end", "date_to", "fecha_fin"))
+    start: ReportDay | None = Field(None, validation_alias=AliasChoices("start", "date_from", "fecha_inicio", "date"))
+    end: ReportDay | None = Field(None, validation_alias=AliasChoices("end", "date_to", "fecha_fin"))
 
     @model_validator(mode="before")
     @classmethod

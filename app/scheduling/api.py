@@ -1,7 +1,7 @@
 """``/api/appointments``: free times, visits and their states. Old names are accepted at this edge (D7-D10)."""
 
 import datetime as dt
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import AliasChoices, Field
 
@@ -10,7 +10,7 @@ from app.clinics import queries as clinics
 from app.clinics.profiles import therapist_id_of
 from app.http import cycle
 from app.http.json import ApiBlueprint
-from app.http.resources import Body, ListQuery, Query, listing
+from app.http.resources import Body, Day, Id, ListQuery, Period, Query, listing, one_of
 from app.kernel import clock
 from app.kernel.access import Actor, can
 from app.kernel.errors import Invalid, NotFound
@@ -34,23 +34,23 @@ BOOKERS = (permissions.BOOK, permissions.BOOK_OWN)
 MAX_DAYS = 62
 
 
-class FreeQuery(Query):
-    therapist_id: int | None = Field(None, validation_alias=AliasChoices("therapist_id", "doctor"))
-    date_from: dt.date = Field(validation_alias=AliasChoices("date_from", "date"))
-    date_to: dt.date | None = None
-    service_id: int | None = None
-    clinic_id: int | None = None
+STATUSES = (*map(str, rules.Status), *rules.ALIASES)
 
 
-class AppointmentQuery(ListQuery):
+class FreeQuery(Query, Period):
+    therapist_id: Id | None = Field(None, validation_alias=AliasChoices("therapist_id", "doctor"))
+    date_from: Day = Field(validation_alias=AliasChoices("date_from", "date"))
+    service_id: Id | None = None
+    clinic_id: Id | None = None
+
+
+class AppointmentQuery(ListQuery, Period):
     doctor: str | None = None
-    therapist_id: int | None = None
-    patient_id: int | None = None
-    clinic_id: int | None = None
-    status: str | None = None
+    therapist_id: Id | None = None
+    patient_id: Id | None = None
+    clinic_id: Id | None = None
+    status: Annotated[str, one_of(*STATUSES)] | None = None
     date: str | None = None
-    date_from: dt.date | None = None
-    date_to: dt.date | None = None
 
 
 class NewAppointment(Body):
@@ -183,16 +183,16 @@ def _days(query: AppointmentQuery, today: dt.date) -> tuple[dt.date | None, dt.d
     if query.date is None:
         return query.date_from, query.date_to
     try:
-        day = today if query.date == "today" else dt.date.fromisoformat(query.date)
-    except ValueError as error:
-        raise Invalid({"date": N_("Escriba una fecha como 2026-11-24.")}) from error
+        day = today if query.date == "today" else clock.parse_day(query.date)
+    except clock.BadDay as error:
+        raise Invalid({"date": error.text}) from error
     return day, day
 
 
 def _number(text: str | None) -> int | None:
     if text is None:
         return None
-    if not text.isdecimal():
+    if not text.isdecimal() or len(text) > 9:
         raise Invalid({"doctor": N_("Escriba un número entero.")})
     return int(text)
 
@@ -269,10 +269,9 @@ def _service(body: NewAppointment, actor: Actor) -> Any:
 
 def _instant(text: str, clinic_id: int) -> dt.datetime:
     try:
-        has_offset = dt.datetime.fromisoformat(text).tzinfo is not None
-        return clock.parse_instant(text, "UTC" if has_offset else clinics.clinic(clinic_id).timezone)
-    except ValueError as error:
-        raise Invalid({"starts_at": N_("Escriba una fecha y hora como 2026-11-24T10:30:00-05:00.")}) from error
+        return clock.parse_instant(text, clinics.clinic(clinic_id).timezone)
+    except clock.BadTime as error:
+        raise Invalid({"starts_at": error.text}) from error
 
 
 def _one(appointment_id: int) -> dict[str, Any]:

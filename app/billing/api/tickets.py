@@ -1,7 +1,6 @@
 """JSON of tickets, payments and payment methods."""
 
-from datetime import date
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 from sqlalchemy import Row
@@ -11,7 +10,7 @@ from app.billing.api.scope import clinic_of
 from app.billing.models import Ticket
 from app.http import cycle
 from app.http.json import ApiBlueprint
-from app.http.resources import Body, Cents, ListQuery, Query, envelope, listing
+from app.http.resources import Body, Cents, Day, Id, ListQuery, Period, Query, envelope, listing, one_of
 from app.kernel.errors import Invalid
 from app.kernel.i18n import N_
 from app.kernel.money import decimal_text
@@ -19,17 +18,15 @@ from app.kernel.money import decimal_text
 api = ApiBlueprint("billing_api", __name__)
 
 
-class TicketQuery(ListQuery):
-    clinic_id: int | None = None
-    patient_id: int | None = None
-    therapist_id: int | None = None
-    appointment_id: int | None = None
+class TicketQuery(ListQuery, Period):
+    clinic_id: Id | None = None
+    patient_id: Id | None = None
+    therapist_id: Id | None = None
+    appointment_id: Id | None = None
     number: str | None = Field(None, max_length=20)
     search: str | None = Field(None, max_length=80)
-    date: str | None = Field(None, max_length=10)
-    date_from: str | None = Field(None, max_length=10)
-    date_to: str | None = Field(None, max_length=10)
-    status: str | None = Field(None, pattern="^(open|voided)$")
+    date: Day | None = None
+    status: Annotated[str, one_of("open", "voided")] | None = None
     owed: bool = False
 
 
@@ -52,14 +49,14 @@ def _conditions(query: TicketQuery) -> list[Any]:
         Ticket.therapist_id: query.therapist_id,
         Ticket.appointment_id: query.appointment_id,
         Ticket.number: _number(query.number),
-        Ticket.service_day: _day("date", query.date),
+        Ticket.service_day: query.date,
         Ticket.status: query.status,
     }
     conditions: list[Any] = [column == value for column, value in equal.items() if value is not None]
-    if first := _day("date_from", query.date_from):
-        conditions.append(Ticket.service_day >= first)
-    if last := _day("date_to", query.date_to):
-        conditions.append(Ticket.service_day <= last)
+    if query.date_from is not None:
+        conditions.append(Ticket.service_day >= query.date_from)
+    if query.date_to is not None:
+        conditions.append(Ticket.service_day <= query.date_to)
     return conditions
 
 
@@ -70,13 +67,6 @@ def _number(text: str | None) -> int | None:
     if not digits.isdecimal() or len(digits) > 9:
         raise Invalid({"number": N_("Escriba un número como TKT-000412.")})
     return int(digits)
-
-
-def _day(name: str, text: str | None) -> date | None:
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError as error:
-        raise Invalid({name: N_("Escriba una fecha como 2026-11-24.")}) from error
 
 
 def _ticket_row(row: Row[Any]) -> dict[str, Any]:
@@ -198,7 +188,7 @@ def _payment_json(payment: actions.payments.Payment) -> dict[str, Any]:
 
 
 class ClinicQuery(Query):
-    clinic_id: int | None = None
+    clinic_id: Id | None = None
 
 
 @api.get("/api/payment-methods/", requires=permissions.READ, query=ClinicQuery)

@@ -1,7 +1,7 @@
 """JSON of till sessions: opening, movements, approval, closing."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 from sqlalchemy import Row
@@ -12,15 +12,15 @@ from app.billing.models import TillSession
 from app.clinics import queries as clinics
 from app.http import cycle
 from app.http.json import ApiBlueprint
-from app.http.resources import Body, Cents, ListQuery, listing
+from app.http.resources import Body, Cents, Id, ListQuery, listing, one_of
 from app.kernel.money import decimal_text
 
 api = ApiBlueprint("tills_api", __name__)
 
 
 class SessionQuery(ListQuery):
-    clinic_id: int | None = None
-    status: str | None = Field(None, pattern="^(open|closed)$")
+    clinic_id: Id | None = None
+    status: Annotated[str, one_of("open", "closed")] | None = None
 
 
 @api.get("/api/till-sessions/", requires=permissions.OPERATE_TILL, query=SessionQuery)
@@ -119,8 +119,8 @@ def _movement_line(line: Mapping[str, Any], currency: str) -> dict[str, Any]:
 
 
 class NewSession(Body):
-    clinic_id: int | None = None
-    till_id: int | None = None
+    clinic_id: Id | None = None
+    till_id: Id | None = None
     opening_float: Cents = 0
     note: str = Field("", max_length=200)
 

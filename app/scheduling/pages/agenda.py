@@ -85,8 +85,8 @@ def _chosen(people: list[TherapistView], clinic: ClinicView) -> TherapistView | 
 def _day_asked(clinic: ClinicView) -> date:
     """The day of the URL, else today by the clinic's clock."""
     try:
-        return date.fromisoformat(request.args.get("day", ""))
-    except ValueError:
+        return clock.parse_day(request.args.get("day"))
+    except clock.BadDay:
         return clock.local_day(cycle.now(), clinic.timezone)
 
 

@@ -1,6 +1,6 @@
 """Booking a visit and moving it to another time, in a dialog or as pages of their own."""
 
-from datetime import date, datetime
+from datetime import datetime
 
 from flask import Response, request
 from flask_babel import gettext as _
@@ -80,7 +80,7 @@ def _wanted(clinic: ClinicView) -> datetime | None:
     try:
         if asked.get("starts_at"):
             return clock.parse_instant(asked["starts_at"], clinic.timezone)
-        return clock.at(date.fromisoformat(asked["day"]), clinic.opens_minute, clinic.timezone)
+        return clock.at(clock.parse_day(asked["day"]), clinic.opens_minute, clinic.timezone)
     except (KeyError, ValueError):
         return None
 

@@ -1,6 +1,6 @@
 """The therapist's home: the next visit, the session in progress, the rest of the day."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 
 from flask import Response, request
 
@@ -19,8 +19,8 @@ def my_day() -> Response:
     clinic = clinics.clinic(cycle.clinic_id(permissions.READ))
     today = clock.local_day(cycle.now(), clinic.timezone)
     try:
-        day = date.fromisoformat(request.args.get("day", ""))
-    except ValueError:
+        day = clock.parse_day(request.args.get("day"))
+    except clock.BadDay:
         day = today
     return fragments.page(
         "scheduling/my_day.html",
