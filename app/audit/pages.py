@@ -36,8 +36,10 @@ def retry_failed() -> Response:
 
 def _answer(toast: str) -> Response:
     state = request.form.get("state", "")
-    go = f"/admin/tasks?state={state}" if state in set(State) else "/admin/tasks"
-    return fragments.fragment_response(fragments.render_partial(TASKS, **_tasks(state)), go=go, toast=toast)
+    redirect_url = f"/admin/tasks?state={state}" if state in set(State) else "/admin/tasks"
+    return fragments.fragment_response(
+        fragments.render_partial(TASKS, **_tasks(state)), redirect_url=redirect_url, toast=toast
+    )
 
 
 def _tasks(state: str) -> dict[str, Any]:

@@ -142,7 +142,7 @@ def receive_walk_in(form: forms.WalkInForm) -> Response:
 
 def _done(toast: str, clinic_id: int, close: str) -> Response:
     """Close the form. Nothing is swapped, as the board is refreshed by its live channel."""
-    response = fragments.fragment_response(go=f"/front-desk?clinic_id={clinic_id}", toast=toast)
+    response = fragments.fragment_response(redirect_url=f"/front-desk?clinic_id={clinic_id}", toast=toast)
     fragments.trigger(response, close)
     response.headers["HX-Reswap"] = "none"
     return response

@@ -58,22 +58,22 @@ def oob_swap(target: str, html: str, swap: str = "outerMorph") -> Markup:
 def fragment_response(
     html: str = "",
     *,
-    go: str,
+    redirect_url: str,
     toast: str | None = None,
     undo: str | None = None,
-    others: tuple[Markup, ...] = (),
+    oob_swaps: tuple[Markup, ...] = (),
     close_dialog: bool = False,
     status: int = 200,
 ) -> Response:
-    """The response to a successful POST: the changed fragment with a toast, or without script a 303 to ``go``.
+    """The response to a successful POST: the changed fragment with a toast; without script a redirect.
 
     ``undo`` is the URL that a "Deshacer" button in the toast posts to.
     """
     if not is_fragment_request():
         if toast:
             flash(toast)
-        return make_response(redirect(go, 303))
-    pieces = [html, *others]
+        return make_response(redirect(redirect_url, 303))
+    pieces = [html, *oob_swaps]
     if toast:
         pieces.append(
             oob_swap(

@@ -58,7 +58,9 @@ def read_all() -> Response:
 
 def _answer() -> Response:
     html = fragments.render_partial(INBOX, **_inbox())
-    return fragments.fragment_response(html, go="/notifications", others=(fragments.oob_swap("#bell", _badge()),))
+    return fragments.fragment_response(
+        html, redirect_url="/notifications", oob_swaps=(fragments.oob_swap("#bell", _badge()),)
+    )
 
 
 @pages.post("/notifications/<int:notification_id>/opening", requires=permissions.READ_OWN)
@@ -83,7 +85,7 @@ def _deliveries() -> dict[str, Any]:
 def retry_delivery(delivery_id: int) -> Response:
     actions.retry_delivery(delivery_id, actor=cycle.actor(), now=cycle.now())
     html = fragments.render_partial("notifications/_deliveries.html", **_deliveries())
-    return fragments.fragment_response(html, go="/admin/deliveries", toast=_("Se envía otra vez."))
+    return fragments.fragment_response(html, redirect_url="/admin/deliveries", toast=_("Se envía otra vez."))
 
 
 BLUEPRINTS = (pages,)

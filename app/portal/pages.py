@@ -43,7 +43,7 @@ def home() -> Response:
 def confirm(appointment_id: int) -> Response:
     portal.own_visit(appointment_id, actor=cycle.actor(), now=cycle.now())
     transitions.confirm_appointment(appointment_id, actor=cycle.actor(), now=cycle.now())
-    return fragments.fragment_response(go=HOME, toast=_("Gracias. Su cita queda confirmada."))
+    return fragments.fragment_response(redirect_url=HOME, toast=_("Gracias. Su cita queda confirmada."))
 
 
 @pages.get("/my/booking", requires=permissions.BOOK_OWN)
@@ -135,7 +135,7 @@ def book(form: forms.ConfirmForm) -> Response:
     )
     booking.book_appointment(booking_request, actor=cycle.actor(), now=cycle.now())
     words = _("Su cita está reservada.") if clinic.auto_confirm else _("Recibimos su solicitud. Le avisaremos.")
-    return fragments.fragment_response(go=HOME, toast=words)
+    return fragments.fragment_response(redirect_url=HOME, toast=words)
 
 
 def _chosen_service(form: forms.ConfirmForm) -> tuple[ServiceView, ClinicView]:
@@ -193,7 +193,7 @@ def move(appointment_id: int, form: forms.ChangeForm) -> Response:
     clinic = clinics.clinic(own.visit.row.clinic_id)
     move_request = MoveRequest(starts_at=form.starts_at.instant(clinic.timezone), version=form.version.data)
     booking.move_appointment(appointment_id, move_request, actor=cycle.actor(), now=cycle.now())
-    return fragments.fragment_response(go=HOME, toast=_("Su cita cambió de hora."))
+    return fragments.fragment_response(redirect_url=HOME, toast=_("Su cita cambió de hora."))
 
 
 @pages.get("/my/visits/<int:appointment_id>/cancellation", requires=permissions.BOOK_OWN)
@@ -220,7 +220,7 @@ def _retry_cancel(*, form: forms.CancelForm, error: DomainError | None, appointm
 def cancel(appointment_id: int, form: forms.CancelForm) -> Response:
     portal.own_visit(appointment_id, actor=cycle.actor(), now=cycle.now())
     appointments.cancel_appointment(appointment_id, reason=form.reason.data, actor=cycle.actor(), now=cycle.now())
-    return fragments.fragment_response(go=HOME, toast=_("Su cita quedó cancelada."))
+    return fragments.fragment_response(redirect_url=HOME, toast=_("Su cita quedó cancelada."))
 
 
 def _service(service_id: int) -> tuple[ServiceView, ClinicView]:

@@ -107,7 +107,7 @@ def request_run() -> Response:
     actions.request_report(chosen, format_, params, clinic_id=clinic, actor=actor, now=cycle.now())
     html = fragments.render_partial("reports/_files.html", **_files(chosen, {"clinic_id": clinic, **values}))
     return fragments.fragment_response(
-        html, go="/reports#report-files", toast=_("Reporte pedido. Aparecerá aquí al terminar.")
+        html, redirect_url="/reports#report-files", toast=_("Reporte pedido. Aparecerá aquí al terminar.")
     )
 
 

@@ -35,7 +35,7 @@ def show(patient_id: int) -> Response:
 @pages.post("/patients/<int:patient_id>/archiving", requires=permissions.ARCHIVE)
 def archive(patient_id: int) -> Response:
     actions.archive_patient(patient_id, actor=cycle.actor(), now=cycle.now())
-    return fragments.fragment_response(go=f"/patients/{patient_id}", toast=_("Ficha archivada."))
+    return fragments.fragment_response(redirect_url=f"/patients/{patient_id}", toast=_("Ficha archivada."))
 
 
 def _labels(person: Mapping[str, Any]) -> dict[str, Any]:

@@ -84,6 +84,6 @@ def test_what_is_no_id_is_not_kept(ana: Client, arrival: str) -> None:
 
 def test_several_browser_events_stand_in_one_header(app: Flask) -> None:
     with app.test_request_context(headers={"HX-Request": "true"}):
-        response = fragments.fragment_response("", go="/", close_dialog=True)
+        response = fragments.fragment_response("", redirect_url="/", close_dialog=True)
         fragments.trigger(response, "live:changed", {"topics": ["desk:1"]})
     assert response.headers["HX-Trigger"] == '{"dialog:close": true, "live:changed": {"topics": ["desk:1"]}}'

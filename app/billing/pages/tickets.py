@@ -130,7 +130,7 @@ def _taken(payment: actions.payments.Payment) -> Response:
     toast = _("Cobrado %(amount)s.", amount=money.format_money(payment.amount_cents, ticket.currency))
     if payment.change_cents:
         toast += " " + _("Vuelto: %(change)s.", change=money.format_money(payment.change_cents, ticket.currency))
-    return fragments.fragment_response(html, go=f"/tickets/{ticket.id}", toast=toast)
+    return fragments.fragment_response(html, redirect_url=f"/tickets/{ticket.id}", toast=toast)
 
 
 # ------------------------------------------------------------------ refunds and voids
@@ -206,7 +206,7 @@ def _reason(form: forms.ReasonForm, **texts: Any) -> Response:
 
 
 def _changed(ticket_id: int, toast: str) -> Response:
-    return fragments.fragment_response(go=f"/tickets/{ticket_id}", toast=toast, close_dialog=True)
+    return fragments.fragment_response(redirect_url=f"/tickets/{ticket_id}", toast=toast, close_dialog=True)
 
 
 # ------------------------------------------------------------------ the slip

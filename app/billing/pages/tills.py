@@ -104,8 +104,8 @@ def open_till(form: forms.OpenTillForm) -> Response:
     return _changed("/till", _("Caja abierta: %(code)s.", code=code))
 
 
-def _changed(go: str, toast: str) -> Response:
-    return fragments.fragment_response(go=go, toast=toast, close_dialog=True)
+def _changed(redirect_url: str, toast: str) -> Response:
+    return fragments.fragment_response(redirect_url=redirect_url, toast=toast, close_dialog=True)
 
 
 # ------------------------------------------------------------------ one session

@@ -32,7 +32,7 @@ def _retry_settings(*, form: forms.ClinicForm, error: DomainError | None, clinic
 def create_clinic(form: forms.ClinicForm) -> Response:
     clinic_id = actions.clinics.create_clinic(form.settings(), actor=cycle.actor(), now=cycle.now())
     return fragments.fragment_response(
-        go=f"/admin/clinics/{clinic_id}", toast=_("Sede creada. Agregue ahora sus salas y servicios.")
+        redirect_url=f"/admin/clinics/{clinic_id}", toast=_("Sede creada. Agregue ahora sus salas y servicios.")
     )
 
 
@@ -45,7 +45,9 @@ def clinic(clinic_id: int) -> Response:
 @pages.post("/admin/clinics/<int:clinic_id>", requires=permissions.MANAGE, form=forms.ClinicForm, retry=_retry_settings)
 def change_clinic(clinic_id: int, form: forms.ClinicForm) -> Response:
     actions.clinics.update_clinic(clinic_id, form.settings(), actor=cycle.actor(), now=cycle.now())
-    return fragments.fragment_response(go=f"/admin/clinics/{clinic_id}", toast=_("Cambios de la sede guardados."))
+    return fragments.fragment_response(
+        redirect_url=f"/admin/clinics/{clinic_id}", toast=_("Cambios de la sede guardados.")
+    )
 
 
 def _settings(form: forms.ClinicForm, clinic: Any = None) -> Response:
@@ -153,7 +155,7 @@ def remove_closure(closure_id: int) -> Response:
 
 def _changed(clinic: Any, name: str, toast: str, undo: str | None = None) -> Response:
     html = fragments.render_partial(PARTS[name], here=clinic, **_beside(clinic)) if cycle.is_fragment_request() else ""
-    return fragments.fragment_response(html, go=f"/admin/clinics/{clinic.id}#{name}", toast=toast, undo=undo)
+    return fragments.fragment_response(html, redirect_url=f"/admin/clinics/{clinic.id}#{name}", toast=toast, undo=undo)
 
 
 def _retry_list(clinic: Any, **typed: Any) -> Response:

@@ -46,7 +46,9 @@ def _retry(*, form: forms.ServiceForm, error: DomainError | None, service_id: in
 def create_service(form: forms.ServiceForm) -> Response:
     clinic_id = cycle.clinic_id(permissions.MANAGE_SERVICES)
     actions.services.create_service(clinic_id, form.typed(), actor=cycle.actor(), now=cycle.now())
-    return fragments.fragment_response(go=f"/admin/services?clinic_id={clinic_id}", toast=_("Servicio creado."))
+    return fragments.fragment_response(
+        redirect_url=f"/admin/services?clinic_id={clinic_id}", toast=_("Servicio creado.")
+    )
 
 
 @pages.get("/admin/services/<int:service_id>", requires=permissions.MANAGE_SERVICES)
@@ -60,7 +62,9 @@ def service(service_id: int) -> Response:
 def change_service(service_id: int, form: forms.ServiceForm) -> Response:
     row = queries.lists.managed_service(service_id, cycle.actor())
     actions.services.update_service(service_id, form.typed(), actor=cycle.actor(), now=cycle.now())
-    return fragments.fragment_response(go=f"/admin/services?clinic_id={row.clinic_id}", toast=_("Servicio guardado."))
+    return fragments.fragment_response(
+        redirect_url=f"/admin/services?clinic_id={row.clinic_id}", toast=_("Servicio guardado.")
+    )
 
 
 def _form(form: forms.ServiceForm, clinic_id: int, service: Any = None) -> Response:
@@ -75,7 +79,7 @@ def retire_service(service_id: int) -> Response:
     row = queries.lists.managed_service(service_id, cycle.actor())
     actions.services.retire_service(service_id, actor=cycle.actor(), now=cycle.now())
     return fragments.fragment_response(
-        go=f"/admin/services?clinic_id={row.clinic_id}", toast=_("%(name)s ya no se ofrece.", name=row.name)
+        redirect_url=f"/admin/services?clinic_id={row.clinic_id}", toast=_("%(name)s ya no se ofrece.", name=row.name)
     )
 
 
@@ -84,5 +88,6 @@ def restore_service(service_id: int) -> Response:
     row = queries.lists.managed_service(service_id, cycle.actor())
     actions.services.restore_service(service_id, actor=cycle.actor(), now=cycle.now())
     return fragments.fragment_response(
-        go=f"/admin/services?clinic_id={row.clinic_id}", toast=_("%(name)s se ofrece de nuevo.", name=row.name)
+        redirect_url=f"/admin/services?clinic_id={row.clinic_id}",
+        toast=_("%(name)s se ofrece de nuevo.", name=row.name),
     )

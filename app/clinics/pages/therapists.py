@@ -58,7 +58,7 @@ def create_therapist(form: forms.TherapistForm) -> Response:
         form.typed(), **form.chosen(), actor=cycle.actor(), now=cycle.now()
     )
     return fragments.fragment_response(
-        go=f"/admin/therapists/{therapist_id}/hours", toast=_("Terapeuta agregado. Ponga ahora su horario.")
+        redirect_url=f"/admin/therapists/{therapist_id}/hours", toast=_("Terapeuta agregado. Ponga ahora su horario.")
     )
 
 
@@ -77,7 +77,7 @@ def change_therapist(therapist_id: int, form: forms.TherapistForm) -> Response:
     actions.therapists.update_therapist(
         therapist_id, form.typed(), **form.chosen(), actor=cycle.actor(), now=cycle.now()
     )
-    return fragments.fragment_response(go=f"/admin/therapists/{therapist_id}", toast=_("Terapeuta guardado."))
+    return fragments.fragment_response(redirect_url=f"/admin/therapists/{therapist_id}", toast=_("Terapeuta guardado."))
 
 
 def _linked(therapist_id: int) -> dict[str, Any]:
@@ -130,14 +130,14 @@ def open_account(therapist_id: int, form: forms.AccountForm, temporary: Temporar
         now=cycle.now(),
     )
     users.keep_password_for_next_page(user_id, temporary.text)
-    return fragments.fragment_response(go=f"/admin/users/{user_id}", toast=_("Cuenta creada."))
+    return fragments.fragment_response(redirect_url=f"/admin/users/{user_id}", toast=_("Cuenta creada."))
 
 
 @pages.post("/admin/therapists/<int:therapist_id>/retirement", requires=MANAGE)
 def retire_therapist(therapist_id: int) -> Response:
     actions.therapists.retire_therapist(therapist_id, actor=cycle.actor(), now=cycle.now())
     return fragments.fragment_response(
-        go="/admin/therapists",
+        redirect_url="/admin/therapists",
         toast=_("Terapeuta retirado. Sus citas y su historial quedan."),
         undo=f"/admin/therapists/{therapist_id}/restoration",
     )
@@ -146,7 +146,9 @@ def retire_therapist(therapist_id: int) -> Response:
 @pages.post("/admin/therapists/<int:therapist_id>/restoration", requires=MANAGE)
 def restore_therapist(therapist_id: int) -> Response:
     actions.therapists.restore_therapist(therapist_id, actor=cycle.actor(), now=cycle.now())
-    return fragments.fragment_response(go=f"/admin/therapists/{therapist_id}", toast=_("Terapeuta activo de nuevo."))
+    return fragments.fragment_response(
+        redirect_url=f"/admin/therapists/{therapist_id}", toast=_("Terapeuta activo de nuevo.")
+    )
 
 
 def _retry_specialty(*, form: forms.SpecialtyForm, error: DomainError | None) -> Response:
@@ -157,4 +159,4 @@ def _retry_specialty(*, form: forms.SpecialtyForm, error: DomainError | None) ->
 @pages.post("/admin/specialties", requires=MANAGE, form=forms.SpecialtyForm, retry=_retry_specialty)
 def add_specialty(form: forms.SpecialtyForm) -> Response:
     actions.therapists.add_specialty(form.name.data or "", actor=cycle.actor(), now=cycle.now())
-    return fragments.fragment_response(go="/admin/therapists#specialties", toast=_("Especialidad agregada."))
+    return fragments.fragment_response(redirect_url="/admin/therapists#specialties", toast=_("Especialidad agregada."))

@@ -117,7 +117,9 @@ def _new_password(form: forms.PasswordForm) -> dict[str, Any]:
 )
 def change_password(form: forms.PasswordForm, checked: Attempt, new: str) -> Response:
     actions.change_password(new=new, checked=checked, actor=cycle.actor(), now=cycle.now())
-    return fragments.fragment_response(go="/account", toast=_("Contraseña cambiada. Las otras sesiones se cerraron."))
+    return fragments.fragment_response(
+        redirect_url="/account", toast=_("Contraseña cambiada. Las otras sesiones se cerraron.")
+    )
 
 
 @pages.post(
@@ -139,4 +141,4 @@ def change_preferences(form: forms.PreferencesForm) -> Response:
 @pages.post("/account/sessions/<int:session_id>/revocation", requires=permissions.OWN_ACCOUNT)
 def revoke_session(session_id: int) -> Response:
     actions.revoke_own_session(session_id, actor=cycle.actor(), now=cycle.now())
-    return fragments.fragment_response(go="/account", toast=_("Sesión cerrada."))
+    return fragments.fragment_response(redirect_url="/account", toast=_("Sesión cerrada."))

@@ -99,7 +99,7 @@ def create_user(form: forms.UserForm, temporary: TemporaryPassword) -> Response:
         now=cycle.now(),
     )
     keep_password_for_next_page(user_id, temporary.text)
-    return fragments.fragment_response(go=f"/admin/users/{user_id}", toast=_("Cuenta creada."))
+    return fragments.fragment_response(redirect_url=f"/admin/users/{user_id}", toast=_("Cuenta creada."))
 
 
 @pages.get("/admin/users/<int:user_id>", requires=permissions.MANAGE_USERS)
@@ -118,7 +118,7 @@ def change_user(user_id: int, form: forms.UserForm) -> Response:
     if set(form.chosen_roles()) != set(person["roles"]):
         staff.change_roles(user_id, form.chosen_roles(), actor=actor, now=now)
     return fragments.fragment_response(
-        go="/admin/users", toast=_("Cambios de %(name)s guardados.", name=form.full_name.data)
+        redirect_url="/admin/users", toast=_("Cambios de %(name)s guardados.", name=form.full_name.data)
     )
 
 
@@ -150,17 +150,19 @@ def reset_password(user_id: int, temporary: TemporaryPassword) -> Response:
     staff.reset_password(user_id, temporary_hash=temporary.hash, actor=cycle.actor(), now=cycle.now())
     keep_password_for_next_page(user_id, temporary.text)
     return fragments.fragment_response(
-        go=f"/admin/users/{user_id}", toast=_("Contraseña temporal creada. Sus sesiones terminaron.")
+        redirect_url=f"/admin/users/{user_id}", toast=_("Contraseña temporal creada. Sus sesiones terminaron.")
     )
 
 
 @pages.post("/admin/users/<int:user_id>/closing", requires=permissions.MANAGE_USERS)
 def close_account(user_id: int) -> Response:
     staff.set_active(user_id, False, actor=cycle.actor(), now=cycle.now())
-    return fragments.fragment_response(go="/admin/users?closed=1", toast=_("Cuenta cerrada. Sus sesiones terminaron."))
+    return fragments.fragment_response(
+        redirect_url="/admin/users?closed=1", toast=_("Cuenta cerrada. Sus sesiones terminaron.")
+    )
 
 
 @pages.post("/admin/users/<int:user_id>/reopening", requires=permissions.MANAGE_USERS)
 def reopen_account(user_id: int) -> Response:
     staff.set_active(user_id, True, actor=cycle.actor(), now=cycle.now())
-    return fragments.fragment_response(go=f"/admin/users/{user_id}", toast=_("Cuenta abierta de nuevo."))
+    return fragments.fragment_response(redirect_url=f"/admin/users/{user_id}", toast=_("Cuenta abierta de nuevo."))

@@ -64,7 +64,7 @@ def _retry(*, form: forms.PatientForm, error: DomainError | None, patient_id: in
 @pages.post("/patients", requires=permissions.REGISTER, form=forms.PatientForm, retry=_retry)
 def create(form: forms.PatientForm) -> Response:
     patient_id = actions.register_patient(form.details(), actor=cycle.actor(), now=cycle.now())
-    return fragments.fragment_response(go=f"/patients/{patient_id}", toast=_("Paciente registrado."))
+    return fragments.fragment_response(redirect_url=f"/patients/{patient_id}", toast=_("Paciente registrado."))
 
 
 @pages.get("/patients/<int:patient_id>/edit", requires=permissions.UPDATE)
@@ -87,7 +87,7 @@ def _edited(patient_id: int) -> forms.PatientForm:
 def update(patient_id: int, form: forms.PatientForm) -> Response:
     version = _version(form, patient_id)
     actions.update_patient(patient_id, form.details(), version=version, actor=cycle.actor(), now=cycle.now())
-    return fragments.fragment_response(go=f"/patients/{patient_id}", toast=_("Datos guardados."))
+    return fragments.fragment_response(redirect_url=f"/patients/{patient_id}", toast=_("Datos guardados."))
 
 
 def _stamp(person: Mapping[str, Any]) -> str:
@@ -135,4 +135,4 @@ def _form(
 @pages.post("/patients/<int:patient_id>/restoration", requires=permissions.ARCHIVE)
 def restore(patient_id: int) -> Response:
     actions.restore_patient(patient_id, actor=cycle.actor(), now=cycle.now())
-    return fragments.fragment_response(go=f"/patients/{patient_id}", toast=_("Ficha restaurada."))
+    return fragments.fragment_response(redirect_url=f"/patients/{patient_id}", toast=_("Ficha restaurada."))

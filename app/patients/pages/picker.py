@@ -93,7 +93,7 @@ def register(form: forms.QuickForm) -> Response:
     patient_id = actions.register_patient(form.details(), actor=cycle.actor(), now=cycle.now())
     person = queries.get(patient_id, actor=cycle.actor())
     return fragments.fragment_response(
-        _picker(person).get_data(as_text=True), go=f"/patients/{patient_id}", toast=_("Paciente registrado.")
+        _picker(person).get_data(as_text=True), redirect_url=f"/patients/{patient_id}", toast=_("Paciente registrado.")
     )
 
 

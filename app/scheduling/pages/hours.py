@@ -136,4 +136,4 @@ def remove_time_off(time_off_id: int) -> Response:
 
 def _changed(therapist: Any, part: str, toast: str) -> Response:
     html = _page(therapist).get_data(as_text=True) if cycle.is_fragment_request() else ""
-    return fragments.fragment_response(html, go=f"/admin/therapists/{therapist.id}/hours#{part}", toast=toast)
+    return fragments.fragment_response(html, redirect_url=f"/admin/therapists/{therapist.id}/hours#{part}", toast=toast)

@@ -76,7 +76,7 @@ def changed(appointment_id: int, text: str, *, may_undo: bool = False) -> Respon
         when=f"{day_words(starts.date(), today)} {starts:%H:%M}",
     )
     return fragments.fragment_response(
-        go=fragments.next_url(f"/agenda?day={starts.date()}&clinic_id={visit.clinic_id}"),
+        redirect_url=fragments.next_url(f"/agenda?day={starts.date()}&clinic_id={visit.clinic_id}"),
         toast=words,
         undo=f"/appointments/{appointment_id}/undo" if may_undo else None,
         close_dialog=True,
