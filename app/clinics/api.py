@@ -122,7 +122,9 @@ def _hour(minutes: int) -> str:
 def clinics(query: ListQuery) -> dict[str, Any]:
     """The clinics where you work; all active ones for a patient."""
     orderings = {"name": Clinic.name, "id": Clinic.id}
-    return listing(queries.lists.clinics(cycle.actor()), query, show=clinic_json, orderings=orderings, default="name")
+    return listing(
+        queries.lists.clinics(cycle.actor()), query, to_json=clinic_json, orderings=orderings, default_ordering="name"
+    )
 
 
 @api.get("/api/clinics/<int:clinic_id>/", requires=permissions.READ)
@@ -138,13 +140,13 @@ def doctors(clinic_id: int, query: ListQuery) -> dict[str, Any]:
     found = listing(
         queries.lists.doctors(clinic_id, actor),
         query,
-        show=lambda row: {
+        to_json=lambda row: {
             **therapist_json(row),
             "consultation_fee": money.decimal_text(row.consultation_fee),
             "currency": here.currency,
         },
         orderings={"name": Therapist.display_name, "id": Therapist.id},
-        default="name",
+        default_ordering="name",
     )
     found["results"] = queries.lists.with_links(found["results"], actor)
     return found
@@ -188,7 +190,7 @@ def therapists(query: TherapistQuery) -> dict[str, Any]:
     if query.search:
         found = found.where(Therapist.display_name.icontains(query.search, autoescape=True))
     orderings = {"name": Therapist.display_name, "surnames": Therapist.surnames, "id": Therapist.id}
-    result = listing(found, query, show=therapist_json, orderings=orderings, default="name")
+    result = listing(found, query, to_json=therapist_json, orderings=orderings, default_ordering="name")
     result["results"] = queries.lists.with_links(result["results"], actor)
     return result
 
@@ -259,7 +261,7 @@ def services(query: ServiceQuery) -> dict[str, Any]:
     if query.therapist_id is not None:
         found = found.where(Service.id.in_(queries.lists.given_by(query.therapist_id)))
     orderings = {"name": Service.name, "price": Service.price_cents, "id": Service.id}
-    return listing(found, query, show=service_json, orderings=orderings, default="name")
+    return listing(found, query, to_json=service_json, orderings=orderings, default_ordering="name")
 
 
 @api.get("/api/services/<int:service_id>/", requires=permissions.READ)

@@ -94,23 +94,23 @@ def listing(
     statement: Select[Any],
     query: ListQuery,
     *,
-    show: Callable[[Row[Any]], Any],
+    to_json: Callable[[Row[Any]], Any],
     orderings: Mapping[str, ColumnElement[Any] | InstrumentedAttribute[Any]],
-    default: str,
+    default_ordering: str,
 ) -> dict[str, Any]:
     """A page of ``statement`` as ``{count, next, previous, page, page_size, results}``.
 
-    ``orderings`` maps the names a client may use to columns; ``-name`` descends. An unknown name
-    raises Invalid.
+    ``to_json`` turns a row into its result. ``orderings`` maps the names a client may use to columns; ``-name``
+    descends. An unknown name raises Invalid.
     """
-    wanted = query.ordering or default
-    column = orderings.get(wanted.removeprefix("-"))
+    ordering = query.ordering or default_ordering
+    column = orderings.get(ordering.removeprefix("-"))
     if column is None:
         raise Invalid({"ordering": N_("Este orden no existe. Elija entre: %(names)s.")}, names=", ".join(orderings))
     count = db.session.scalar(select(func.count()).select_from(statement.order_by(None).subquery())) or 0
-    ordered = statement.order_by(column.desc() if wanted.startswith("-") else column.asc())
+    ordered = statement.order_by(column.desc() if ordering.startswith("-") else column.asc())
     rows = db.session.execute(ordered.limit(query.page_size).offset((query.page - 1) * query.page_size))
-    return envelope([show(row) for row in rows], count, query.page, query.page_size)
+    return envelope([to_json(row) for row in rows], count, query.page, query.page_size)
 
 
 def envelope(results: Iterable[dict[str, Any]], count: int, page: int = 1, page_size: int = 100) -> dict[str, Any]:

@@ -33,7 +33,7 @@ class NewNotification(Body):
 def index(query: InboxQuery) -> dict[str, Any]:
     """The caller's own inbox, the newest first."""
     lines = queries.own_lines(actor=cycle.actor(), unread=query.unread)
-    return listing(lines, query, show=queries.as_json, orderings=ORDERINGS, default="-id")
+    return listing(lines, query, to_json=queries.as_json, orderings=ORDERINGS, default_ordering="-id")
 
 
 @api.post("/api/notifications/", requires=permissions.SEND, body=NewNotification, status=201)

@@ -145,7 +145,7 @@ def _listed(query: AppointmentQuery) -> dict[str, Any]:
         appointment_queries.visible(cycle.actor()), *_filters(query, cycle.actor(), cycle.now())
     )
     orderings = {"starts_at": Appointment.starts_at, "created_at": Appointment.created_at, "id": Appointment.id}
-    page = listing(statement, query, show=visit_row, orderings=orderings, default="starts_at")
+    page = listing(statement, query, to_json=visit_row, orderings=orderings, default_ordering="starts_at")
     states = tickets.of_appointments([visit.id for visit in page["results"]])
     page["results"] = [_shown(visit, states.get(visit.id)) for visit in page["results"]]
     return page

@@ -39,7 +39,7 @@ def ticket_list(query: TicketQuery) -> dict[str, Any]:
     if query.owed:
         statement = statement.where(queries.tickets.owes())
     orderings = {"service_day": Ticket.service_day, "number": Ticket.number, "id": Ticket.id}
-    return listing(statement, query, show=_ticket_row, orderings=orderings, default="-id")
+    return listing(statement, query, to_json=_ticket_row, orderings=orderings, default_ordering="-id")
 
 
 def _conditions(query: TicketQuery) -> list[Any]:

@@ -32,7 +32,7 @@ def session_list(query: SessionQuery) -> dict[str, Any]:
     if query.status is not None:
         statement = statement.where(TillSession.status == query.status)
     orderings = {"opened_at": TillSession.opened_at, "number": TillSession.number}
-    return listing(statement, query, show=_session_row, orderings=orderings, default="-opened_at")
+    return listing(statement, query, to_json=_session_row, orderings=orderings, default_ordering="-opened_at")
 
 
 def _session_row(row: Row[Any]) -> dict[str, Any]:
