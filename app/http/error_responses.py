@@ -15,7 +15,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from app.http.cycle import is_fragment_request
 from app.kernel import errors
-from app.kernel.db import is_unavailable
+from app.kernel.db import unavailable
 from app.kernel.i18n import N_
 
 log = logging.getLogger(__name__)
@@ -127,8 +127,8 @@ def _http(error: HTTPException) -> Response:
 
 
 def _unexpected(error: Exception) -> Response:
-    if isinstance(error, DBAPIError) and is_unavailable(error):
-        return _domain(errors.Unavailable())
+    if isinstance(error, DBAPIError) and (failure := unavailable(error)):
+        return _domain(failure)
     if isinstance(error, OverflowError | DataError):  # a number, date or text out of the range of a column
         log.warning("request %s: value out of range", g.get("request_id"), exc_info=error)
         return _error_response(400, HTTP_ERRORS[400][0], gettext(HTTP_ERRORS[400][1]))

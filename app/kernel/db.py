@@ -7,6 +7,7 @@ run (``write_lock``). Nothing inside a writing unit may wait for the network: al
 clinic would wait with it.
 """
 
+import logging
 import sqlite3
 import zlib
 from collections.abc import Callable, Iterator
@@ -23,8 +24,34 @@ from sqlalchemy.orm import DeclarativeBase, registry
 from sqlalchemy.types import TypeDecorator
 
 from app.kernel import write_lock
-from app.kernel.errors import Unavailable
+from app.kernel.errors import SchemaMismatch, StorageFailed, StorageFull, StorageReadOnly, Unavailable
 
+log = logging.getLogger(__name__)
+
+FAILURES_OF_SQLITE = {
+    sqlite3.SQLITE_BUSY: Unavailable,
+    sqlite3.SQLITE_LOCKED: Unavailable,
+    sqlite3.SQLITE_FULL: StorageFull,
+    sqlite3.SQLITE_IOERR: StorageFailed,
+    sqlite3.SQLITE_READONLY: StorageReadOnly,
+    sqlite3.SQLITE_PERM: StorageReadOnly,
+    sqlite3.SQLITE_CANTOPEN: StorageFailed,
+    sqlite3.SQLITE_CORRUPT: StorageFailed,
+    sqlite3.SQLITE_NOTADB: StorageFailed,
+}
+FAILURES_OF_POSTGRESQL = {  # by state, else by class
+    "53100": StorageFull,
+    "25006": StorageReadOnly,
+    "42P01": SchemaMismatch,  # table
+    "42703": SchemaMismatch,  # column
+    "58030": StorageFailed,  # input or output
+    "40P01": Unavailable,  # deadlock
+    "55P03": Unavailable,  # lock
+    "08": Unavailable,  # connection
+    "53": Unavailable,  # resources
+    "57": Unavailable,  # operator
+    "XX": StorageFailed,  # damaged
+}
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -105,7 +132,8 @@ def _queued_writer() -> AbstractContextManager[float | None]:
 def unit_of_work(*, write: bool) -> Iterator[None]:
     """One transaction: committed on return when ``write``, rolled back on raise and after reads.
 
-    Raises Unavailable when the database is locked or unreachable; nothing was written then.
+    Raises Unavailable when the database cannot be used, StorageFailed when that needs an operator; nothing was
+    written then.
     """
     session = db.session
     with _queued_writer() if write else nullcontext() as deadline:
@@ -116,10 +144,10 @@ def unit_of_work(*, write: bool) -> Iterator[None]:
             yield
             if write:
                 session.commit()
-        except DBAPIError as error:
+        except (DBAPIError, sqlite3.DatabaseError) as error:
             session.rollback()
-            if is_unavailable(error):
-                raise Unavailable from error
+            if failure := unavailable(error):
+                raise failure from error
             raise
         except BaseException:
             session.rollback()
@@ -149,14 +177,38 @@ def after_commit(hook: Callable[[], None]) -> None:
         hooks.append(hook)
 
 
-def is_unavailable(error: DBAPIError) -> bool:
-    """Whether an error means that the database is locked, shutting down or unreachable."""
-    if error.connection_invalidated:
-        return True
+def unavailable(error: DBAPIError | sqlite3.DatabaseError) -> Unavailable | None:
+    """The error of a database that is busy, unreachable, full, read-only, damaged or of another release.
+
+    None for every other error: those are faults of the program. What an operator has to put right is logged.
+    """
+    kind = _kind_of_failure(error)
+    if kind is not None and issubclass(kind, StorageFailed):
+        log.error("%s: %s", kind.__name__, " ".join(str(getattr(error, "orig", error)).split()))
+    return kind() if kind else None
+
+
+def _kind_of_failure(error: DBAPIError | sqlite3.DatabaseError) -> type[Unavailable] | None:
+    if isinstance(error, sqlite3.DatabaseError):  # of BEGIN, which is sent past SQLAlchemy
+        return _kind_of_sqlite(error)
     state = getattr(error.orig, "sqlstate", None)
-    if state is not None:  # 08 connection, 53 resources, 57 operator, 40P01 deadlock, 55P03 lock
-        return state[:2] in {"08", "53", "57"} or state in {"40P01", "55P03"}
-    return isinstance(error, OperationalError)
+    if state is not None:
+        return FAILURES_OF_POSTGRESQL.get(state) or FAILURES_OF_POSTGRESQL.get(state[:2])
+    if error.connection_invalidated:
+        return Unavailable
+    if isinstance(error.orig, sqlite3.DatabaseError):
+        return _kind_of_sqlite(error.orig)
+    return Unavailable if isinstance(error, OperationalError) else None  # PostgreSQL out of reach has no state
+
+
+def _kind_of_sqlite(error: sqlite3.DatabaseError) -> type[Unavailable] | None:
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None:
+        return None
+    # the primary code: SQLITE_BUSY_RECOVERY and others stand in the upper bits
+    if code & 0xFF == sqlite3.SQLITE_ERROR and str(error).startswith(("no such table", "no such column")):
+        return SchemaMismatch
+    return FAILURES_OF_SQLITE.get(code & 0xFF)
 
 
 def on_postgresql() -> bool:

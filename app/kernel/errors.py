@@ -83,3 +83,25 @@ class Unavailable(DomainError):
     status = 503
     code = "SERVICE_UNAVAILABLE"
     message = N_("El sistema está ocupado. No se guardó nada; vuelva a intentar en unos segundos.")
+
+
+class StorageFailed(Unavailable):
+    """The database cannot do its work and trying again does not help: an operator is needed. The cause is logged."""
+
+    code = "STORAGE_FAILED"
+    message = N_("La base de datos no responde como debe. No se guardó nada; avise a quien administra el sistema.")
+
+
+class StorageFull(StorageFailed):
+    message = N_("El servidor se quedó sin espacio en disco. No se guardó nada; avise a quien administra el sistema.")
+
+
+class StorageReadOnly(StorageFailed):
+    message = N_("La base de datos no admite cambios. No se guardó nada; avise a quien administra el sistema.")
+
+
+class SchemaMismatch(StorageFailed):
+    message = N_(
+        "La base de datos no corresponde a esta versión del sistema. No se guardó nada;"
+        " avise a quien administra el sistema."
+    )
