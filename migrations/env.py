@@ -4,13 +4,14 @@ import time
 
 from alembic import context
 from flask import current_app
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from app.identity.actions import roles as roles_write
 from app.identity.queries import roles as roles_read
 from app.kernel.db import Base, db, unit_of_work
 
 TYPES_OF_OURS = ("UtcDateTime",)
+MIGRATING = 0x4D43_4D49  # the number of PostgreSQL's advisory lock: a second upgrade waits and then has nothing to do
 LOCK_WITHIN = 30  # seconds in which SQLite's write lock has to be free, perhaps of a server that is stopping
 
 
@@ -49,6 +50,8 @@ def _sync_roles() -> None:
 
 def _migrate(connection: Connection) -> bool:
     """Whether the database is at the newest revision afterwards."""
+    if connection.dialect.name == "postgresql":  # SQLite has begun with its only write lock
+        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": MIGRATING})
     context.configure(
         connection=connection,
         target_metadata=Base.metadata,

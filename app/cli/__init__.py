@@ -5,6 +5,7 @@ Errors that the operator has to correct are one line and exit status 2; a violat
 
 import fcntl
 import os
+import sqlite3
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -15,11 +16,12 @@ from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
 from flask_babel import gettext
 from flask_migrate import Migrate
+from sqlalchemy.exc import DBAPIError
 
 import config
 from app.kernel import clock
 from app.kernel.db import db, unit_of_work
-from app.kernel.errors import DomainError, Invalid
+from app.kernel.errors import DomainError, Invalid, Unavailable
 
 # Commands import what they need: tests and every command load this module.
 MAX_SHOWN = 20  # breaches of one check
@@ -48,7 +50,7 @@ def _exit_with_error(sentence: str) -> NoReturn:
 
 
 def _report_errors(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Report a domain error in one line, with exit status 2."""
+    """Report what the operator has to put right in one line, with exit status 2."""
 
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -56,9 +58,26 @@ def _report_errors(command: Callable[..., Any]) -> Callable[..., Any]:
             return command(*args, **kwargs)
         except DomainError as error:
             fields = [f"{name}: {gettext(text)}" for name, texts in error.details.items() for text in texts]
-            _exit_with_error("; ".join(fields) if isinstance(error, Invalid) else gettext(error.text) % error.params)
+            _exit_with_error("; ".join(fields) if isinstance(error, Invalid) else _sentence(error))
+        except (OSError, sqlite3.Error, DBAPIError) as error:
+            _exit_with_error(_cause(error))
 
     return wrapped
+
+
+def _sentence(error: DomainError) -> str:
+    """The sentence, and for a database that cannot be used what it has said itself."""
+    sentence = gettext(error.text) % error.params
+    is_of_the_database = isinstance(error, Unavailable) and error.__cause__ is not None
+    return f"{sentence} ({_cause(error.__cause__)})" if is_of_the_database else sentence
+
+
+def _cause(error: BaseException | None) -> str:
+    """An error in one line: of the database its own words, of the system the file concerned."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror}."
+    own = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    return " ".join(str(own).split())
 
 
 # ------------------------------------------------------------------ settings
@@ -75,14 +94,47 @@ def check() -> None:
 @with_appcontext
 @_report_errors
 def prepare() -> None:
-    """Migrate, and in a demo fill an empty database: what script/server runs before it serves, in one process."""
+    """Migrate, and in a demo fill an empty database: what script/server runs before it serves, in one process.
+
+    An existing database is saved before its schema changes.
+    """
+    from app.cli import schema
+
+    try:
+        with schema.alone(_settings().data_dir):
+            _prepare()
+    except schema.SchemaError as error:
+        _exit_with_error(str(error))
+
+
+def _prepare() -> None:
     from app.cli import demo, schema
 
+    has_data = schema.has_data()
+    if schema.is_outdated() and has_data:
+        _save_before_migrating()
     schema.migrate()
-    if _settings().env == "demo" and not schema.has_data():
+    if missing := schema.differences():
+        _exit_with_error(
+            f"The database lacks what this release needs: {', '.join(missing[:MAX_SHOWN])}. Its revision says that it"
+            " is current, so a migration or a table was edited: restore a backup, or ask for help."
+        )
+    if _settings().env == "demo" and not has_data:
         with unit_of_work(write=True):
             summary = demo.load(password=_settings().demo_password, now=clock.now())
         click.echo(summary)
+
+
+def _save_before_migrating() -> None:
+    from app.cli import backup
+
+    now = clock.now()
+    target = _settings().data_dir / "backups" / f"before-migration-{now:%Y%m%dT%H%M%SZ}.tar.gz"
+    try:
+        archive = backup.create(_settings(), target, now=now)
+    except backup.BackupError as error:
+        _exit_with_error(f"The schema has to change, and the backup before it failed: {error}")
+    click.echo(f"The schema changes. The database as it was: {archive.path}")
 
 
 # ------------------------------------------------------------------ demo
@@ -165,6 +217,7 @@ def create_admin(email: str, full_name: str, password: str, organization: str, c
 
 @click.command("verify")
 @with_appcontext
+@_report_errors
 def verify_data() -> None:
     """Ask the live database for everything that must always be true; status 1 when something is not."""
     from app.kernel import integrity
@@ -209,6 +262,20 @@ def create_backup(target: Path | None) -> None:
     except backup.BackupError as error:
         _exit_with_error(str(error))
     click.echo(f"{archive.path} holds the database and {archive.files} files.")
+
+
+@backup_group.command("check")
+@click.argument("source", type=click.Path(path_type=Path, dir_okay=False))
+@_report_errors
+def check_backup(source: Path) -> None:
+    """Read the backup SOURCE whole and compare every hash; nothing is changed."""
+    from app.cli import backup
+
+    try:
+        archive = backup.check(_settings(), source)
+    except backup.BackupError as error:
+        _exit_with_error(str(error))
+    click.echo(f"{source} is whole: the backup of {archive.created_at}, database and {archive.files} files.")
 
 
 @backup_group.command("restore")

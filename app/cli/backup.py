@@ -44,7 +44,16 @@ class Archive:
 
 
 def create(settings: config.Settings, target: Path | None, *, now: datetime) -> Archive:
-    """Write a backup; without a target into DATA_DIR/backups. It is renamed to its name when complete."""
+    """Write a backup; without a target into DATA_DIR/backups. It is renamed to its name when complete.
+
+    Raises BackupError, also when there is nothing to keep: whoever runs this without the server's settings would
+    otherwise keep copies of an empty database.
+    """
+    if not _database_exists(settings.database_url) or not schema.has_data():
+        raise BackupError(
+            f"There is no clinic in {dict(config.describe(settings))['DATABASE_URL']}: nothing to back up. "
+            "Are DATA_DIR and DATABASE_URL those of the server?"
+        )
     folder = settings.data_dir / "backups"
     target = target or folder / f"mediconnect-{now:%Y%m%dT%H%M%SZ}.tar.gz"
     if target.exists():
@@ -65,6 +74,19 @@ def create(settings: config.Settings, target: Path | None, *, now: datetime) -> 
         finally:
             draft.unlink(missing_ok=True)
     return Archive(target, str(manifest["created_at"]), len(files) - 1)
+
+
+def check(settings: config.Settings, source: Path) -> Archive:
+    """Read a backup as a restore does, and change nothing. Raises BackupError."""
+    with tempfile.TemporaryDirectory(dir=settings.data_dir) as work:
+        manifest = _unpack(source, Path(work))
+        if SQLITE in manifest["files"]:
+            _check_sqlite(Path(work) / SQLITE)
+        elif POSTGRESQL in manifest["files"]:
+            _run_tool("pg_restore", "--list", str(Path(work) / POSTGRESQL))
+        else:
+            raise BackupError(f"{source} holds no database.")
+    return Archive(source, manifest["created_at"], len(manifest["files"]) - 1)
 
 
 def restore(settings: config.Settings, source: Path, *, replace: bool) -> Archive:
@@ -116,7 +138,7 @@ def _unpack(source: Path, work: Path) -> dict[str, Any]:
             head = archive.extractfile(members[MANIFEST])
             manifest: dict[str, Any] = orjson.loads(head.read() if head else b"")
             for name in manifest["files"]:
-                archive.extract(members[_safe(name)], work, filter="data")
+                _extract(archive, members[_safe(name)], work / name)
     except (OSError, KeyError, ValueError, tarfile.TarError, EOFError) as error:
         raise BackupError(f"{source} is not a backup or is damaged ({type(error).__name__}).") from error
     if manifest.get("format") != FORMAT:
@@ -125,6 +147,16 @@ def _unpack(source: Path, work: Path) -> dict[str, Any]:
         if _digest(work / name) != digest:
             raise BackupError(f"{name} in {source} was changed after the backup.")
     return manifest
+
+
+def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
+    """The content alone: owners, modes and links of an archive from elsewhere are not ours."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    content = archive.extractfile(member)
+    if content is None:
+        raise ValueError(member.name)
+    with content, target.open("wb") as file:
+        shutil.copyfileobj(content, file)
 
 
 def _safe(name: str) -> str:
@@ -182,6 +214,11 @@ def _check_sqlite(dump: Path) -> None:
         raise BackupError(f"The database in the backup is damaged: {answer}")
 
 
+def _database_exists(url: str) -> bool:
+    """A file that is not there would be made by looking into it."""
+    return not url.startswith("sqlite") or os.path.exists(_sqlite_file(url))
+
+
 def _sqlite_file(url: str) -> str:
     return urlsplit(url).path[1:] if url.startswith("sqlite:////") else url.removeprefix("sqlite:///")
 
@@ -194,10 +231,13 @@ def _run(tool: str, *arguments: str, url: str) -> None:
     parts = urlsplit(url.replace("+psycopg", "", 1))
     secret = {"PGPASSWORD": unquote(parts.password)} if parts.password else {}
     host = parts.netloc.replace(f":{parts.password}@", "@", 1) if parts.password else parts.netloc
-    address = urlunsplit(parts._replace(netloc=host))
+    _run_tool(tool, *arguments, f"--dbname={urlunsplit(parts._replace(netloc=host))}", environment=secret)
+
+
+def _run_tool(tool: str, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
     done = subprocess.run(
-        [_tool(tool), *arguments, f"--dbname={address}"],
-        env={**os.environ, **secret},
+        [_tool(tool), *arguments],
+        env={**os.environ, **(environment or {})},
         capture_output=True,
         text=True,
         check=False,

@@ -2,7 +2,9 @@
 
 import dataclasses
 import io
+import os
 import tarfile
+import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,10 +12,12 @@ import pytest
 from flask import Flask
 from sqlalchemy import select, text
 
+from app.cli import backup
 from app.identity.models import User
 from app.kernel.db import db, unit_of_work
 from app.patients.models import Patient
 from tests import build
+from tests.conftest import new_app, settings_for
 
 
 def run(app: Flask, *arguments: str) -> tuple[int, str]:
@@ -157,3 +161,53 @@ def test_a_damaged_backup_changes_nothing(app: Flask, tmp_path: Path) -> None:
     assert status == 2
     assert "changed after the backup" in said
     assert run(app, "backup", "restore", str(tmp_path / "nothing.tar.gz"))[0] == 2
+    assert run(app, "backup", "check", str(other))[0] == 2
+    status, said = run(app, "backup", "check", str(archive))
+    assert (status, "is whole" in said) == (0, True), said
+
+
+def test_a_backup_of_nothing_is_refused(app: Flask, tmp_path: Path) -> None:
+    """Run without the server's settings, it would keep copies of an empty database for years."""
+    empty = tmp_path / "elsewhere"
+    empty.mkdir()
+    with new_app(settings_for(empty, f"sqlite:///{empty}/mediconnect.sqlite3", "redis://nowhere")) as other:
+        status, said = run(other, "backup", "create", str(tmp_path / "x.tar.gz"))
+
+    assert (status, said.count("\n")) == (2, 1), said
+    assert "nothing to back up" in said
+    assert not (tmp_path / "x.tar.gz").exists()
+    assert not (empty / "mediconnect.sqlite3").exists()  # not even made by looking
+
+
+def test_a_backup_holds_whole_files_of_any_python(app: Flask, tmp_path: Path) -> None:
+    """Python before 3.11.4 knows no extraction filters: nothing of the archive but names and content is used."""
+    archive, crafted = tmp_path / "copy.tar.gz", tmp_path / "crafted.tar.gz"
+    run(app, "backup", "create", str(archive))
+    with tarfile.open(archive) as source, tarfile.open(crafted, "w:gz") as target:
+        for member in source.getmembers():
+            content = source.extractfile(member)
+            member.mode, member.uid = 0o4777, 4242
+            target.addfile(member, content)
+
+    with tempfile.TemporaryDirectory(dir=tmp_path) as work:
+        backup._unpack(crafted, Path(work))
+        (database,) = (path for path in Path(work).iterdir() if path.name.startswith("database"))
+        assert database.stat().st_mode & 0o7000 == 0
+        assert database.stat().st_uid == os.geteuid()
+
+
+@pytest.mark.parametrize("command", [("verify",), ("cleanup",)])
+def test_a_database_without_tables_is_said_in_one_line(tmp_path: Path, command: tuple[str, ...]) -> None:
+    with new_app(settings_for(tmp_path, f"sqlite:///{tmp_path}/empty.sqlite3", "redis://nowhere")) as app:
+        status, said = run(app, *command)
+
+    assert (status, said.count("\n")) == (2, 1), said
+    assert "no such table" in said
+    assert "ocupado" not in said
+
+
+def test_a_folder_that_cannot_be_written_is_said_in_one_line(app: Flask) -> None:
+    status, said = run(app, "backup", "create", "/proc/nowhere/x.tar.gz")
+
+    assert (status, said.count("\n")) == (2, 1), said
+    assert "/proc/nowhere" in said
