@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import difflib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,12 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 ROOT = Path(__file__).resolve().parent
+NAMES = (
+    *("MEDICONNECT_ENV", "HOST", "PORT", "PUBLIC_URL", "DATA_DIR", "DATABASE_URL", "REDIS_URL", "STORAGE_URL"),
+    *("SMTP_URL", "SMTP_CA_FILE", "MAIL_FROM", "SECRET_KEY", "ENCRYPTION_KEYS", "DEMO_PASSWORD", "WEB_PROCESSES"),
+    *("LOG_LEVEL", "DEFAULT_LOCALE"),
+)
+LOCALES = ("es_PE", "en")
 ENVIRONMENTS = ("demo", "production", "test")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 # Linux allows 107 bytes in the path of a unix socket.
@@ -39,6 +46,7 @@ class Settings:
     redis_url: str = field(repr=False)
     redis_embedded: bool
     smtp_url: str = field(repr=False)
+    smtp_ca_file: str
     mail_from: str
     secret_key: str = field(repr=False)
     encryption_keys: tuple[str, ...] = field(repr=False)
@@ -87,13 +95,14 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         ),
         redis_embedded=redis_embedded,
         smtp_url=_url("SMTP_URL", given.get("SMTP_URL", ""), ("smtp", "smtps")),
+        smtp_ca_file=_certificates("SMTP_CA_FILE", given.get("SMTP_CA_FILE", "")),
         mail_from=_address("MAIL_FROM", given.get("MAIL_FROM", "no-reply@mediconnect.example")),
         secret_key=given.get("SECRET_KEY") or _kept(data_dir, "secret_key"),
         encryption_keys=_encryption_keys(given.get("ENCRYPTION_KEYS") or _kept(data_dir, "encryption_keys")),
         demo_password=given.get("DEMO_PASSWORD", "mediconnect-demo"),
         web_processes=_number("WEB_PROCESSES", given.get("WEB_PROCESSES", "1"), 1, 64),
         log_level=_one_of("LOG_LEVEL", given.get("LOG_LEVEL", "info").lower(), LOG_LEVELS),
-        default_locale=given.get("DEFAULT_LOCALE", "es_PE"),
+        default_locale=_one_of("DEFAULT_LOCALE", given.get("DEFAULT_LOCALE", "es_PE"), LOCALES),
     )
     if redis_embedded and len(os.fsencode(settings.redis_socket)) > MAX_SOCKET_PATH_LENGTH:
         raise BadSetting(
@@ -118,6 +127,7 @@ def describe(settings: Settings) -> list[tuple[str, str]]:
             "embedded server" if settings.redis_embedded else _without_password(settings.redis_url),
         ),
         ("SMTP_URL", _without_password(settings.smtp_url) or f"{settings.data_dir}/outbox"),
+        ("SMTP_CA_FILE", settings.smtp_ca_file or "certificates of the system"),
         ("MAIL_FROM", settings.mail_from),
         ("SECRET_KEY", f"set, {len(settings.secret_key)} characters"),
         ("ENCRYPTION_KEYS", f"set, {len(settings.encryption_keys)} keys"),
@@ -128,10 +138,26 @@ def describe(settings: Settings) -> list[tuple[str, str]]:
     ]
 
 
+def warnings(settings: Settings) -> list[str]:
+    """What starts and is probably not meant, a sentence each."""
+    found = []
+    if settings.env == "production" and not settings.smtp_url:
+        found.append(
+            f"SMTP_URL is not set: no message leaves this machine, each is a file in {settings.data_dir}/outbox."
+        )
+    mode = settings.data_dir.stat().st_mode & 0o777
+    if mode & 0o077:
+        found.append(
+            f"DATA_DIR={settings.data_dir} is open to other users of this machine (mode {mode:o}): "
+            f"run chmod -R go= {settings.data_dir}"
+        )
+    return found
+
+
 def _read_env_file(path: Path) -> dict[str, str]:
     """NAME=value lines, `export` and surrounding quotes allowed; no interpolation, no line continuation."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()  # Notepad marks its files
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as error:
@@ -145,6 +171,7 @@ def _read_env_file(path: Path) -> dict[str, str]:
         name, value = name.strip(), value.strip()
         if not equals or not name.isidentifier():
             raise BadSetting(f"Line {number} of {path} is not of the form NAME=value.")
+        _refuse_misspelt(name, f"Line {number} of {path}")
         if value[:1] in ("'", '"'):
             end = value.find(value[0], 1)
             if end == -1:
@@ -154,6 +181,13 @@ def _read_env_file(path: Path) -> dict[str, str]:
             value = value.partition(" #")[0].rstrip()
         values[name] = value
     return values
+
+
+def _refuse_misspelt(name: str, where: str) -> None:
+    """A name that nothing reads, but one letter away from one that is read."""
+    near = [] if name in NAMES else difflib.get_close_matches(name.upper(), NAMES, n=1, cutoff=0.85)
+    if near:
+        raise BadSetting(f"{where}: {name} is not a setting. Is {near[0]} meant?")
 
 
 def _data_dir(value: str) -> Path:
@@ -224,6 +258,7 @@ def _encryption_keys(value: str) -> tuple[str, ...]:
 def _database_url(value: str) -> str:
     scheme, separator, rest = value.partition("://")
     if separator and scheme in ("postgres", "postgresql", "postgresql+psycopg"):
+        _url("DATABASE_URL", value, (scheme,))
         return f"postgresql+psycopg://{rest}"
     if separator and scheme == "sqlite":
         return value
@@ -244,7 +279,17 @@ def _web_url(name: str, value: str) -> str:
     parts = urlsplit(_url(name, value, ("http", "https")))
     if not parts.hostname or parts.query or parts.fragment:
         raise BadSetting(f"{name}={value} must be an address such as https://clinic.example.com.")
+    if parts.path.strip("/"):
+        raise BadSetting(f"{name}={value} has a path, and MediConnect answers at the root: give it a name of its own.")
     return value.rstrip("/")
+
+
+def _certificates(name: str, value: str) -> str:
+    """The path of a readable file, absolute; a relative one starts at the checkout."""
+    path = ROOT / Path(value).expanduser()
+    if value and not (path.is_file() and os.access(path, os.R_OK)):
+        raise BadSetting(f"{name}={value} is not a file that can be read.")
+    return str(path.resolve()) if value else ""
 
 
 def _address(name: str, value: str) -> str:

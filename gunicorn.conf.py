@@ -2,9 +2,14 @@
 
 import gc
 import os
+from typing import Any
 
+from gunicorn.glogging import Logger
+
+import logs
 from config import load
 
+os.umask(0o077)  # what this process writes is for its user alone, whatever the mode of DATA_DIR
 settings = load()
 
 bind = f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"
@@ -22,7 +27,18 @@ timeout = 60
 # The heartbeat file is touched every second; on a disk it would wait for the database's writes.
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
 
-# The application logs its requests itself; gunicorn logs warnings and errors only.
+
+class UtcLogger(Logger):
+    """gunicorn's messages in the form of all others."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        for handler in self.error_log.handlers:
+            handler.setFormatter(logs.Formatter())
+
+
+logger_class = UtcLogger
+# The application logs its requests itself (app/http/request_log.py); gunicorn logs warnings and errors only.
 loglevel = "debug" if settings.log_level == "debug" else "warning"
 # It would open ~/.gunicorn/gunicorn.ctl, the same for every copy on the machine.
 control_socket_disable = True

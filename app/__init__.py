@@ -1,6 +1,5 @@
 """MediConnect: the system a therapy clinic runs on."""
 
-import logging
 from pathlib import Path
 
 from flask import Flask, g, has_request_context, request
@@ -9,15 +8,17 @@ from flask_wtf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import config
+import logs
 from app import tables, wiring  # noqa: F401 - tables are known before the first query
-from app.http import cycle, error_responses, headers
+from app.http import cycle, error_responses, headers, request_log
 from app.http.templating import register as register_jinja
+from app.kernel import context
 from app.kernel.access_log import AccessLog
 from app.kernel.broker import Broker
 from app.kernel.db import db
+from app.kernel.languages import default_locale
 
 ROOT = Path(__file__).resolve().parent.parent
-LOCALES = ("es_PE", "en")
 
 
 def create_app(settings: config.Settings | None = None, *, commands: bool = True) -> Flask:
@@ -33,12 +34,13 @@ def create_app(settings: config.Settings | None = None, *, commands: bool = True
     Babel(
         app,
         locale_selector=_locale,
-        default_locale="es_PE",
+        default_locale=settings.default_locale,
         default_translation_directories=str(ROOT / "app/translations"),
     )
     csrf = CSRFProtect(app)
     app.extensions["broker"] = Broker(settings.redis_url)
     app.extensions["access_log"] = AccessLog(app, background=settings.env != "test")
+    request_log.register(app)
     headers.register(app)
     error_responses.register(app)
     register_jinja(app)
@@ -74,7 +76,7 @@ def _configure(app: Flask, settings: config.Settings) -> None:
         WTF_CSRF_SSL_STRICT=False,  # the Origin is checked by the session cookie's SameSite and the token
         TESTING=settings.env == "test",
     )
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logs.configure(settings.log_level, lambda: context.current().request_id or "")
 
 
 def _locale() -> str:
@@ -82,7 +84,10 @@ def _locale() -> str:
     if has_request_context() and error_responses.is_json_request():
         return "es_PE"
     actor = g.get("actor")
-    if actor is not None and actor.locale in LOCALES:
+    if actor is not None and actor.locale in config.LOCALES:
         return str(actor.locale)
-    wanted = request.accept_languages.best_match(["es-PE", "es", "en"], "es-PE") if has_request_context() else "es-PE"
+    default = default_locale()
+    if not has_request_context():
+        return default
+    wanted = request.accept_languages.best_match(["es-PE", "es", "en"], default.replace("_", "-"))
     return "en" if wanted == "en" else "es_PE"

@@ -4,7 +4,7 @@ import gzip
 import re
 import uuid
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, current_app, g, make_response, redirect, request
 
 from app.http import assets
 from app.kernel import context
@@ -24,6 +24,7 @@ SECURITY_HEADERS = {
     "Permissions-Policy": "camera=(self), microphone=(self), geolocation=()",
 }
 COMPRESSIBLE = ("text/html", "application/json", "text/csv")
+OPEN_TO_HTTP = ("/healthz", "/api/health")
 MIN_COMPRESSED_BYTES = 1024
 CLIENT_ID = re.compile(r"[0-9a-f-]{8,36}")
 
@@ -33,6 +34,8 @@ def register(app: Flask) -> None:
     app.after_request(_add_response_headers)
     app.teardown_request(_clear_request_context)
     secure = app.config["SESSION_COOKIE_SECURE"]
+    if secure:
+        app.before_request(_redirect_to_https)
     assets.register(app, SECURITY_HEADERS | ({"Strict-Transport-Security": HSTS} if secure else {}))
 
 
@@ -40,6 +43,14 @@ def _set_request_context() -> None:
     g.request_id = str(uuid.uuid4())
     client_id = request.headers.get("X-Client-Id", "")
     context.begin(context.Context(g.request_id, client_id if CLIENT_ID.fullmatch(client_id) else None))
+
+
+def _redirect_to_https() -> Response | None:
+    """Whoever came without TLS: no form is shown there. The supervisor asks for our health on this machine."""
+    if request.is_secure or request.path in OPEN_TO_HTTP:
+        return None
+    base: str = current_app.config["SETTINGS"].public_url
+    return make_response(redirect(base + request.full_path.rstrip("?"), 308))
 
 
 def _clear_request_context(_error: BaseException | None) -> None:

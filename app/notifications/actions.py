@@ -20,14 +20,12 @@ from app.kernel.access import Actor, require_anywhere
 from app.kernel.db import changed, db, insert
 from app.kernel.errors import Invalid, NotFound
 from app.kernel.i18n import N_
+from app.kernel.languages import default_locale
 from app.kernel.tasks import Task
 from app.notifications import events, permissions, queries, rules
 from app.notifications.models import Delivery, Notification
 from app.notifications.task_kinds import SEND_DELIVERY
 from app.tenancy import queries as tenancy
-
-DEFAULT_LOCALE = "es_PE"
-
 
 # ------------------------------------------------------------------ the inbox
 
@@ -73,7 +71,7 @@ def send_template(*, user_id: int, code: str, data: dict[str, Any], actor: Actor
     if template is None:
         raise Invalid({"type": N_("Esta plantilla no existe.")})
     recipient = queries.recipient(user_id, actor=actor)
-    with force_locale(recipient.locale or DEFAULT_LOCALE):
+    with force_locale(recipient.locale or default_locale()):
         title, text = gettext(template.title), gettext(template.text)
     line = Notification(
         user_id=recipient.id,
@@ -261,7 +259,7 @@ def _notify_failure(delivery_id: int, row: Row[Any], *, now: datetime) -> None:
     if row.clinic_id is None:
         return
     for user in roles.holders(permissions.READ_DELIVERIES, clinic_id=row.clinic_id, now=now):
-        with force_locale(user.locale or DEFAULT_LOCALE):
+        with force_locale(user.locale or default_locale()):
             title = gettext("Un mensaje no se entregó")
             text = gettext("Para %(address)s: %(subject)s", address=row.address, subject=row.subject)
         notify(

@@ -14,6 +14,7 @@ from app.kernel.access import Actor
 from app.kernel.db import after_commit, unit_of_work
 from app.kernel.errors import DomainError, Unavailable
 from app.kernel.i18n import N_
+from app.kernel.languages import default_locale
 from app.kernel.scheduler import PeriodicJob
 from app.kernel.tasks import Job
 from app.realtime import push
@@ -93,7 +94,7 @@ def _acting_as(actor: Actor) -> Iterator[None]:
     """Set the actor and locale of the user who requested the report."""
     g.actor = actor
     try:
-        with force_locale(actor.locale or "es_PE"):
+        with force_locale(actor.locale or default_locale()):
             yield
     finally:
         g.pop("actor")

@@ -6,6 +6,7 @@ from flask_babel import force_locale, gettext
 
 from app.identity.queries import actors
 from app.kernel.errors import NotFound
+from app.kernel.languages import default_locale
 from app.kernel.outbox import EventRow
 from app.notifications import actions as notifications
 from app.reports import registry
@@ -18,7 +19,7 @@ def on_run_finished(*, event: EventRow, now: datetime) -> None:
         requester = actors.actor_of_user(ready.user_id, channel="job", now=now)
     except NotFound:
         return  # the account was deactivated meanwhile
-    with force_locale(requester.locale or notifications.DEFAULT_LOCALE):
+    with force_locale(requester.locale or default_locale()):
         title = gettext("Reporte listo") if ready.ok else gettext("El reporte no se pudo generar")
         text = f"{gettext(registry.find(ready.report).title)}, {ready.format.upper()}"
     notifications.notify(

@@ -13,7 +13,7 @@ from flask_babel import force_locale, format_date
 from flask_babel import gettext as _
 
 from app.kernel import clock
-from app.notifications.actions import DEFAULT_LOCALE
+from app.kernel.languages import default_locale
 from app.scheduling import rules
 from app.scheduling.queries.notices import Notice
 
@@ -40,7 +40,7 @@ class InboxText:
 
 def render_email(kind: str, visit: Notice, *, now: datetime) -> EmailContent:
     """The e-mail of ``kind`` (confirmation, changed, cancellation, reminder) to the patient."""
-    with force_locale(visit.locale or DEFAULT_LOCALE):
+    with force_locale(visit.locale or default_locale()):
         words = {"visit": visit, "when": when(visit), **_subject(kind, visit), **_how_to_change(visit, now)}
         method = "CANCEL" if kind == "cancellation" else "REQUEST"
         return EmailContent(
@@ -106,7 +106,7 @@ def calendar(visit: Notice, method: str, *, now: datetime) -> str:
 
 def render_inbox_text(kind: str, visit: Notice, *, locale: str | None) -> InboxText:
     """The inbox line of ``kind`` for a reader of ``locale``; the therapist's kinds end in ``-therapist``."""
-    with force_locale(locale or DEFAULT_LOCALE):
+    with force_locale(locale or default_locale()):
         titles = {
             "confirmation": _("Cita por confirmar") if visit.status == "pending" else _("Cita reservada"),
             "changed": _("Su cita cambió"),
