@@ -7,18 +7,21 @@ that RQ forks for a job, so it idles small and every report's memory goes with i
 """
 
 import os
-import signal
-import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
+import config
+import logs
+from beats import Beat
+
 MAIL_THREADS = 4
-STOP_SECONDS = 6.0  # less than run_both waits
-ROOT = os.path.dirname(os.path.abspath(__file__))
+STOP_SECONDS = 6.0  # less than the supervisor waits
+WORKER_TTL = 45  # RQ waits for a job for 15 seconds less and then shows that it lives
 
 
 @lru_cache(maxsize=1)
@@ -36,14 +39,13 @@ def perform(task_id: int) -> None:
         task_runner.run(task_id)
 
 
-def _wait_for_redis() -> Any:
+def _wait_for_redis(beat: Callable[[], None] = lambda: None) -> Any:
     from redis import Redis
     from redis.exceptions import RedisError
 
-    import config
-
     connection = Redis.from_url(config.load().redis_url, socket_connect_timeout=2)
     while True:
+        beat()
         try:
             connection.ping()
         except (RedisError, OSError):
@@ -52,32 +54,53 @@ def _wait_for_redis() -> Any:
             return connection
 
 
+def _beating(worker_class: Any, beat: Callable[[], None]) -> Any:
+    """An RQ worker whose signs of life reach the supervisor too."""
+
+    class Beating(worker_class):  # type: ignore[misc]
+        def heartbeat(self, *args: Any, **options: Any) -> Any:
+            beat()
+            return super().heartbeat(*args, **options)
+
+    return Beating
+
+
+def _passing_errors() -> tuple[type[Exception], ...]:
+    """What a Redis that is away, or was emptied while a job ran, raises: the worker starts anew, the tasks are kept."""
+    from redis.exceptions import RedisError
+    from rq.exceptions import InvalidJobOperation, NoSuchJobError
+
+    return (RedisError, OSError, InvalidJobOperation, NoSuchJobError)
+
+
 def run_fast() -> None:
     """Short tasks in the main thread; relay, scheduler, sweep and mail in threads of their own.
 
     Mail waits for servers: a slow one holds up neither event work nor, with several threads, every other message.
     Relay and sweep run without Redis too.
     """
-    from redis.exceptions import RedisError
     from rq import Queue, SimpleWorker
     from rq.serializers import JSONSerializer
 
     from app.kernel import scheduler, task_runner
     from app.realtime import relay
 
-    app, stop = _app(), threading.Event()
-    for loop in (relay.run, scheduler.run, task_runner.run_sweeps):
-        threading.Thread(target=loop, args=(app, stop), daemon=True).start()
+    app, stop, data_dir = _app(), threading.Event(), config.load().data_dir
+    relay_loop = (relay.run, Beat(data_dir, "fast.relay"))
+    sweep_loop = (task_runner.run_sweeps, Beat(data_dir, "fast.sweep"))
+    for loop, *beats in (relay_loop, sweep_loop, (scheduler.run,)):
+        threading.Thread(target=loop, args=(app, stop, *beats), daemon=True).start()
     mail_workers: dict[int, Any] = {}
     for number in range(MAIL_THREADS):
         threading.Thread(target=_send_mail, args=(number, mail_workers, stop), daemon=True).start()
+    beat = Beat(data_dir, "fast.tasks")
     while True:
-        connection = _wait_for_redis()
+        connection = _wait_for_redis(beat)
         try:
             queues = [Queue("fast", connection=connection, serializer=JSONSerializer)]
-            worker = SimpleWorker(queues, connection=connection, serializer=JSONSerializer)
-            worker.work(logging_level="WARNING", burst=False)
-        except (RedisError, OSError):
+            options = {"connection": connection, "serializer": JSONSerializer, "worker_ttl": WORKER_TTL}
+            _beating(SimpleWorker, beat)(queues, **options).work(logging_level="WARNING", burst=False)
+        except _passing_errors():
             continue
         stop.set()
         _finish_sending(list(mail_workers.values()))
@@ -95,7 +118,6 @@ def _finish_sending(mail_workers: list[Any]) -> None:
 
 def _send_mail(number: int, mail_workers: dict[int, Any], stop: threading.Event) -> None:
     """One thread of the mail queue; it ends with the process."""
-    from redis.exceptions import RedisError
     from rq import Queue, SimpleWorker
     from rq.serializers import JSONSerializer
     from rq.timeouts import TimerDeathPenalty
@@ -108,7 +130,7 @@ def _send_mail(number: int, mail_workers: dict[int, Any], stop: threading.Event)
 
     while not stop.is_set():
         connection = _wait_for_redis()
-        with suppress(RedisError, OSError):
+        with suppress(*_passing_errors()):
             queues = [Queue("mail", connection=connection, serializer=JSONSerializer)]
             worker = ThreadWorker(queues, connection=connection, serializer=JSONSerializer)
             mail_workers[number] = worker
@@ -117,44 +139,38 @@ def _send_mail(number: int, mail_workers: dict[int, Any], stop: threading.Event)
 
 def run_slow() -> None:
     """Reports, each in a forked child that is killed when it takes too long."""
-    from redis.exceptions import RedisError
     from rq import Queue, Worker
     from rq.serializers import JSONSerializer
 
+    beat = Beat(config.load().data_dir, "slow.tasks")
     while True:
-        connection = _wait_for_redis()
+        connection = _wait_for_redis(beat)
         try:
             queues = [Queue("slow", connection=connection, serializer=JSONSerializer)]
-            Worker(queues, connection=connection, serializer=JSONSerializer).work(logging_level="WARNING")
-        except (RedisError, OSError):
+            options = {"connection": connection, "serializer": JSONSerializer, "worker_ttl": WORKER_TTL}
+            _beating(Worker, beat)(queues, **options).work(logging_level="WARNING")
+        except _passing_errors():
             continue
         return
 
 
 def run_both() -> int:
-    """Start both parts, restart one that dies, stop both with this process."""
-    commands = {part: [sys.executable, os.path.join(ROOT, "worker.py"), part] for part in ("fast", "slow")}
-    running = {part: subprocess.Popen(command, cwd=ROOT) for part, command in commands.items()}
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
-    while not stopping.wait(0.5):
-        for part, process in running.items():
-            if process.poll() is not None:
-                time.sleep(1)
-                running[part] = subprocess.Popen(commands[part], cwd=ROOT)
-    for process in running.values():
-        process.terminate()
-    for process in running.values():
-        try:
-            process.wait(8)
-        except subprocess.TimeoutExpired:
-            process.kill()
-    return 0
+    """Both parts on a machine without the web: the supervisor starts them, watches them and stops them."""
+    from script import supervisor
 
+    return supervisor.run_workers()
+
+
+def main(part: str) -> int | None:
+    os.umask(0o077)  # files of patients are for this user alone
+    if part not in PARTS:
+        return run_both()
+    logs.configure(config.load().log_level)
+    return PARTS[part]()
+
+
+PARTS = {"fast": run_fast, "slow": run_slow}
 
 if __name__ == "__main__":
-    part = sys.argv[1] if len(sys.argv) > 1 else ""
-    sys.path.insert(0, ROOT)
     sys.modules["worker"] = sys.modules["__main__"]  # jobs are named worker.perform
-    sys.exit({"fast": run_fast, "slow": run_slow}.get(part, run_both)())
+    sys.exit(main(sys.argv[1] if len(sys.argv) > 1 else ""))

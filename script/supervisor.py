@@ -16,14 +16,16 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-import config  # noqa: E402 - the project's root has to be on the path first
+import beats  # noqa: E402 - the project's root has to be on the path first
+import config  # noqa: E402
+import logs  # noqa: E402
 
 READY_WITHIN = 60.0
 REDIS_READY_WITHIN = 20.0
@@ -32,6 +34,10 @@ STOP_WITHIN = 8.0
 MAX_PAUSE = 10.0
 # A child that ran this long was healthy: after its next end the shortest pause applies again.
 HEALTHY_AFTER = 30.0
+LOOK_EVERY = 5.0  # for signs of life
+REDIS_SILENT_AFTER = 60.0
+# A Redis that ends this often at once cannot read its log.
+EARLY_ENDS_OF_REDIS = 3
 
 STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 WATCHED_SIGNALS = STOP_SIGNALS | {signal.SIGCHLD}
@@ -60,6 +66,10 @@ class StartFailed(Exception):
     """A process did not start; it has printed its own messages."""
 
 
+class EndedAtOnce(StartFailed):
+    """It ended by itself while it was starting."""
+
+
 _libc = ctypes.CDLL(None, use_errno=True)
 PR_SET_PDEATHSIG = 1
 
@@ -78,12 +88,25 @@ ENVIRONMENT = {
 }
 
 
-class Child:
-    """One process with a session of its own, so that everything it starts can be ended with it."""
+# A function whose value changes while the process lives, and for how many seconds it may stay the same.
+Sign = tuple[Callable[[], object], float]
 
-    def __init__(self, name: str, command: Sequence[str]) -> None:
+
+class Child:
+    """One process with a session of its own, so that everything it starts can be ended with it.
+
+    ``signs`` of life, by name: a process that stands still does not end by itself.
+    """
+
+    def __init__(
+        self, name: str, command: Sequence[str], signs: Mapping[str, Sign] | None = None, *, messages: str = "above"
+    ) -> None:
         self.name = name
+        self.messages = messages
         self.command = list(command)
+        self.signs = dict(signs or {})
+        self.seen: dict[str, tuple[object, float]] = {}
+        self.early_ends = 0
         self.process: subprocess.Popen[bytes] | None = None
         self.started_at = 0.0
         self.pause = 0.0
@@ -99,6 +122,7 @@ class Child:
             preexec_fn=die_with_parent,  # safe here: there are no threads
         )
         self.started_at = time.monotonic()
+        self.seen = {name: (look(), self.started_at) for name, (look, _limit) in self.signs.items()}
 
     def ended(self) -> bool:
         return self.process is None or self.process.poll() is not None
@@ -128,11 +152,37 @@ class Child:
             self.end_session()
             self.process = None
             ended_early = now - self.started_at < HEALTHY_AFTER
+            self.early_ends = self.early_ends + 1 if ended_early else 0
             self.pause = min(self.pause * 2 or 0.25, MAX_PAUSE) if ended_early else 0.25
             self.due_at = now + self.pause
-            print_error(f"{self.name} ended with status {status}; it starts again in {self.pause:g} s.")
+            again = f"it starts again in {self.pause:g} s"
+            warn(f"{self.name} ended with status {status} (its messages: {self.messages}); {again}")
         if now >= self.due_at:
             self.start()
+
+    def kill_if_hung(self, now: float) -> None:
+        """End the process if one of its signs of life has been the same for too long; it starts again then."""
+        if self.ended():
+            return
+        for name, (look, limit) in self.signs.items():
+            value = look()
+            if value is None or value != self.seen[name][0]:
+                last_seen = self.seen[name][1] if value is None else now
+                self.seen[name] = (value, last_seen)
+            if now - self.seen[name][1] > limit:
+                warn(f"{self.name} stands still: no sign of life of {name} for {limit:g} s")
+                self.end_session()
+                return
+
+
+def worker_part(part: str, settings: config.Settings) -> Child:
+    """``fast`` or ``slow``, with the beats of its loops."""
+
+    def look_at(name: str) -> Callable[[], object]:
+        return lambda: beats.last(settings.data_dir, name)
+
+    signs = {name: (look_at(name), limit) for name, limit in beats.LIMITS.items() if name.startswith(f"{part}.")}
+    return Child(f"worker {part}", [sys.executable, "worker.py", part], signs)
 
 
 def session_members(leader: int) -> list[int]:
@@ -244,27 +294,62 @@ def wait_for_signal(seconds: float) -> None:
 class Supervisor:
     def __init__(self, settings: config.Settings) -> None:
         self.settings = settings
-        python = sys.executable
-        self.web = Child("web", [python, "-m", "gunicorn", "wsgi:app"])
-        self.worker = Child("worker", [python, "worker.py"])
+        self.web = Child("web", [sys.executable, "-m", "gunicorn", "wsgi:app"])
+        self.workers = [worker_part(part, settings) for part in ("fast", "slow")]
         self.redis: Child | None = None
+        self.redis_folder = settings.data_dir / "redis"
         if settings.redis_embedded:
-            folder = settings.data_dir / "redis"
-            folder.mkdir(mode=0o700, exist_ok=True)
-            self.redis = Child("redis", redis_command(settings.redis_socket, folder))
+            self.redis_folder.mkdir(mode=0o700, exist_ok=True)
+            command = redis_command(settings.redis_socket, self.redis_folder)
+            self.redis = Child(
+                "redis",
+                command,
+                {"answers": (self.redis_sign, REDIS_SILENT_AFTER)},
+                messages=f"in {self.redis_folder}/server.log",
+            )
         # In the order in which they start; they stop the other way round.
-        self.children = [child for child in (self.redis, self.web, self.worker) if child]
+        self.children = [child for child in (self.redis, self.web, *self.workers) if child]
+        self.look_at = 0.0
         self.step: Child | None = None
 
     def start(self) -> None:
         if self.redis:
-            self.redis.start()
-            self.await_ready(lambda: redis_answers(self.settings.redis_socket), REDIS_READY_WITHIN, "Redis")
+            self.start_redis(self.redis)
         self.run([sys.executable, "script/check_services.py"], "The check of database and Redis")
         self.run_flask("prepare")
-        self.web.start()
-        self.worker.start()
+        for child in (self.web, *self.workers):
+            child.start()
         self.await_ready(lambda: web_answers(self.settings), READY_WITHIN, "The web server")
+
+    def start_redis(self, redis: Child) -> None:
+        """Start it; if it cannot read its log, with an empty one: nothing in it is needed."""
+        redis.start()
+        try:
+            self.await_ready(self.redis_is_ready, REDIS_READY_WITHIN, "Redis")
+        except EndedAtOnce:
+            self.set_redis_log_aside()
+            redis.start()
+            self.await_ready(self.redis_is_ready, REDIS_READY_WITHIN, "Redis")
+
+    def redis_is_ready(self) -> bool:
+        return redis_answers(self.settings.redis_socket)
+
+    def redis_sign(self) -> object:
+        return time.monotonic() if self.redis_is_ready() else None
+
+    def set_redis_log_aside(self) -> None:
+        """Redis holds hints alone: one that cannot read its log starts empty, and the sweep finds all work again."""
+        if self.redis is None:
+            return
+        self.redis.end_session()
+        aside = self.redis_folder.with_name("redis.damaged")
+        shutil.rmtree(aside, ignore_errors=True)
+        self.redis_folder.rename(aside)
+        self.redis_folder.mkdir(mode=0o700)
+        self.redis.early_ends = 0
+        warn(
+            f"Redis did not start on its log; it starts empty. The log is in {aside}, its messages in server.log there"
+        )
 
     def run_flask(self, *arguments: str) -> None:
         self.run([sys.executable, "-m", "flask", *arguments], f"flask {' '.join(arguments)}")
@@ -281,7 +366,7 @@ class Supervisor:
             # It has printed its error in one line.
             raise SystemExit(2)
         if status:
-            raise StartFailed(f"{name} failed with status {status}.")
+            raise StartFailed(f"{name} failed with status {status}. Its messages are above.")
 
     def await_ready(self, ready: Callable[[], bool], seconds: float, name: str) -> None:
         deadline = time.monotonic() + seconds
@@ -289,7 +374,8 @@ class Supervisor:
             for child in self.children:
                 if child.process and child.ended():
                     status = child.process.returncode
-                    raise StartFailed(f"{child.name} ended with status {status} while it was starting.")
+                    what = f"{child.name} ended with status {status} while it was starting"
+                    raise EndedAtOnce(f"{what}; its messages are {child.messages}.")
             if time.monotonic() > deadline:
                 raise StartFailed(f"{name} did not answer within {seconds:g} s.")
             wait_for_signal(0.05)
@@ -298,12 +384,18 @@ class Supervisor:
         while True:
             wait_for_signal(0.5)
             now = time.monotonic()
+            if now >= self.look_at:
+                self.look_at = now + LOOK_EVERY
+                for child in self.children:
+                    child.kill_if_hung(now)
+            if self.redis and self.redis.early_ends >= EARLY_ENDS_OF_REDIS:
+                self.set_redis_log_aside()
             for child in self.children:
                 child.restart_if_ended(now)
 
     def stop(self) -> None:
         """Web and worker together, then Redis, which both still need while they stop."""
-        others = [child for child in (self.step, self.web, self.worker) if child]
+        others = [child for child in (self.step, self.web, *self.workers) if child]
         for group in (others, [self.redis] if self.redis else []):
             for child in group:
                 child.request_stop()
@@ -318,8 +410,25 @@ class Supervisor:
                 child.end_session()
 
 
+class Workers(Supervisor):
+    """The workers alone, on a machine of their own (``python worker.py``)."""
+
+    def __init__(self, settings: config.Settings) -> None:
+        super().__init__(settings)
+        self.redis = None
+        self.children = list(self.workers)
+
+    def start(self) -> None:
+        for child in self.children:
+            child.start()
+
+
 def print_error(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
+
+
+def warn(text: str) -> None:
+    print_error(logs.line("WARNING", "supervisor", text))
 
 
 def announce(settings: config.Settings, seconds: float) -> None:
@@ -333,15 +442,31 @@ def announce(settings: config.Settings, seconds: float) -> None:
 
 def main() -> int:
     started_at = time.monotonic()
-    signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED_SIGNALS)
-    supervisor = None
-    try:
+
+    def make() -> Supervisor:
         settings = config.load()
         lock(settings)
         require_free_port(settings)
-        supervisor = Supervisor(settings)
+        return Supervisor(settings)
+
+    return supervise(make, lambda settings: announce(settings, time.monotonic() - started_at))
+
+
+def run_workers() -> int:
+    return supervise(lambda: Workers(config.load()), lambda _settings: None)
+
+
+def supervise(make: Callable[[], Supervisor], when_ready: Callable[[config.Settings], None]) -> int:
+    """Start, keep alive and stop; returns the exit status."""
+    os.umask(0o077)  # what any of them writes is for this user alone, whatever the mode of DATA_DIR
+    signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED_SIGNALS)
+    supervisor = None
+    try:
+        supervisor = make()
+        for sentence in config.warnings(supervisor.settings):
+            print_error(sentence)
         supervisor.start()
-        announce(settings, time.monotonic() - started_at)
+        when_ready(supervisor.settings)
         supervisor.keep_alive()
     except Stopped:
         return 0
@@ -349,7 +474,7 @@ def main() -> int:
         print_error(str(error))
         return 2
     except StartFailed as error:
-        print_error(f"{error} Its messages are above.")
+        print_error(str(error))
         return 1
     finally:
         if supervisor:

@@ -7,7 +7,7 @@ than the lease) changes nothing any more: its last transaction is rolled back by
 import logging
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -226,9 +226,10 @@ def _release_of_dead_workers(*, now: datetime) -> None:
     log.warning("%s tasks of dead workers are taken up again", len(dead))
 
 
-def run_sweeps(app: Flask, stop: threading.Event) -> None:
-    """Sweep until ``stop`` is set; the first time at once."""
+def run_sweeps(app: Flask, stop: threading.Event, beat: Callable[[], None] = lambda: None) -> None:
+    """Sweep until ``stop`` is set; the first time at once. ``beat`` is called in every round."""
     while True:
+        beat()
         with app.app_context():
             try:
                 sweep(now=clock.now())

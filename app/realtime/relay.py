@@ -5,6 +5,7 @@ Woken through Redis after each commit; sweeps every second anyway, so a lost wak
 
 import logging
 import time
+from collections.abc import Callable
 from threading import Event
 
 from flask import Flask
@@ -32,10 +33,11 @@ def on_published(rows: list[EventRow]) -> None:
         push.rights_changed(user_ids)
 
 
-def run(app: Flask, stop: Event) -> None:
-    """Publish until ``stop`` is set."""
+def run(app: Flask, stop: Event, beat: Callable[[], None] = lambda: None) -> None:
+    """Publish until ``stop`` is set; ``beat`` is called in every round."""
     pubsub = None
     while not stop.is_set():
+        beat()
         with app.app_context():
             try:
                 while outbox.relay_once(clock.now(), on_published):
