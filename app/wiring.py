@@ -53,7 +53,7 @@ class Domain:
     profiles: tuple[access.Profile, ...]
     pages: tuple[Blueprint, ...]
     apis: tuple[ApiBlueprint, ...]
-    slots: tuple[screens.Slot, ...]
+    slots: tuple[screens.ScreenSlot, ...]
     layout_values: Mapping[str, Callable[..., Any]]
     channels: tuple[Channel, ...]
     rights_changes: RightsChanges

@@ -3,7 +3,7 @@
 from flask_babel import gettext as _
 
 from app.audit import permissions, queries
-from app.http.screens import ADMIN, Badge, Slot
+from app.http.screens import ADMIN, Badge, ScreenSlot
 from app.kernel.access import Actor
 from app.kernel.i18n import N_
 
@@ -14,14 +14,14 @@ def _failed(actor: Actor) -> Badge:
 
 
 SLOTS = (
-    Slot(
+    ScreenSlot(
         ADMIN,
         70,
         N_("Tareas en segundo plano"),
         "/admin/tasks",
         permissions.MANAGE_TASKS,
         icon="activity",
-        about=N_("Avisos, correos y reportes por hacer o que fallaron"),
+        description=N_("Avisos, correos y reportes por hacer o que fallaron"),
         badge=_failed,
     ),
 )

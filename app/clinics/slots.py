@@ -4,7 +4,7 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from app.clinics import permissions, queries
-from app.http.screens import ADMIN, MENU, Badge, Slot
+from app.http.screens import ADMIN, MENU, Badge, ScreenSlot
 from app.kernel.access import Actor
 from app.kernel.i18n import N_
 
@@ -30,35 +30,35 @@ def _therapists(actor: Actor) -> Badge:
 
 
 SLOTS = (
-    Slot(MENU, 90, N_("Ajustes"), "/admin", permissions.MANAGE_THERAPISTS, icon="settings", home_of=("admin",)),
-    Slot(
+    ScreenSlot(MENU, 90, N_("Ajustes"), "/admin", permissions.MANAGE_THERAPISTS, icon="settings", home_of=("admin",)),
+    ScreenSlot(
         ADMIN,
         10,
         N_("Sedes"),
         "/admin/clinics",
         permissions.MANAGE,
         icon="building",
-        about=N_("Datos, horario de atención, reglas de reserva, salas y feriados"),
+        description=N_("Datos, horario de atención, reglas de reserva, salas y feriados"),
         badge=_clinics,
     ),
-    Slot(
+    ScreenSlot(
         ADMIN,
         20,
         N_("Servicios"),
         "/admin/services",
         permissions.MANAGE_SERVICES,
         icon="clipboard-list",
-        about=N_("Lo que se ofrece, su duración y su precio"),
+        description=N_("Lo que se ofrece, su duración y su precio"),
         badge=_services,
     ),
-    Slot(
+    ScreenSlot(
         ADMIN,
         30,
         N_("Terapeutas"),
         "/admin/therapists",
         permissions.MANAGE_THERAPISTS,
         icon="stethoscope",
-        about=N_("Quién atiende, con qué especialidades y servicios"),
+        description=N_("Quién atiende, con qué especialidades y servicios"),
         badge=_therapists,
     ),
 )

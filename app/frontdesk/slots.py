@@ -1,9 +1,11 @@
 """Slots that this package fills on shared screens."""
 
-from app.http.screens import MENU, Slot
+from app.http.screens import MENU, ScreenSlot
 from app.kernel.i18n import N_
 from app.scheduling import permissions
 
 SLOTS = (
-    Slot(MENU, 10, N_("Recepción"), "/front-desk", permissions.RECEIVE, icon="armchair", home_of=("receptionist",)),
+    ScreenSlot(
+        MENU, 10, N_("Recepción"), "/front-desk", permissions.RECEIVE, icon="armchair", home_of=("receptionist",)
+    ),
 )

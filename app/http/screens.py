@@ -1,6 +1,6 @@
 """Screens that several packages contribute to: the menu, the administration's home, the patient's page.
 
-A package adds itself by listing a ``Slot`` in its ``slots.py``; the screen lists the slots of its name that the
+A package adds itself by listing a ``ScreenSlot`` in its ``slots.py``; the screen lists the slots of its name that the
 actor may open. The screen's own package does not depend on the contributing packages.
 """
 
@@ -31,8 +31,8 @@ class Badge:
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
-    """One place on a screen. ``label`` and ``about`` are Spanish source texts.
+class ScreenSlot:
+    """One place on a screen. ``label`` and ``description`` are Spanish source texts.
 
     ``{id}`` in ``href`` is the id of what the screen is about. ``order`` sorts the slots of a screen. ``home_of``
     names the roles whose day starts at this menu entry. ``badge`` is computed when the screen is shown.
@@ -44,7 +44,7 @@ class Slot:
     href: str
     requires: Permission
     icon: str = ""
-    about: str = ""
+    description: str = ""
     home_of: tuple[str, ...] = ()
     badge: Callable[[Actor], Badge] | None = None
 
@@ -58,17 +58,17 @@ class Slot:
         return f"{self.screen}-{self.href.rpartition('/')[2]}"
 
 
-def register(app: Flask, slots: Iterable[Slot]) -> None:
+def register(app: Flask, slots: Iterable[ScreenSlot]) -> None:
     """Make the slots of every package known to an application."""
-    by_screen: dict[str, list[Slot]] = {}
+    by_screen: dict[str, list[ScreenSlot]] = {}
     for slot in sorted(slots, key=lambda slot: slot.order):
         by_screen.setdefault(slot.screen, []).append(slot)
     app.extensions["slots"] = by_screen
 
 
-def slots_of(screen: str, actor: Actor | None) -> list[Slot]:
+def slots_of(screen: str, actor: Actor | None) -> list[ScreenSlot]:
     """The slots of a screen that the actor may open, in their order."""
-    slots: Mapping[str, list[Slot]] = current_app.extensions["slots"]
+    slots: Mapping[str, list[ScreenSlot]] = current_app.extensions["slots"]
     return [slot for slot in slots.get(screen, ()) if can_anywhere(actor, slot.requires)]
 
 
@@ -110,7 +110,7 @@ def admin_cards(actor: Actor) -> list[dict[str, Any]]:
     return [
         {
             "label": gettext(slot.label),
-            "about": gettext(slot.about),
+            "description": gettext(slot.description),
             "href": slot.href,
             "icon": slot.icon,
             "badge": slot.badge(actor) if slot.badge else None,

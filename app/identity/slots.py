@@ -1,6 +1,6 @@
 """Slots that this package fills on shared screens."""
 
-from app.http.screens import ADMIN, Badge, Slot
+from app.http.screens import ADMIN, Badge, ScreenSlot
 from app.identity import permissions, queries
 from app.kernel.access import Actor
 from app.kernel.i18n import N_
@@ -11,14 +11,14 @@ def _active_users(actor: Actor) -> Badge:
 
 
 SLOTS = (
-    Slot(
+    ScreenSlot(
         ADMIN,
         50,
         N_("Usuarios"),
         "/admin/users",
         permissions.MANAGE_USERS,
         icon="users",
-        about=N_("Quién entra al sistema y qué puede hacer en cada sede"),
+        description=N_("Quién entra al sistema y qué puede hacer en cada sede"),
         badge=_active_users,
     ),
 )

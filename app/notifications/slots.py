@@ -3,7 +3,7 @@
 from flask_babel import gettext as _
 
 from app.http import cycle
-from app.http.screens import ADMIN, Badge, Slot
+from app.http.screens import ADMIN, Badge, ScreenSlot
 from app.kernel.access import Actor
 from app.kernel.i18n import N_
 from app.notifications import permissions, queries
@@ -15,14 +15,14 @@ def _undelivered(actor: Actor) -> Badge:
 
 
 SLOTS = (
-    Slot(
+    ScreenSlot(
         ADMIN,
         60,
         N_("Mensajes no entregados"),
         "/admin/deliveries",
         permissions.READ_DELIVERIES,
         icon="mail",
-        about=N_("Correos que no llegaron o que se siguen intentando"),
+        description=N_("Correos que no llegaron o que se siguen intentando"),
         badge=_undelivered,
     ),
 )

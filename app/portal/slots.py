@@ -1,7 +1,9 @@
 """Slots that this package fills on shared screens."""
 
-from app.http.screens import MENU, Slot
+from app.http.screens import MENU, ScreenSlot
 from app.kernel.i18n import N_
 from app.scheduling import permissions
 
-SLOTS = (Slot(MENU, 20, N_("Mis citas"), "/my", permissions.READ_OWN, icon="calendar-check", home_of=("patient",)),)
+SLOTS = (
+    ScreenSlot(MENU, 20, N_("Mis citas"), "/my", permissions.READ_OWN, icon="calendar-check", home_of=("patient",)),
+)

@@ -2,7 +2,7 @@
 
 from flask_babel import ngettext
 
-from app.http.screens import ADMIN, MENU, PATIENT, PATIENT_LINKS, Badge, Slot
+from app.http.screens import ADMIN, MENU, PATIENT, PATIENT_LINKS, Badge, ScreenSlot
 from app.kernel.access import Actor
 from app.kernel.i18n import N_
 from app.scheduling import permissions
@@ -16,20 +16,20 @@ def _with_hours(actor: Actor) -> Badge:
 
 
 SLOTS = (
-    Slot(MENU, 30, N_("Mi día"), "/my-day", permissions.READ_ASSIGNED, icon="activity", home_of=("therapist",)),
-    Slot(MENU, 40, N_("Agenda"), "/agenda", permissions.READ, icon="calendar"),
-    Slot(
+    ScreenSlot(MENU, 30, N_("Mi día"), "/my-day", permissions.READ_ASSIGNED, icon="activity", home_of=("therapist",)),
+    ScreenSlot(MENU, 40, N_("Agenda"), "/agenda", permissions.READ, icon="calendar"),
+    ScreenSlot(
         ADMIN,
         40,
         N_("Horarios"),
         "/admin/hours",
         permissions.MANAGE_HOURS,
         icon="clock",
-        about=N_("Turnos de la semana, ausencias y turnos extra"),
+        description=N_("Turnos de la semana, ausencias y turnos extra"),
         badge=_with_hours,
     ),
-    Slot(PATIENT, 10, N_("Citas"), "/patients/{id}/appointments", permissions.READ),
-    Slot(
+    ScreenSlot(PATIENT, 10, N_("Citas"), "/patients/{id}/appointments", permissions.READ),
+    ScreenSlot(
         PATIENT_LINKS,
         10,
         N_("Reservar"),

@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 
 from app.http import screens
-from app.http.screens import PATIENT_HOME, TICKET, VISIT_MENU, Slot
+from app.http.screens import PATIENT_HOME, TICKET, VISIT_MENU, ScreenSlot
 from app.kernel.access import Permission
 from app.patients import permissions as patients
 from app.scheduling import permissions as scheduling
@@ -16,11 +16,11 @@ from tests.client import Client
 
 UNHELD = Permission("test.unheld", "held by no one")
 SLOTS = (
-    Slot(TICKET, 10, "Recetas", "/tickets/{id}/recipes", patients.READ),
-    Slot(TICKET, 20, "Oculto", "/tickets/{id}/hidden", UNHELD),
-    Slot(VISIT_MENU, 10, "Nota clínica", "/visits/{id}/note", scheduling.READ),
-    Slot(VISIT_MENU, 20, "Oculto", "/visits/{id}/hidden", UNHELD),
-    Slot(PATIENT_HOME, 10, "Mis recetas", "/my/{id}/recipes", scheduling.READ_OWN),
+    ScreenSlot(TICKET, 10, "Recetas", "/tickets/{id}/recipes", patients.READ),
+    ScreenSlot(TICKET, 20, "Oculto", "/tickets/{id}/hidden", UNHELD),
+    ScreenSlot(VISIT_MENU, 10, "Nota clínica", "/visits/{id}/note", scheduling.READ),
+    ScreenSlot(VISIT_MENU, 20, "Oculto", "/visits/{id}/hidden", UNHELD),
+    ScreenSlot(PATIENT_HOME, 10, "Mis recetas", "/my/{id}/recipes", scheduling.READ_OWN),
 )
 
 
