@@ -82,6 +82,10 @@ class ClinicForm(Form):
     blind_close = BooleanField(
         _l("Cierre de caja a ciegas"), description=_l("Quien cierra cuenta el dinero sin ver cuánto se espera.")
     )
+    therapists_see_names = BooleanField(
+        _l("Los terapeutas ven los nombres de las citas de otros"),
+        description=_l("Sin marcar ven solo que la hora está ocupada. Motivo, notas y teléfono, nunca."),
+    )
     difference_limit_cents = MoneyField(
         _l("Diferencia tolerada al cerrar"),
         [InputRequired(_l("Escriba un monto."))],
@@ -109,6 +113,7 @@ class ClinicForm(Form):
             tax_rate_bp=int((self.tax_rate.data or 0) * 100),
             auto_confirm=bool(self.auto_confirm.data),
             blind_close=bool(self.blind_close.data),
+            therapists_see_names=bool(self.therapists_see_names.data),
         )
 
     @classmethod

@@ -50,6 +50,7 @@ class Settings(Base):
     auto_confirm: Mapped[bool] = mapped_column(default=True)  # D12
     noshow_grace_minutes: Mapped[int] = mapped_column(default=15)
     blind_close: Mapped[bool] = mapped_column(default=True)  # the receptionist counts without seeing the expected
+    therapists_see_names: Mapped[bool] = mapped_column(default=False)  # of the patients of other therapists (D40)
     difference_limit_cents: Mapped[int] = mapped_column(default=50)  # above it a supervisor approves the closing
 
 

@@ -64,6 +64,7 @@ class ClinicSettings:
     auto_confirm: bool = True
     noshow_grace_minutes: int = 15
     blind_close: bool = True
+    therapists_see_names: bool = False
     difference_limit_cents: int = 50
 
 

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 
 from pydantic import AliasChoices, Field
 
-from app.billing.queries import tickets
 from app.clinics import queries as clinics
 from app.clinics.profiles import therapist_id_of
 from app.http import cycle
@@ -21,8 +20,8 @@ from app.scheduling.actions import appointments, booking, transitions
 from app.scheduling.models import Appointment
 from app.scheduling.queries import appointments as appointment_queries
 from app.scheduling.queries import day as day_queries
-from app.scheduling.queries import slots, visit_rows
-from app.scheduling.queries.visit_rows import VisitRow, select_visits, visit_row
+from app.scheduling.queries import sight, slots, visit_rows
+from app.scheduling.queries.visit_rows import select_visits, visit_row
 from app.scheduling.rules.booking import BookingRequest, MoveRequest
 from app.scheduling.rules.calendar import Slot
 from app.tenancy import queries as tenancy
@@ -136,25 +135,27 @@ def _clinics_to_search(query: FreeQuery, service: Any, actor: Actor) -> list[int
 
 @api.get("/api/appointments/", requires=READERS, query=AppointmentQuery)
 def index(query: AppointmentQuery) -> dict[str, Any]:
-    """Visits that the actor may see; ``doctor=current&date=today`` is the therapist's day."""
+    """Visits that the actor may see; ``doctor=current&date=today`` is the therapist's day. Of the visits of other
+    therapists a therapist gets the time (``busy``), unless the list is filtered by what is not theirs to know."""
     return _listed(query)
 
 
 def _listed(query: AppointmentQuery) -> dict[str, Any]:
-    statement = select_visits(*visit_rows.FULL).where(
-        appointment_queries.visible(cycle.actor()), *_filters(query, cycle.actor(), cycle.now())
-    )
+    actor = cycle.actor()
+    seen = sight.of_actor(actor)
+    visible = sight.whole(actor)
+    if seen.agendas and query.patient_id is None and query.status is None:
+        visible = visible | sight.taken(seen.agendas)
+    statement = select_visits(*visit_rows.FULL).where(visible, *_filters(query, actor, cycle.now()))
     orderings = {"starts_at": Appointment.starts_at, "created_at": Appointment.created_at, "id": Appointment.id}
     page = listing(statement, query, to_json=visit_row, orderings=orderings, default_ordering="starts_at")
-    states = tickets.of_appointments([visit.id for visit in page["results"]])
-    page["results"] = [_shown(visit, states.get(visit.id)) for visit in page["results"]]
+    page["results"] = [_for_actor(shown) for shown in appointment_queries.list_json(page["results"], seen)]
     return page
 
 
-def _shown(visit: VisitRow, ticket: tickets.TicketState | None) -> dict[str, Any]:
+def _for_actor(shown: dict[str, Any]) -> dict[str, Any]:
     """A visit as JSON; the desk's notes are for those who work in the clinic."""
-    shown = appointment_queries.as_json(visit, ticket)
-    if visit.clinic_id not in cycle.actor().grants:
+    if shown["clinic"]["id"] not in cycle.actor().grants:
         del shown["notes"]
     return shown
 
@@ -216,15 +217,16 @@ def of_therapist(therapist_id: int, query: AppointmentQuery) -> dict[str, Any]:
 
 @api.get("/api/appointments/day/", requires=permissions.READ, query=AppointmentQuery)
 def day(query: AppointmentQuery) -> dict[str, Any]:
-    """All visits of a clinic's day in one answer (no pages): what boards and mirrors want."""
+    """All visits of a clinic's day in one answer (no pages): what boards and mirrors want. Of the visits of other
+    therapists a therapist gets the time (``busy``)."""
     clinic_id = query.clinic_id or min(cycle.actor().clinics_with(permissions.READ))
     if not can(cycle.actor(), permissions.READ, clinic_id):
         raise NotFound
     clinic = clinics.clinic(clinic_id)
     first, _last = _days(query, clock.local_day(cycle.now(), clinic.timezone))
     wanted = first or clock.local_day(cycle.now(), clinic.timezone)
-    found = day_queries.visits_of_day(clinic, wanted, actor=cycle.actor(), therapist_id=query.therapist_id)
-    return {"date": wanted, "clinic_id": clinic_id, "count": len(found), "results": day_queries.as_json(found)}
+    found = day_queries.day_json(clinic, wanted, actor=cycle.actor(), therapist_id=query.therapist_id)
+    return {"date": wanted, "clinic_id": clinic_id, "count": len(found), "results": found}
 
 
 @api.post("/api/appointments/", requires=BOOKERS, body=NewAppointment, status=201)
@@ -276,7 +278,7 @@ def _instant(text: str, clinic_id: int) -> dt.datetime:
 
 def _one(appointment_id: int) -> dict[str, Any]:
     visit = appointment_queries.get(appointment_id, actor=cycle.actor())
-    return _shown(visit, visit.ticket)
+    return _for_actor(appointment_queries.as_json(visit, visit.ticket))
 
 
 @api.get("/api/appointments/<int:appointment_id>/", requires=READERS)

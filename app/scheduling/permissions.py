@@ -3,7 +3,8 @@
 from app.kernel.access import Permission
 from app.kernel.i18n import N_
 
-READ = Permission("appointment.read", N_("Ver la agenda y las citas de la sede"))
+READ = Permission("appointment.read", N_("Ver la agenda de la sede: qué horas están ocupadas"))
+READ_ALL = Permission("appointment.read_all", N_("Ver las citas de todos los terapeutas"))
 READ_ASSIGNED = Permission("appointment.read_assigned", N_("Ver la propia agenda de terapeuta"))
 READ_OWN = Permission("appointment.read_own", N_("Ver las propias citas de paciente"))
 BOOK = Permission("appointment.book", N_("Reservar, mover y cancelar citas"))
@@ -15,7 +16,7 @@ OVERRIDE = Permission("appointment.override", N_("Reservar fuera del horario con
 ANY_THERAPIST = Permission("appointment.any_therapist", N_("Cambiar las citas de cualquier terapeuta"))
 MANAGE_HOURS = Permission("hours.manage", N_("Cambiar horarios y ausencias"))
 
-_DESK = (READ, BOOK, RECEIVE, ATTEND, OVERRIDE, ANY_THERAPIST)
+_DESK = (READ, READ_ALL, BOOK, RECEIVE, ATTEND, OVERRIDE, ANY_THERAPIST)
 GRANTS = {
     "patient": (READ_OWN, BOOK_OWN),
     "therapist": (READ, READ_ASSIGNED, BOOK, ATTEND),

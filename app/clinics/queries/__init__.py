@@ -4,6 +4,7 @@ What other domains call inside their own permitted actions takes ids and no acto
 and JSON (``queries.lists``) take the actor and show only the clinics of that person.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -108,6 +109,12 @@ def clinic(clinic_id: int) -> ClinicView:
 
 def _clinic_view(row: Row[Any]) -> ClinicView:
     return ClinicView(**{**row._mapping, "closed_weekdays": frozenset(row.closed_weekdays)})
+
+
+def showing_names(clinic_ids: Collection[int]) -> frozenset[int]:
+    """Those of these clinics in which therapists see the patients' names of others' visits (D40)."""
+    found = select(Settings.clinic_id).where(Settings.clinic_id.in_(clinic_ids), Settings.therapists_see_names)
+    return frozenset(db.session.scalars(found))
 
 
 def clinics_of_organization(organization_id: int) -> list[ClinicView]:

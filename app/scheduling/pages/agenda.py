@@ -14,10 +14,13 @@ from app.http.html import PageBlueprint
 from app.kernel import clock
 from app.kernel.access import can
 from app.kernel.errors import NotFound
+from app.kernel.i18n import N_
 from app.scheduling import permissions, rules
 from app.scheduling.queries import agenda as agenda_queries
 
 pages = PageBlueprint("agenda", __name__)
+
+TAKEN_LABEL = N_("Ocupado")
 
 
 @pages.get("/agenda", requires=permissions.READ)
@@ -107,7 +110,8 @@ def _frame(
         "chosen": chosen,
         "shown": shown,
         "today": clock.local_day(cycle.now(), clinic.timezone),
-        "labels": rules.LABELS,
+        "labels": rules.LABELS | {agenda_queries.TAKEN: TAKEN_LABEL},
+        "sees_all": can(cycle.actor(), permissions.READ_ALL, clinic.id),
         "here": _href(path, clinic, shown, chosen),
         "now_href": _href(path, clinic, None, chosen),
         "day_href": _href("/agenda", clinic, shown, chosen),

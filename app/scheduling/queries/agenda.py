@@ -22,7 +22,8 @@ from app.kernel.db import db
 from app.patients.models import Patient
 from app.scheduling import permissions, rules
 from app.scheduling.models import Appointment
-from app.scheduling.queries import slots, visit_rows
+from app.scheduling.queries import sight, slots, visit_rows
+from app.scheduling.queries.sight import Sight
 from app.scheduling.queries.visit_rows import select_visits
 from app.scheduling.rules.calendar import Calendar, open_periods
 from app.scheduling.rules.periods import Shift
@@ -30,6 +31,7 @@ from app.scheduling.rules.periods import Shift
 STEP = 5  # minutes in a row of the grid
 MAX_LANES = 4
 FREED = frozenset({"cancelled", "noshow"})
+TAKEN = "taken"  # the state of a card of others
 PRESENT = ("arrived", "checked-in", "fulfilled")  # states in which an unpaid balance is marked
 MINUTE = timedelta(minutes=1)
 Column = tuple[int, date]  # therapist and day
@@ -37,7 +39,11 @@ Timed = tuple[int, Any]  # a minute of the local day and what begins there: a sh
 
 
 class Card(NamedTuple):
-    """A visit in the grid; ``place`` are the classes that put it there (docs/design.md, Agenda)."""
+    """A visit in the grid; ``place`` are the classes that put it there (docs/design.md, Agenda).
+
+    Of a visit that the actor does not see whole (``sight``) ``state`` is ``taken``; ``patient`` is empty unless the
+    clinic shows names, ``service`` is.
+    """
 
     id: int
     place: str
@@ -76,7 +82,7 @@ class Agenda:
 _VISITS = (
     select_visits(
         *visit_rows.STATE,
-        Appointment.therapist_id,
+        *visit_rows.KEYS,
         Appointment.is_first_visit,
         Patient.full_name,
         Service.name.label("service"),
@@ -114,12 +120,13 @@ def _agenda(
     only_busy: bool,
 ) -> Agenda:
     require(actor, permissions.READ, clinic.id)
+    seen = sight.of_actor(actor)
     zone, ids = clinic.timezone, [person.id for person in people]
     calendar = slots.calendar(clinic, ids, days[0], days[-1])
     shifts = _shifts(calendar, ids, days)
     rooms = {room.id: room.name for room in clinics.rooms_of(clinic.id)}
-    visits = _visits(clinic, ids, days)
-    debts = _debts(row for _, row in itertools.chain(*visits.values()))
+    visits = _visits(clinic, ids, days, seen)
+    debts = _debts(row for _, row in itertools.chain(*visits.values()) if seen.is_whole(row))
     starts = _free_starts(calendar, clinic, ids, days, now=now)
     first, last = _hours_shown(clinic, shifts, visits)
     lanes = [
@@ -129,7 +136,7 @@ def _agenda(
             day=day,
             room=_room(shifts.get((person.id, day), ()), rooms),
             count=sum(1 for _, row in visits.get((person.id, day), ()) if row.status not in FREED),
-            cards=_cards(visits.get((person.id, day), []), debts, first),
+            cards=_cards(visits.get((person.id, day), []), debts, first, seen),
             free=[((minute - first) // STEP, _clock(minute)) for minute in starts.get((person.id, day), ())],
             closed=_closed(shifts.get((person.id, day), ()), first, last, zone),
         )
@@ -154,13 +161,15 @@ def _clock(minute: int) -> str:
     return f"{minute // 60:02d}:{minute % 60:02d}"
 
 
-def _visits(clinic: ClinicView, therapist_ids: list[int], days: list[date]) -> dict[Column, list[Timed]]:
-    """The visits of each column with their minute of the day, by time."""
+def _visits(clinic: ClinicView, therapist_ids: list[int], days: list[date], seen: Sight) -> dict[Column, list[Timed]]:
+    """The visits of each column with their minute of the day, by time; those of others that take time."""
     start, _ = clock.day_bounds(days[0], clinic.timezone)
     _, end = clock.day_bounds(days[-1], clinic.timezone)
     wanted = {"clinic_id": clinic.id, "therapist_ids": therapist_ids, "starts_at": start, "ends_at": end}
     found: dict[Column, list[Timed]] = {}
     for row in db.session.execute(_VISITS, wanted):
+        if not (seen.is_whole(row) or sight.takes_time(row.status)):
+            continue
         wall = clock.local(row.starts_at, clinic.timezone)
         found.setdefault((row.therapist_id, wall.date()), []).append((wall.hour * 60 + wall.minute, row))
     return found
@@ -231,15 +240,18 @@ def _closed(shifts: Collection[Shift], first: int, last: int, zone: str) -> list
     return stretches
 
 
-def _cards(visits: list[Timed], debts: frozenset[int], first: int) -> list[Card]:
+def _cards(visits: list[Timed], debts: frozenset[int], first: int, seen: Sight) -> list[Card]:
     lanes = _lanes([row for _, row in visits])
     cards = []
     for minute, row in visits:
+        if not seen.is_whole(row):
+            cards.append(_taken(row, minute, first, with_name=row.clinic_id in seen.with_names))
+            continue
         state = rules.label_of(row.status, row.confirmation, row.encounter_status)
         cards.append(
             Card(
                 id=row.id,
-                place=_place(state, row.colour, minute - first, _minutes(row), *lanes[row.id]),
+                place=f"svc-{row.colour} {_place(state, minute - first, _minutes(row), *lanes[row.id])}",
                 time=_clock(minute),
                 patient=row.full_name,
                 service=row.service,
@@ -251,10 +263,23 @@ def _cards(visits: list[Timed], debts: frozenset[int], first: int) -> list[Card]
     return cards
 
 
-def _place(state: str, colour: int, begins: int, minutes: int, lane: int, lanes: int) -> str:
+def _taken(row: Row[Any], minute: int, first: int, *, with_name: bool) -> Card:
+    return Card(
+        id=row.id,
+        place=_place(TAKEN, minute - first, _minutes(row), 1, 1),
+        time=_clock(minute),
+        patient=row.full_name if with_name else "",
+        service="",
+        state=TAKEN,
+        owes=False,
+        is_first=False,
+    )
+
+
+def _place(state: str, begins: int, minutes: int, lane: int, lanes: int) -> str:
     size = " appt-short appt-tiny" if minutes < 20 else " appt-short" if minutes < 40 else ""
     beside = f" of-{lanes} lane-{lane}" if lanes > 1 else ""
-    return f"state-{state} svc-{colour} r{begins // STEP} n{max(1, minutes // STEP)}{size}{beside}"
+    return f"state-{state} r{begins // STEP} n{max(1, minutes // STEP)}{size}{beside}"
 
 
 def _lanes(rows: list[Row[Any]]) -> dict[int, tuple[int, int]]:

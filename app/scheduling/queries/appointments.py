@@ -1,46 +1,28 @@
 """One appointment and lists of them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, bindparam, or_, select
+from sqlalchemy import Row, and_, bindparam, select
 
 from app.billing.queries import tickets
 from app.clinics.profiles import therapist_id_of
 from app.identity.models import User
 from app.kernel import clock, money
-from app.kernel.access import Actor, can, can_anywhere
+from app.kernel.access import Actor, can
 from app.kernel.db import db
 from app.kernel.errors import NotFound
-from app.patients.profiles import patient_id_of
 from app.scheduling import permissions, rules
 from app.scheduling.models import Appointment, AppointmentEvent
-from app.scheduling.queries import visit_rows
-from app.scheduling.queries.slots import NO_ID
+from app.scheduling.queries import sight, visit_rows
+from app.scheduling.queries.sight import Sight, TakenTime
 from app.scheduling.queries.visit_rows import VisitRow, select_visits, visit_row
 from app.tenancy.models import Clinic
 
 # Statements of the hot paths are built once: composing one costs more than running it.
-_SEEN = or_(
-    Appointment.clinic_id.in_(bindparam("seen_clinics", expanding=True)),
-    Appointment.therapist_id == bindparam("seen_therapist"),
-    Appointment.patient_id == bindparam("seen_patient"),
-)
-_FOR_UPDATE = select(Appointment).where(Appointment.id == bindparam("id"), _SEEN).with_for_update()
-
-
-def seen_by(actor: Actor) -> dict[str, Any]:
-    """The parameters of what an actor may see: their clinics, their own agenda, their own visits."""
-    assigned = therapist_id_of(actor) and can_anywhere(actor, permissions.READ_ASSIGNED)
-    own = patient_id_of(actor) and permissions.READ_OWN.code in actor.own
-    return {
-        "seen_clinics": list(actor.clinics_with(permissions.READ)),
-        "seen_therapist": therapist_id_of(actor) if assigned else NO_ID,
-        "seen_patient": patient_id_of(actor) if own else NO_ID,
-    }
-
-
+_FOR_UPDATE = select(Appointment).where(Appointment.id == bindparam("id"), sight.SEEN).with_for_update()
 PAST_VISITS = 20
 
 
@@ -49,20 +31,15 @@ def may_change(clinic_id: int, therapist_id: int, actor: Actor) -> bool:
     return therapist_id_of(actor) == therapist_id or can(actor, permissions.ANY_THERAPIST, clinic_id)
 
 
-def visible(actor: Actor) -> ColumnElement[bool]:
-    """The WHERE of what an actor may see, for statements composed on the way."""
-    return _SEEN.params(seen_by(actor))
-
-
 def get_for_update(appointment_id: int, *, actor: Actor) -> Appointment:
     """The row to change, locked until the transaction ends. Raises NotFound."""
-    row: Appointment | None = db.session.scalar(_FOR_UPDATE, {"id": appointment_id, **seen_by(actor)})
+    row: Appointment | None = db.session.scalar(_FOR_UPDATE, {"id": appointment_id, **sight.values(actor)})
     if row is None:
         raise NotFound
     return row
 
 
-_ONE = select_visits(*visit_rows.FULL).where(Appointment.id == bindparam("id"), _SEEN)
+_ONE = select_visits(*visit_rows.FULL).where(Appointment.id == bindparam("id"), sight.SEEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +52,8 @@ class VisitDetails(VisitRow):
 
 
 def get(appointment_id: int, *, actor: Actor) -> VisitDetails:
-    """One visit that the actor may see. Raises NotFound."""
-    row = db.session.execute(_ONE, {"id": appointment_id, **seen_by(actor)}).first()
+    """One visit that the actor sees whole. Raises NotFound."""
+    row = db.session.execute(_ONE, {"id": appointment_id, **sight.values(actor)}).first()
     if row is None:
         raise NotFound
     ticket = tickets.of_appointments([appointment_id]).get(appointment_id)
@@ -153,7 +130,7 @@ def previous_status(visit: Appointment) -> str | None:
 def of_patient(patient_id: int, *, actor: Actor, now: datetime) -> tuple[list[VisitRow], list[VisitRow]]:
     """The visits of a person that the actor may see: those to come, the next first, and the latest past ones."""
     mine = select_visits(*visit_rows.FULL).where(
-        Appointment.patient_id == patient_id, visible(actor), Appointment.status.not_in(rules.EXCLUDED)
+        Appointment.patient_id == patient_id, sight.whole(actor), Appointment.status.not_in(rules.EXCLUDED)
     )
     ahead = and_(Appointment.starts_at >= now, Appointment.status.in_(rules.OCCUPYING))
     coming = db.session.execute(mine.where(ahead).order_by(Appointment.starts_at))
@@ -190,6 +167,15 @@ def treats(therapist_id: int, patient_id: int) -> bool:
     )
 
 
+def list_json(visits: Sequence[VisitRow], seen: Sight) -> list[dict[str, Any]]:
+    """Visits as an actor sees them. One query, for the tickets of those seen whole."""
+    shown = [seen.of(visit) for visit in visits]
+    states = tickets.of_appointments([visit.id for visit in shown if isinstance(visit, VisitRow)])
+    return [
+        as_json(visit, states.get(visit.id)) if isinstance(visit, VisitRow) else taken_as_json(visit) for visit in shown
+    ]
+
+
 def as_json(visit: VisitRow, ticket: tickets.TicketState | None) -> dict[str, Any]:
     """A visit as the API shows it (docs/interface.md)."""
     return {
@@ -202,6 +188,7 @@ def as_json(visit: VisitRow, ticket: tickets.TicketState | None) -> dict[str, An
         "encounter_status": visit.encounter_status,
         "starts_at": visit.starts_at,
         "ends_at": visit.ends_at,
+        "busy": False,
         "reason": visit.reason,
         "notes": visit.notes,
         "patient": {"id": visit.patient_id, "full_name": visit.patient_name},
@@ -213,3 +200,25 @@ def as_json(visit: VisitRow, ticket: tickets.TicketState | None) -> dict[str, An
         "currency": visit.currency,
         "ticket": {"id": ticket.ticket_id, "number": ticket.code, "payment_state": ticket.state} if ticket else None,
     }
+
+
+def taken_as_json(taken: TakenTime) -> dict[str, Any]:
+    """The shape of ``as_json`` for a visit of another therapist: when, where and with whom, the rest is null."""
+    return {
+        **_NOTHING_ELSE,
+        "id": taken.id,
+        "starts_at": taken.starts_at,
+        "ends_at": taken.ends_at,
+        "busy": True,
+        "patient": {"id": None, "full_name": taken.patient_name} if taken.patient_name is not None else None,
+        "therapist": {"id": taken.therapist_id, "full_name": taken.therapist_name},
+        "clinic": {"id": taken.clinic_id, "name": taken.clinic_name},
+    }
+
+
+_NOTHING_ELSE = dict.fromkeys(
+    (
+        *("uid", "sequence", "version", "status", "confirmation", "encounter_status", "reason", "notes"),
+        *("service", "room", "price", "currency", "ticket"),
+    )
+)

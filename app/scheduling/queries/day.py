@@ -14,7 +14,7 @@ from app.kernel.access import Actor, require
 from app.kernel.db import db
 from app.scheduling import permissions, rules
 from app.scheduling.models import Appointment
-from app.scheduling.queries import appointments, visit_rows
+from app.scheduling.queries import appointments, sight, visit_rows
 from app.scheduling.queries.visit_rows import VisitRow, select_visits, visit_row
 
 
@@ -53,15 +53,32 @@ _DAY = _WHOLE_DAY.where(Appointment.status.not_in(rules.EXCLUDED))
 def visits_of_day(
     clinic: ClinicView, day: date, *, actor: Actor, therapist_id: int | None = None, with_hidden: bool = False
 ) -> list[Visit]:
-    """The visits that start on a local day of the clinic, by time. Raises Forbidden."""
+    """The visits that start on a local day of the clinic and that the actor sees whole, by time. Raises Forbidden."""
+    seen = sight.of_actor(actor)
+    rows = _rows(clinic, day, actor=actor, therapist_id=therapist_id, with_hidden=with_hidden)
+    found = [row for row in rows if seen.is_whole(row)]
+    states = tickets.of_appointments([row.id for row in found])
+    return [visit_of(row, states.get(row.id), clinic.timezone) for row in found]
+
+
+def _rows(
+    clinic: ClinicView, day: date, *, actor: Actor, therapist_id: int | None, with_hidden: bool = False
+) -> list[VisitRow]:
     require(actor, permissions.READ, clinic.id)
     start, end = clock.day_bounds(day, clinic.timezone)
     query = _WHOLE_DAY if with_hidden else _DAY
     if therapist_id is not None:
         query = query.where(Appointment.therapist_id == therapist_id)
-    found = db.session.execute(query, {"clinic_id": clinic.id, "start": start, "end": end}).all()
-    states = tickets.of_appointments([row.id for row in found])
-    return [visit_of(visit_row(row), states.get(row.id), clinic.timezone) for row in found]
+    found = db.session.execute(query, {"clinic_id": clinic.id, "start": start, "end": end})
+    return [visit_row(row) for row in found]
+
+
+def day_json(clinic: ClinicView, day: date, *, actor: Actor, therapist_id: int | None = None) -> list[dict[str, Any]]:
+    """The visits of a clinic's day as the API shows them; of those of others the times that are taken. Raises
+    Forbidden."""
+    seen = sight.of_actor(actor)
+    rows = _rows(clinic, day, actor=actor, therapist_id=therapist_id)
+    return appointments.list_json([row for row in rows if seen.is_whole(row) or sight.takes_time(row.status)], seen)
 
 
 def visit_of(row: VisitRow, ticket: tickets.TicketState | None, zone: str) -> Visit:
@@ -77,10 +94,6 @@ def visit_of(row: VisitRow, ticket: tickets.TicketState | None, zone: str) -> Vi
         minutes=int((row.ends_at - row.starts_at).total_seconds() // 60),
         ticket=ticket,
     )
-
-
-def as_json(visits: list[Visit]) -> list[dict[str, Any]]:
-    return [appointments.as_json(visit.row, visit.ticket) for visit in visits]
 
 
 def counts(visits: list[Visit]) -> Mapping[str, int]:

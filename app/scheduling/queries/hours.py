@@ -65,7 +65,7 @@ def conflicting_visits(
     therapist_id: int, starts_at: datetime, ends_at: datetime, *, actor: Actor
 ) -> Sequence[Row[Any]]:
     """The visits to come of a therapist that touch ``[starts_at, ends_at)`` in the actor's clinics, by time."""
-    scope = actor.clinics_with(permissions.READ)
+    scope = actor.clinics_with(permissions.READ_ALL)
     return db.session.execute(
         select(
             Appointment.id, Appointment.starts_at, Patient.full_name, Clinic.name.label("clinic_name"), Clinic.timezone

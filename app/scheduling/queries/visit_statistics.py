@@ -14,14 +14,15 @@ from sqlalchemy import Row
 from app.clinics import queries as clinics
 from app.clinics.models import Service, Therapist
 from app.kernel import clock
-from app.kernel.access import Actor, require_anywhere
+from app.kernel.access import Actor, can, require_anywhere
 from app.kernel.db import db
 from app.kernel.errors import NotFound
 from app.patients.models import Patient
 from app.reports import permissions
+from app.scheduling import permissions as scheduling_permissions
 from app.scheduling import rules
 from app.scheduling.models import Appointment
-from app.scheduling.queries import visit_rows
+from app.scheduling.queries import sight, visit_rows
 from app.scheduling.queries.visit_rows import select_visits
 from app.scheduling.rules import Status
 
@@ -56,7 +57,7 @@ _VISITS = (
 def visits(
     *, clinic_id: int, start: date | None, end: date | None, therapist_id: int | None, actor: Actor, now: datetime
 ) -> Visits:
-    """The visits of a period; by default the month up to ``end``, which is today by default.
+    """The visits of a period that the actor sees whole; by default the month up to ``end``, by default today.
 
     Raises NotFound for a foreign clinic, Forbidden without the permission.
     """
@@ -73,6 +74,8 @@ def visits(
     )
     if therapist_id is not None:
         wanted = wanted.where(Appointment.therapist_id == therapist_id)
+    if not can(actor, scheduling_permissions.READ_ALL, clinic_id):
+        wanted = wanted.where(sight.whole(actor))
     return Visits(clinic, start, end, db.session.execute(wanted).all())
 
 
