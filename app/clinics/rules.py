@@ -31,7 +31,7 @@ class NameTaken(Invalid):
         super().__init__({"name": N_("Ya hay otro con este nombre. Escriba uno distinto.")})
 
 
-class WorksElsewhere(RuleBroken):
+class TherapistWorksElsewhere(RuleBroken):
     code = "WORKS_ELSEWHERE"
     message = N_("También atiende en una sede que usted no administra. Quite aquí sus servicios de esta sede.")
 

@@ -72,7 +72,7 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class BoardColumn:
     code: str
     title: str
     cards: list[Card]
@@ -83,7 +83,7 @@ class Board:
     """``counts`` and ``average_wait`` (minutes, None before the first) are of the whole day, also while a
     search shows some of it; ``is_over`` when no visit is to come."""
 
-    columns: list[Column]
+    columns: list[BoardColumn]
     cards: list[Card]
     counts: dict[str, int]
     total: int
@@ -100,7 +100,7 @@ def board(
     tallies = day_queries.counts(visits)
     return Board(
         columns=[
-            Column(code, title, sorted((c for c in cards if c.state in states), key=lambda c: not c.rises))
+            BoardColumn(code, title, sorted((c for c in cards if c.state in states), key=lambda c: not c.rises))
             for code, title, states in COLUMNS
         ],
         cards=cards,
@@ -220,17 +220,17 @@ def _average_wait(visits: Sequence[day_queries.Visit]) -> int | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Closing:
+class DayClosing:
     """What a day still lacks: visits without an end, and attended ones that are owed."""
 
     unfinished: list[Card]
     unpaid: list[Card]
 
 
-def closing(clinic: ClinicView, day: date, *, actor: Actor, now: datetime) -> Closing:
+def closing(clinic: ClinicView, day: date, *, actor: Actor, now: datetime) -> DayClosing:
     """The end of a day, of all therapists. Three queries."""
     cards = _cards(_visits(clinic, day, therapist_id=None, actor=actor), clinic, day, actor=actor, now=now)
-    return Closing(
+    return DayClosing(
         unfinished=[c for c in cards if c.state not in {"fulfilled", "noshow", "cancelled"}],
         unpaid=[c for c in cards if c.state == "fulfilled" and c.step == "payment"],
     )

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 BACKGROUND_HEADER = "X-Background"
 
 
-class SignedIn(UserMixin):
+class SessionUser(UserMixin):
     """The user of Flask-Login: an actor and the secret of their session."""
 
     def __init__(self, actor: Actor, token: str) -> None:
@@ -40,7 +40,7 @@ def register(app: Flask) -> None:
 def begin(sign_in: actions.SignIn) -> None:
     """Put a fresh session into the cookie; the data of the previous session is cleared."""
     session.clear()
-    login_user(SignedIn(sign_in.actor, sign_in.token))
+    login_user(SessionUser(sign_in.actor, sign_in.token))
 
 
 def check_password(name: str, password: str, *, devices: tuple[KnownDevice, ...] = ()) -> actions.Verified:
@@ -88,7 +88,7 @@ def new_temporary_password(**_arguments: Any) -> dict[str, TemporaryPassword]:
     return {"temporary": TemporaryPassword(text, hash_password(text))}
 
 
-def _load(token: str) -> SignedIn | None:
+def _load(token: str) -> SessionUser | None:
     now = g.get("now") or clock.now()
     found = queries.actors.actor_of_token(token, now=now)
     if found is None:
@@ -97,7 +97,7 @@ def _load(token: str) -> SignedIn | None:
     # requests that a page makes by itself do not count as activity
     if BACKGROUND_HEADER not in request.headers and now - last_seen_at > rules.TOUCH_EVERY:
         g.touch = (actor.session_id, now)
-    return SignedIn(actor, token)
+    return SessionUser(actor, token)
 
 
 def load_by_session(*, session_id: int) -> Actor | None:

@@ -9,7 +9,7 @@ from app.kernel.errors import RuleBroken
 from app.kernel.i18n import N_
 
 
-class Role(StrEnum):
+class RoleCode(StrEnum):
     PATIENT = "patient"
     THERAPIST = "therapist"
     RECEPTIONIST = "receptionist"
@@ -21,18 +21,18 @@ class Role(StrEnum):
 class BuiltinRole:
     """A built-in role, without its permissions; ``label`` is the Spanish source text."""
 
-    code: Role
+    code: RoleCode
     label: str
     rank: int
     scope: str = "clinic"
 
 
 BUILTIN_ROLES = (
-    BuiltinRole(Role.ADMIN, N_("Administración"), 10),
-    BuiltinRole(Role.SUPERVISOR, N_("Supervisión"), 20),
-    BuiltinRole(Role.RECEPTIONIST, N_("Recepción"), 30),
-    BuiltinRole(Role.THERAPIST, N_("Terapeuta"), 40),
-    BuiltinRole(Role.PATIENT, N_("Paciente"), 100, scope="own"),
+    BuiltinRole(RoleCode.ADMIN, N_("Administración"), 10),
+    BuiltinRole(RoleCode.SUPERVISOR, N_("Supervisión"), 20),
+    BuiltinRole(RoleCode.RECEPTIONIST, N_("Recepción"), 30),
+    BuiltinRole(RoleCode.THERAPIST, N_("Terapeuta"), 40),
+    BuiltinRole(RoleCode.PATIENT, N_("Paciente"), 100, scope="own"),
 )
 
 IDLE = timedelta(minutes=30)

@@ -81,7 +81,7 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class ControlTotal:
     """A cell that must be zero: one column's total less another's, ``("Resumen", "methods", "net")`` each."""
 
     label: str
@@ -95,7 +95,7 @@ class Sheet:
 
     name: str
     tables: tuple[Table, ...]
-    checks: tuple[Check, ...] = ()
+    checks: tuple[ControlTotal, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ class FinishedVisit:
 
 
 @dataclass(frozen=True, slots=True)
-class Payment:
+class VisitPayment:
     ticket_id: int
     clinic_id: int
     method: str
@@ -35,7 +35,7 @@ class Payment:
     at: datetime
 
 
-def payments_of(visits: Iterable[FinishedVisit], context: DemoContext) -> Iterator[Payment]:
+def payments_of(visits: Iterable[FinishedVisit], context: DemoContext) -> Iterator[VisitPayment]:
     """In the order of the visits: most pay at once, some in parts, some at their next visit, some not yet."""
     debts: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
     for visit in sorted(visits, key=lambda visit: visit.ended_at):
@@ -44,10 +44,10 @@ def payments_of(visits: Iterable[FinishedVisit], context: DemoContext) -> Iterat
             continue  # that till is not open today
         at = context.not_after_now(visit.ended_at + timedelta(minutes=context.random.randrange(1, 6)))
         for ticket_id, cents in debts.pop((clinic_id, visit.patient_id), []):
-            yield Payment(ticket_id, clinic_id, _method(context), cents, at)
+            yield VisitPayment(ticket_id, clinic_id, _method(context), cents, at)
         parts, owed = _parts(visit.cents, context)
         for cents in parts:
-            yield Payment(visit.ticket_id, clinic_id, _method(context), cents, at)
+            yield VisitPayment(visit.ticket_id, clinic_id, _method(context), cents, at)
         if owed:
             debts[clinic_id, visit.patient_id].append((visit.ticket_id, owed))
 
@@ -65,7 +65,7 @@ def _method(context: DemoContext) -> str:
     return context.random.choices(CODES, WEIGHTS)[0]
 
 
-def payment_row(payment: Payment, session_id: int, cashier: int, context: DemoContext) -> dict[str, Any]:
+def payment_row(payment: VisitPayment, session_id: int, cashier: int, context: DemoContext) -> dict[str, Any]:
     is_cash = payment.method == "efectivo"
     note = context.random.choice(NOTES)
     tendered = -(-payment.amount_cents // note) * note

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from app.billing.actions import payments, tills
 from app.billing.demo import bulk
-from app.billing.demo.payments import FinishedVisit, Payment, payment_row, payments_of
+from app.billing.demo.payments import FinishedVisit, VisitPayment, payment_row, payments_of
 from app.billing.models import Movement
 from app.billing.queries import tills as till_queries
 from app.billing.rules import tills as till_rules
@@ -43,7 +43,7 @@ SURPLUS_REASONS = {
 
 def write_till_days(visits: Iterable[FinishedVisit], past_days: Sequence[date], context: DemoContext) -> None:
     """Every till day of both clinics; Miraflores' of today stays open, Arequipa's was not opened yet."""
-    by_day: dict[tuple[int, date], list[Payment]] = defaultdict(list)
+    by_day: dict[tuple[int, date], list[VisitPayment]] = defaultdict(list)
     for payment in payments_of(visits, context):
         by_day[payment.clinic_id, clock.local_day(payment.at, context.zone)].append(payment)
     for clinic_id in TILL:
@@ -54,7 +54,9 @@ def write_till_days(visits: Iterable[FinishedVisit], past_days: Sequence[date], 
             _today(left, by_day[clinic_id, context.today], context)
 
 
-def _past_day(clinic_id: int, day: date, number: int, opening: int, paid: list[Payment], context: DemoContext) -> int:
+def _past_day(
+    clinic_id: int, day: date, number: int, opening: int, paid: list[VisitPayment], context: DemoContext
+) -> int:
     """Open, take, spend, bring to the bank, count, close; returns what stays for the next morning."""
     cashier = identity.actor(identity.RECEPTIONIST[clinic_id], context.now)
     supervisor = identity.actor(identity.SUPERVISOR[clinic_id], context.now)
@@ -88,7 +90,7 @@ def _close(session_id: int, counted: dict[str, int], surplus: int, cashier: Acto
     )
 
 
-def _today(opening: int, paid: list[Payment], context: DemoContext) -> None:
+def _today(opening: int, paid: list[VisitPayment], context: DemoContext) -> None:
     """Ana opened in the morning, or just now when it is not morning yet."""
     ana = identity.actor(identity.USER["ana"], context.now)
     midnight, _ = clock.day_bounds(context.today, context.zone)

@@ -13,7 +13,7 @@ from app.billing.reports import columns
 from app.clinics import queries as clinics
 from app.kernel import clock, money
 from app.kernel.i18n import N_
-from app.reports.registry import Check, Document, ReportHeader, Sheet, Table
+from app.reports.registry import ControlTotal, Document, ReportHeader, Sheet, Table
 
 STATES = {"partial": N_("PARCIAL, sin valor de cierre"), "closed": N_("CERRADA"), "observed": N_("OBSERVADA")}
 TYPES = {"cobro": N_("cobro"), "devolucion": N_("devolución"), "anulacion": N_("anulación")}
@@ -290,9 +290,9 @@ def _voided(data: cash_queries.DailyCash) -> Table:
     return Table("voided", N_("Tickets anulados"), columns.VOIDED, rows)
 
 
-def _checks() -> tuple[Check, ...]:
+def _checks() -> tuple[ControlTotal, ...]:
     net = ("Resumen", "methods", "net")
     return (
-        Check(N_("Resumen menos detalle (debe ser 0)"), net, ("Detalle", "detail", "net")),
-        Check(N_("Resumen menos terapeutas (debe ser 0)"), net, ("PorTerapeuta", "therapists", "collected")),
+        ControlTotal(N_("Resumen menos detalle (debe ser 0)"), net, ("Detalle", "detail", "net")),
+        ControlTotal(N_("Resumen menos terapeutas (debe ser 0)"), net, ("PorTerapeuta", "therapists", "collected")),
     )

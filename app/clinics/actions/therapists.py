@@ -58,11 +58,11 @@ def update_therapist(
 def retire_therapist(therapist_id: int, *, actor: Actor, now: datetime) -> None:
     """Retire a therapist: no new bookings; their visits and records stay.
 
-    Raises WorksElsewhere when they also treat in a clinic that the actor does not manage.
+    Raises TherapistWorksElsewhere when they also treat in a clinic that the actor does not manage.
     """
     therapist = _therapist(therapist_id, actor)
     if not queries.lists.clinics_of_therapist(therapist.id) <= actor.clinics_with(permissions.MANAGE_THERAPISTS):
-        raise rules.WorksElsewhere
+        raise rules.TherapistWorksElsewhere
     if therapist.deleted_at is not None:
         return
     therapist.deleted_at = now

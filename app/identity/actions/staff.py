@@ -101,7 +101,7 @@ def _check_roles(user_id: int, roles: list[tuple[int, str]], scope: frozenset[in
     organization_id = db.session.scalar(select(User.organization_id).where(User.id == user_id))
     if organization_id != actor.organization_id or any(clinic_id not in scope for clinic_id, _ in roles):
         raise NotFound
-    if user_id == actor.user_id and {(clinic_id, str(rules.Role.ADMIN)) for clinic_id in scope} - set(roles):
+    if user_id == actor.user_id and {(clinic_id, str(rules.RoleCode.ADMIN)) for clinic_id in scope} - set(roles):
         raise OwnRights
     needed = {profile.kind for profile in profiles()} & {code for _clinic_id, code in roles}
     if not needed <= queries.roles.profiles_of(user_id).keys():
@@ -128,7 +128,7 @@ def add_role(user_id: int, clinic_id: int, role: str, *, actor: Actor, now: date
 def update_person(user_id: int, *, full_name: str, email: str, actor: Actor, now: datetime) -> None:
     """Correct the name or the address of one of the actor's staff.
 
-    Raises NotFound, EmailTaken, WorksElsewhere: the address is what they sign in with.
+    Raises NotFound, EmailTaken, UserWorksElsewhere: the address is what they sign in with.
     """
     require_anywhere(actor, permissions.MANAGE_USERS)
     person = queries.staff_member(user_id, actor=actor)
@@ -144,7 +144,7 @@ def update_person(user_id: int, *, full_name: str, email: str, actor: Actor, now
 def reset_password(user_id: int, *, temporary_hash: str, actor: Actor, now: datetime) -> None:
     """A new temporary password for one of the actor's staff; their sessions end.
 
-    Raises NotFound, WorksElsewhere.
+    Raises NotFound, UserWorksElsewhere.
     """
     require_anywhere(actor, permissions.MANAGE_USERS)
     queries.staff_member(user_id, actor=actor)
@@ -154,7 +154,7 @@ def reset_password(user_id: int, *, temporary_hash: str, actor: Actor, now: date
     revoke_all_sessions(user_id, actor=actor, now=now, keep=actor.session_id)
 
 
-class WorksElsewhere(RuleBroken):
+class UserWorksElsewhere(RuleBroken):
     """Only an administrator of all clinics of an account may take it over or close it."""
 
     code = "WORKS_ELSEWHERE"
@@ -163,7 +163,7 @@ class WorksElsewhere(RuleBroken):
 
 def _require_all_clinics(user_id: int, actor: Actor) -> None:
     if not queries.clinics_of_user(user_id) <= actor.clinics_with(permissions.MANAGE_USERS):
-        raise WorksElsewhere
+        raise UserWorksElsewhere
 
 
 def set_active(user_id: int, active: bool, *, actor: Actor, now: datetime) -> None:

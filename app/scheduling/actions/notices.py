@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from app.kernel import clock
 from app.notifications import actions as notifications
 from app.scheduling import messages
-from app.scheduling.queries.notices import Account, Notice
+from app.scheduling.queries.notices import InboxOwner, Notice
 
 ONLINE_GRACE = timedelta(minutes=3)  # a booking cancelled within this time sends no e-mail
 
@@ -34,7 +34,7 @@ def notify_patient(kind: str, visit: Notice, *, now: datetime, due_at: datetime 
     create_inbox_item(visit.patient_user, kind, visit, name=name, now=now)
 
 
-def notify_therapist(kind: str, visit: Notice, *, account: Account | None = None, now: datetime) -> None:
+def notify_therapist(kind: str, visit: Notice, *, account: InboxOwner | None = None, now: datetime) -> None:
     """In the inbox of the visit's therapist, or of ``account``, the previous therapist."""
     create_inbox_item(account or visit.therapist_user, kind, visit, name=f"{kind}-therapist", now=now)
 
@@ -81,7 +81,7 @@ def _send_email(kind: str, visit: Notice, *, name: str, now: datetime, due_at: d
     )
 
 
-def create_inbox_item(account: Account | None, kind: str, visit: Notice, *, name: str, now: datetime) -> None:
+def create_inbox_item(account: InboxOwner | None, kind: str, visit: Notice, *, name: str, now: datetime) -> None:
     """Create an inbox item for an account, if there is one; ``name`` ends in ``-therapist`` for a therapist's."""
     if account is None:
         return

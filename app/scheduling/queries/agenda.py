@@ -38,7 +38,7 @@ Column = tuple[int, date]  # therapist and day
 Timed = tuple[int, Any]  # a minute of the local day and what begins there: a shift or a row of a visit
 
 
-class Card(NamedTuple):
+class AgendaCard(NamedTuple):
     """A visit in the grid; ``place`` are the classes that put it there (docs/design.md, Agenda).
 
     Of a visit that the actor does not see whole (``sight``) ``state`` is ``taken``; ``patient`` is empty unless the
@@ -64,7 +64,7 @@ class Lane:
     day: date
     room: str
     count: int
-    cards: list[Card]
+    cards: list[AgendaCard]
     free: list[tuple[int, str]]  # row and hour of each free start
     closed: list[tuple[int, int]]  # row and length
 
@@ -240,7 +240,7 @@ def _closed(shifts: Collection[Shift], first: int, last: int, zone: str) -> list
     return stretches
 
 
-def _cards(visits: list[Timed], debts: frozenset[int], first: int, seen: Sight) -> list[Card]:
+def _cards(visits: list[Timed], debts: frozenset[int], first: int, seen: Sight) -> list[AgendaCard]:
     lanes = _lanes([row for _, row in visits])
     cards = []
     for minute, row in visits:
@@ -249,7 +249,7 @@ def _cards(visits: list[Timed], debts: frozenset[int], first: int, seen: Sight) 
             continue
         state = rules.label_of(row.status, row.confirmation, row.encounter_status)
         cards.append(
-            Card(
+            AgendaCard(
                 id=row.id,
                 place=f"svc-{row.colour} {_place(state, minute - first, _minutes(row), *lanes[row.id])}",
                 time=_clock(minute),
@@ -263,8 +263,8 @@ def _cards(visits: list[Timed], debts: frozenset[int], first: int, seen: Sight) 
     return cards
 
 
-def _taken(row: Row[Any], minute: int, first: int, *, with_name: bool) -> Card:
-    return Card(
+def _taken(row: Row[Any], minute: int, first: int, *, with_name: bool) -> AgendaCard:
+    return AgendaCard(
         id=row.id,
         place=_place(TAKEN, minute - first, _minutes(row), 1, 1),
         time=_clock(minute),

@@ -21,7 +21,7 @@ WIDEST_ZONE_CHANGE = timedelta(hours=2)
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class InboxOwner:
     """A user with an inbox, and their language."""
 
     user_id: int
@@ -55,8 +55,8 @@ class Notice:
     given_names: str
     locale: str | None
     email: str
-    patient_user: Account | None
-    therapist_user: Account | None
+    patient_user: InboxOwner | None
+    therapist_user: InboxOwner | None
 
     @property
     def key(self) -> str:
@@ -101,18 +101,18 @@ def get(appointment_id: int) -> Notice:
     ).one()
     facts = dict(row._mapping)
     reads = facts.pop("therapist_locale")
-    facts["patient_user"] = Account(row.patient_user, row.locale) if row.patient_user else None
-    facts["therapist_user"] = Account(row.therapist_user, reads) if row.therapist_user else None
+    facts["patient_user"] = InboxOwner(row.patient_user, row.locale) if row.patient_user else None
+    facts["therapist_user"] = InboxOwner(row.therapist_user, reads) if row.therapist_user else None
     return Notice(**facts)
 
 
-def account_of_therapist(therapist_id: int) -> Account | None:
+def account_of_therapist(therapist_id: int) -> InboxOwner | None:
     row = db.session.execute(
         select(User.id, User.locale)
         .join(Therapist, Therapist.user_id == User.id)
         .where(Therapist.id == therapist_id, User.is_active.is_(True))
     ).first()
-    return Account(row.id, row.locale) if row else None
+    return InboxOwner(row.id, row.locale) if row else None
 
 
 def reminders_due(*, now: datetime, only: int | None = None) -> dict[int, str]:
