@@ -144,7 +144,9 @@ def _write(visits: list[dict[str, Any]], context: DemoContext) -> None:
     pairs = {(visit["patient_id"], visit["therapist"].id) for visit in visits}
     care = {"clinic_id": MIRAFLORES, "source": "appointment", "since": context.now}
     patients.write_care_relations([{"patient_id": p, "therapist_id": t, **care} for p, t in sorted(pairs)])
-    billing.issue_tickets([_ticket(visit, context) for visit in visits])
+    tickets = [_ticket(visit, context) for visit in visits]
+    billing.issue_tickets(tickets)
+    billing.write_series(tickets)
 
 
 def _since(visit: dict[str, Any], context: DemoContext) -> datetime:

@@ -69,14 +69,13 @@ def put(model: type[Base] | Table, rows: Sequence[dict[str, Any]]) -> None:
     if not rows:
         return
     db.session.execute(insert(model), list(rows))
-    table = model if isinstance(model, Table) else Base.metadata.tables[model.__tablename__]
-    column = table.autoincrement_column
-    if column is not None and column.name in rows[0]:
-        advance_sequence(table)
+    if "id" in rows[0]:
+        advance_sequence(model)
 
 
-def advance_sequence(table: Table) -> None:
+def advance_sequence(model: type[Base] | Table) -> None:
     """After rows with ids of our own: let PostgreSQL's sequence go on behind them."""
+    table = model if isinstance(model, Table) else Base.metadata.tables[model.__tablename__]
     column = table.autoincrement_column
     if column is None or not on_postgresql():
         return

@@ -6,7 +6,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.billing import actions, queries, rules
 from app.billing.actions import ledger
-from app.billing.actions.bulk import record_movements
+from app.billing.demo.bulk import record_movements
 from app.billing.models import Movement, MovementKind, Posting, TicketLine
 from app.kernel.db import db
 from app.kernel.errors import Forbidden, Invalid, NotFound

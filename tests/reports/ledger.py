@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import func, insert, select, update
 
-from app.billing.actions.bulk import issue_tickets, record_movements
+from app.billing.demo.bulk import issue_tickets, record_movements
 from app.billing.models import Ticket, TillCount, TillSession
 from app.kernel.db import db
 from app.patients.models import Patient

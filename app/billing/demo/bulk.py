@@ -1,4 +1,4 @@
-"""Bulk inserts of tickets and till movements with their ledger entries, for demo and benchmark data.
+"""Bulk inserts of tickets and till movements with their ledger entries, for the demo, the benchmark and tests.
 
 They check no permission and record no event; the triggers of the database apply as for any other write.
 """
@@ -12,37 +12,40 @@ from app.billing import accounts
 from app.billing.actions import ledger
 from app.billing.models import DocumentSeries, PaymentMethod, Ticket, TicketLine, TillSession
 from app.kernel.db import db
-from app.kernel.demo import put
+from app.kernel.demo import advance_sequence, put
 
 Row = Mapping[str, Any]
 
 
-def issue_tickets(rows: Sequence[Row]) -> None:
-    """The first tickets of their clinics, of one line each: the columns of a ticket, ``amount_cents``, ``tax_rate_bp``.
+def issue_tickets(rows: Sequence[Row]) -> list[int]:
+    """Tickets of one line each: the columns of a ticket with ``amount_cents`` and ``tax_rate_bp``.
 
-    Charges them, reverses the charges of voided ones and lets the series go on behind their numbers. All rows have
-    the same columns, among them ``id``.
+    Charges them and reverses the charges of voided ones; returns their ids. All rows have the same columns.
     """
     line_columns = {"amount_cents", "tax_rate_bp"}
-    put(Ticket, [{name: value for name, value in row.items() if name not in line_columns} for row in rows])
-    lines = [_line(row) for row in rows]
+    tickets = [{name: value for name, value in row.items() if name not in line_columns} for row in rows]
+    ids = list(db.session.scalars(insert(Ticket).returning(Ticket.id, sort_by_parameter_order=True), tickets))
+    advance_sequence(Ticket)
+    lines = [_line(ticket_id, row) for ticket_id, row in zip(ids, rows, strict=True)]
     line_ids = db.session.scalars(insert(TicketLine).returning(TicketLine.id, sort_by_parameter_order=True), lines)
-    charged = [item for item in zip(line_ids, rows, strict=True) if item[1]["amount_cents"]]
+    charged = [item for item in zip(ids, line_ids, rows, strict=True) if item[2]["amount_cents"]]
     charge_ids = ledger.post_many([_charge(*item) for item in charged])
-    voided = [(item, charge) for item, charge in zip(charged, charge_ids, strict=True) if item[1].get("voided_at")]
+    voided = [(item, charge) for item, charge in zip(charged, charge_ids, strict=True) if item[2].get("voided_at")]
     ledger.post_many([_reversal(*item, charge) for item, charge in voided])
-    put(DocumentSeries, _series(rows))
+    return ids
 
 
-def _series(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    last = {row["clinic_id"]: row["number"] for row in sorted(rows, key=lambda row: row["number"])}
-    return [{"clinic_id": clinic, "kind": "ticket", "next_number": number + 1} for clinic, number in last.items()]
+def write_series(tickets: Sequence[Row]) -> None:
+    """Each clinic's series of ticket numbers goes on behind these tickets, its first ones."""
+    last = {row["clinic_id"]: row["number"] for row in sorted(tickets, key=lambda row: row["number"])}
+    rows = [{"clinic_id": clinic, "kind": "ticket", "next_number": number + 1} for clinic, number in last.items()]
+    put(DocumentSeries, rows)
 
 
-def _line(row: Row) -> dict[str, Any]:
+def _line(ticket_id: int, row: Row) -> dict[str, Any]:
     appointment_id = row.get("appointment_id")
     return {
-        "ticket_id": row["id"],
+        "ticket_id": ticket_id,
         "reference_type": "appointment" if appointment_id else None,
         "reference_id": appointment_id,
         "description": row["concept"],
@@ -53,31 +56,31 @@ def _line(row: Row) -> dict[str, Any]:
     }
 
 
-def _charge(line_id: int, row: Row) -> tuple[Row, accounts.Postings]:
+def _charge(ticket_id: int, line_id: int, row: Row) -> tuple[Row, accounts.Postings]:
     movement = {
         "clinic_id": row["clinic_id"],
         "kind": "charge",
-        "ticket_id": row["id"],
+        "ticket_id": ticket_id,
         "received_at": row["issued_at"],
         "received_by": row.get("issued_by"),
     }
-    return movement, accounts.charge(row["id"], line_id, row["amount_cents"])
+    return movement, accounts.charge(ticket_id, line_id, row["amount_cents"])
 
 
-def _reversal(line_id: int, row: Row, charge_id: int) -> tuple[Row, accounts.Postings]:
+def _reversal(ticket_id: int, line_id: int, row: Row, charge_id: int) -> tuple[Row, accounts.Postings]:
     movement = {
         "clinic_id": row["clinic_id"],
         "kind": "reversal",
-        "ticket_id": row["id"],
+        "ticket_id": ticket_id,
         "reverses_id": charge_id,
         "received_at": row["voided_at"],
         "received_by": row.get("voided_by"),
         "note": row["void_reason"],
     }
-    return movement, accounts.mirror(accounts.charge(row["id"], line_id, row["amount_cents"]))
+    return movement, accounts.mirror(accounts.charge(ticket_id, line_id, row["amount_cents"]))
 
 
-def record_movements(rows: Sequence[Row]) -> None:
+def record_movements(rows: Sequence[Row]) -> list[int]:
     """Payments, refunds and cash moves of open sessions: the columns of a movement with signed ``amount_cents``.
 
     All rows have the same columns.
@@ -86,7 +89,7 @@ def record_movements(rows: Sequence[Row]) -> None:
     session_ids = {row["session_id"] for row in rows}
     sessions = select(TillSession.id, TillSession.till_id).where(TillSession.id.in_(session_ids))
     till_of = dict(db.session.execute(sessions).tuples().all())
-    ledger.post_many([_movement(row, till_of[row["session_id"]], row["method_id"] in cash_ids) for row in rows])
+    return ledger.post_many([_movement(row, till_of[row["session_id"]], row["method_id"] in cash_ids) for row in rows])
 
 
 def _movement(row: Row, till_id: int, is_cash: bool) -> tuple[Row, accounts.Postings]:

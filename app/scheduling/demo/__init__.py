@@ -65,8 +65,10 @@ def _care_relations(histories: Iterable[VisitHistory]) -> list[dict[str, Any]]:
     return list(relations.values())
 
 
-def _write_money(histories: Iterable[VisitHistory], context: DemoContext) -> None:
-    billing.issue_tickets([history.ticket for history in histories])
+def _write_money(histories: Sequence[VisitHistory], context: DemoContext) -> None:
+    tickets = [history.ticket for history in histories]
+    billing.issue_tickets(tickets)
+    billing.write_series(tickets)
     visits = [_finished(history) for history in histories if history.is_over and history.ticket["amount_cents"]]
     past_days = sorted({history.visit.day for history in histories if history.visit.day < context.today})
     billing.write_till_days(visits, past_days, context)
