@@ -13,9 +13,10 @@ from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DataError, DBAPIError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
+from app.http import page_context
 from app.http.cycle import is_fragment_request
 from app.kernel import errors
-from app.kernel.db import unavailable
+from app.kernel.db import unavailable, unit_of_work
 from app.kernel.i18n import N_
 
 log = logging.getLogger(__name__)
@@ -152,7 +153,15 @@ def _error_response(status: int, code: str, text: str) -> Response:
         response.headers["HX-Retarget"] = "#toasts"
         response.headers["HX-Reswap"] = "beforeend"
         return response
+    return make_response(_error_page(status, code, text), status)
+
+
+def _error_page(status: int, code: str, text: str) -> str:
+    """The page of an error: inside the menu and the header for a user who went astray, else alone."""
     reference = str(g.get("request_id", ""))[:8]
-    return make_response(
-        render_template("shared/failure.html", status=status, code=code, text=text, reference=reference), status
-    )
+    words = {"status": status, "code": code, "text": text, "page_title": text, "reference": reference}
+    if status in (403, 404) and g.get("actor") is not None:
+        with unit_of_work(write=False):
+            return render_template("shared/failure.html", layout="base.html", **page_context.values(), **words)
+    theme = request.cookies.get("theme")
+    return render_template("shared/failure.html", layout="base_bare.html", theme=theme, **words)

@@ -3,10 +3,11 @@
 import re
 from typing import Any
 
-from flask import current_app, render_template
+from flask import current_app
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from app.http import fragments
 from app.http.cycle import RouteSpec
 from app.http.json import ApiBlueprint
 
@@ -31,7 +32,7 @@ def openapi() -> dict[str, Any]:
 
 @api.get("/api/docs", public="the description of the API holds no data", endpoint="docs")
 def docs() -> Any:
-    return current_app.make_response(render_template("http/docs.html", document=document()))
+    return fragments.page("http/docs.html", document=document())
 
 
 def document() -> dict[str, Any]:

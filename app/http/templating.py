@@ -6,11 +6,13 @@ from typing import Any
 from flask import Flask, get_flashed_messages
 from flask_babel import format_date, get_locale, gettext, ngettext
 from flask_wtf.csrf import generate_csrf
+from jinja2 import StrictUndefined
 
 from app.kernel import clock, ids, money
 
 
 def register(app: Flask) -> None:
+    app.jinja_env.undefined = StrictUndefined  # a misspelt value is an error, never an empty place
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     app.jinja_env.add_extension("jinja2.ext.i18n")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Response, current_app, make_response, redirect, render_template, request, session
+from flask import Response, current_app, make_response, redirect, request, session
 from flask_babel import gettext as _
 from flask_login import logout_user
 
@@ -63,8 +63,7 @@ def _login(form: forms.LoginForm, error: str) -> Response:
     is_demo = current_app.config["SETTINGS"].env == "demo"
     demo = [{"label": label, "email": email} for label, email in DEMO_ACCOUNTS] if is_demo else []
     wanted = fragments.local_path(request.values.get("next", ""))
-    page = render_template("identity/login.html", form=form, error=error, next=wanted, demo_accounts=demo)
-    return make_response(page)
+    return fragments.page("identity/login.html", form=form, error=error, next=wanted, demo_accounts=demo)
 
 
 @pages.post("/logout", requires=permissions.OWN_ACCOUNT)
