@@ -111,6 +111,7 @@ def _miraflores(context: DemoContext) -> dict[str, Any]:
         "address": "Av. José Larco 812, Miraflores",
         "ubigeo": "150122",
         "phone": "+5114467890",
+        "whatsapp": "+51998001100",
         "email": "miraflores@example.com",
     }
 

@@ -1,5 +1,6 @@
 """Forms of the administration pages."""
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -46,6 +47,9 @@ class ClinicForm(Form):
     tax_id = StringField(_l("RUC"), [Length(max=20)], description=_l("Aparece en reportes y comprobantes."))
     address = StringField(_l("Dirección"), [Length(max=200)])
     phone = StringField(_l("Teléfono"), [Length(max=20)])
+    whatsapp = StringField(
+        _l("WhatsApp"), [Length(max=20)], description=_l("Con él, los pacientes escriben a la sede desde su cita.")
+    )
     email = EmailField(_l("Correo"), [Length(max=254)])
     timezone = StringField(
         _l("Zona horaria"), [DataRequired(_l("Escriba la zona horaria."))], description=_l("Por ejemplo America/Lima.")
@@ -94,7 +98,7 @@ class ClinicForm(Form):
 
     def settings(self) -> rules.ClinicSettings:
         """What was typed, in the units of the table."""
-        text = ("name", "legal_name", "tax_id", "address", "phone", "email", "timezone", "currency")
+        text = ("name", "legal_name", "tax_id", "address", "phone", "whatsapp", "email", "timezone", "currency")
         numbers = (
             "opens_minute",
             "closes_minute",
@@ -107,6 +111,7 @@ class ClinicForm(Form):
         )
         typed: dict[str, Any] = {name: (self[name].data or "").strip() for name in text}
         typed |= {name: int(self[name].data) for name in numbers}
+        typed["whatsapp"] = re.sub(r"[\s()-]", "", typed["whatsapp"])
         return rules.ClinicSettings(
             **typed,
             closed_weekdays=tuple(int(day) for day in self.closed_weekdays.data or ()),

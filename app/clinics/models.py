@@ -38,6 +38,7 @@ class Settings(Base):
     address: Mapped[str] = mapped_column(String(200), default="")
     ubigeo: Mapped[str | None] = mapped_column(ForeignKey(Ubigeo.code))
     phone: Mapped[str] = mapped_column(String(20), default="")
+    whatsapp: Mapped[str] = mapped_column(String(20), default="")  # where patients may write, if anywhere
     email: Mapped[str] = mapped_column(String(254), default="")
     tax_rate_bp: Mapped[int] = mapped_column(default=1800)  # hundredths of a percent, contained in prices (D25)
     opens_minute: Mapped[int] = mapped_column(default=8 * 60)

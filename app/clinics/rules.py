@@ -1,6 +1,7 @@
 """Rules: validation of the settings of a clinic, of services and therapists."""
 
 import dataclasses
+import re
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import available_timezones
@@ -50,6 +51,7 @@ class ClinicSettings:
     tax_id: str = ""
     address: str = ""
     phone: str = ""
+    whatsapp: str = ""
     email: str = ""
     timezone: str = "America/Lima"
     currency: str = "PEN"
@@ -95,6 +97,8 @@ def check_settings(settings: ClinicSettings) -> None:
     wrong: dict[str, str] = {}
     if not settings.name.strip():
         wrong["name"] = N_("Escriba el nombre de la sede.")
+    if settings.whatsapp and not re.fullmatch(r"\+\d{8,15}", settings.whatsapp):
+        wrong["whatsapp"] = N_("Escriba el número con el código del país, por ejemplo +51 987 654 321.")
     if settings.timezone not in available_timezones():
         wrong["timezone"] = N_("Esta zona horaria no existe; por ejemplo America/Lima.")
     if settings.currency not in CURRENCIES:

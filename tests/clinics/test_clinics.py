@@ -23,6 +23,7 @@ from tests.queries import count_queries
 SETTINGS = {
     "name": "Centro Surco",
     "legal_name": "Centro Surco S.A.C.",
+    "whatsapp": "+51 998-001-100",
     "timezone": "America/Lima",
     "opens_minute": "07:30",
     "closes_minute": "00:00",
@@ -55,6 +56,7 @@ def test_it_works(eva: Client, app: Flask) -> None:
     assert (facts.name, facts.opens_minute, facts.closes_minute) == ("Centro Surco", 450, 1440)
     assert (facts.tax_rate_bp, facts.difference_limit_cents, facts.slot_minutes) == (1050, 250, 30)
     assert facts.closed_weekdays == {5, 6}
+    assert facts.whatsapp == "+51998001100"
     assert facts.blind_close
     assert not facts.auto_confirm
     assert "tax_rate_bp" in event.data["fields"]

@@ -29,6 +29,7 @@ class ClinicView:
     tax_id: str
     address: str
     phone: str
+    whatsapp: str
     email: str
     timezone: str
     currency: str
