@@ -86,15 +86,13 @@ def places(screen: str, actor: Actor | None, subject_id: int) -> list[dict[str, 
 
 
 def menu(actor: Actor | None, path: str) -> list[dict[str, object]]:
-    """The menu of an actor, the entry that ``path`` stands under marked active."""
+    """The menu of an actor, the entry that ``path`` stands under most closely marked active."""
+    slots = slots_of(MENU, actor)
+    above = [slot.href for slot in slots if path == slot.href or path.startswith(slot.href + "/")]
+    active = max(above, key=len, default="")
     return [
-        {
-            "label": gettext(slot.label),
-            "href": slot.href,
-            "icon": slot.icon,
-            "active": path == slot.href or path.startswith(slot.href + "/"),
-        }
-        for slot in slots_of(MENU, actor)
+        {"label": gettext(slot.label), "href": slot.href, "icon": slot.icon, "active": slot.href == active}
+        for slot in slots
     ]
 
 

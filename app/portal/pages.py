@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 from werkzeug.exceptions import NotFound as PageNotFound
 
 from app.clinics import queries as clinics
-from app.clinics.queries import ClinicView, ServiceView
+from app.clinics.queries import ClinicView, ServiceView, TherapistView
 from app.http import cycle, fragments, screens
 from app.http.html import PageBlueprint
 from app.kernel import clock
@@ -59,17 +59,33 @@ def choose() -> Any:
 
 
 def _choose_service() -> Response:
-    came_to = portal.patient_clinic_ids(cycle.actor())
+    """The clinic the patient came to last first; their last visit again on top, if it is still offered."""
+    choices = portal.past_choices(cycle.actor())
+    came_to = list(dict.fromkeys(choice.clinic_id for choice in choices))
     mine = tenancy.clinic_names(cycle.actor())
     mine.sort(key=lambda c: came_to.index(c["id"]) if c["id"] in came_to else len(came_to))
     offers = [(c, clinics.services_of(c["id"], online_only=True)) for c in mine]
-    return fragments.page("portal/booking_service.html", offers=[o for o in offers if o[1]])
+    services = {service.id for _clinic, offered in offers for service in offered}
+    again = choices[0] if choices and choices[0].service_id in services else None
+    if again and not clinics.offers(again.therapist_id, again.service_id):
+        again = None
+    return fragments.page(
+        "portal/booking_service.html", offers=[o for o in offers if o[1]], again=again, came_to=came_to
+    )
+
+
+ANYBODY = 0  # as ``therapist_id`` in the address: chosen, unlike a missing one
 
 
 def _choose_time(service: ServiceView, clinic: ClinicView) -> Response:
+    """The times of the therapist in the address, else of the one the patient came to last, else of anybody."""
     people = clinics.therapists_of(clinic.id, service_id=service.id)
-    therapist_id = request.args.get("therapist_id", type=int)
-    chosen = [p for p in people if p.id == therapist_id] if therapist_id else people
+    usual = next(
+        (c.therapist_id for c in portal.past_choices(cycle.actor()) if c.therapist_id in _ids(people)), ANYBODY
+    )
+    people.sort(key=lambda person: person.id != usual)
+    therapist_id = request.args.get("therapist_id", usual, type=int)
+    chosen = people if therapist_id == ANYBODY else [p for p in people if p.id == therapist_id]
     if not chosen:
         raise NotFound
     return fragments.page(
@@ -77,11 +93,16 @@ def _choose_time(service: ServiceView, clinic: ClinicView) -> Response:
         service=service,
         clinic=clinic,
         people=people,
+        usual=usual,
         therapist_id=therapist_id,
-        times=_times(clinic, [p.id for p in chosen], service.duration_minutes),
-        base=f"/my/booking?service_id={service.id}" + (f"&therapist_id={therapist_id}" if therapist_id else ""),
+        times=_times(clinic, _ids(chosen), service.duration_minutes),
+        base=f"/my/booking?service_id={service.id}&therapist_id={therapist_id}",
         today=_today(clinic.timezone),
     )
+
+
+def _ids(people: list[TherapistView]) -> list[int]:
+    return [person.id for person in people]
 
 
 def _times(clinic: ClinicView, therapist_ids: list[int], minutes: int) -> portal.Times:
@@ -159,7 +180,15 @@ def _near(error: DomainError | None, clinic: ClinicView) -> list[Slot]:
 
 @pages.get("/my/visits/<int:appointment_id>/schedule", requires=permissions.BOOK_OWN)
 def change(appointment_id: int) -> Response:
-    return _change_page(appointment_id, forms.ChangeForm(formdata=None))
+    """The times to choose from; with a time in the address, both times side by side and the last button."""
+    starts_at = request.args.get("starts_at")
+    if starts_at is None:
+        return _change_page(appointment_id, forms.ChangeForm(formdata=None))
+    own = portal.own_visit(appointment_id, actor=cycle.actor(), now=cycle.now())
+    clinic = clinics.clinic(own.visit.row.clinic_id)
+    return fragments.page(
+        "portal/change_confirm.html", own=own, starts=clock.local(_instant(starts_at, clinic), clinic.timezone)
+    )
 
 
 def _change_page(appointment_id: int, form: forms.ChangeForm) -> Response:

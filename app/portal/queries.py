@@ -3,17 +3,19 @@
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select
 
 from app.billing.queries import tickets
-from app.clinics.models import Settings
+from app.clinics.models import Service, Settings, Therapist
 from app.clinics.queries import ClinicView
 from app.kernel import clock
 from app.kernel.access import Actor, require_anywhere
 from app.kernel.db import db
 from app.kernel.errors import NotFound
 from app.patients.profiles import patient_id_of
+from app.patients.rules import format_phone
 from app.scheduling import permissions, rules
 from app.scheduling.models import Appointment
 from app.scheduling.queries import day as day_queries
@@ -33,9 +35,26 @@ class OwnVisit:
     day: date
     today: date  # where the clinic is
     address: str
+    contact: "Contact"
     notice_hours: int
     can_confirm: bool
     can_change: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """How to reach the clinic: numbers in E.164, empty where there is none."""
+
+    phone: str
+    whatsapp: str
+
+    @property
+    def phone_text(self) -> str:
+        return format_phone(self.phone)
+
+    def whatsapp_link(self, text: str) -> str:
+        """The address that opens WhatsApp with ``text`` typed."""
+        return f"https://wa.me/{self.whatsapp.removeprefix('+')}?text={quote(text)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +64,13 @@ class OwnVisits:
 
 
 def _visits() -> Select[Any]:
-    columns = (*visit_rows.FULL, Settings.address, Settings.change_notice_hours)
+    columns = (
+        *visit_rows.FULL,
+        Settings.address,
+        Settings.phone.label("clinic_phone"),
+        Settings.whatsapp,
+        Settings.change_notice_hours,
+    )
     return select_visits(*columns).join(Settings, Settings.clinic_id == Appointment.clinic_id)
 
 
@@ -86,6 +111,7 @@ def _own(row: Any, states: dict[int, tickets.TicketState], now: datetime) -> Own
         day=clock.local_day(row.starts_at, row.timezone),
         today=clock.local_day(now, row.timezone),
         address=row.address,
+        contact=Contact(row.clinic_phone, row.whatsapp),
         notice_hours=row.change_notice_hours,
         can_confirm=row.status == "booked" and row.confirmation != "accepted" and row.starts_at > now,
         can_change=expected and in_time,
@@ -104,6 +130,7 @@ class Times:
 
     days: list[DayChoice]
     chosen: date
+    first: tuple[date, str, Slot] | None  # the first free time of the strip
     morning: list[tuple[str, Slot]]
     afternoon: list[tuple[str, Slot]]
     next_from: date
@@ -142,9 +169,11 @@ def times_to_choose(
     strip = [first + timedelta(days=n) for n in range((last - first).days + 1)]
     shown = chosen if chosen in strip else next((d for d in strip if d in by_day), first)
     times = list(by_day.get(shown, {}).items())
+    first_free = next(((day, *next(iter(by_day[day].items()))) for day in strip if day in by_day), None)
     return Times(
         days=[DayChoice(d, d not in by_day) for d in strip],
         chosen=shown,
+        first=first_free,
         morning=[t for t in times if t[0] < "12:00"],
         afternoon=[t for t in times if t[0] >= "12:00"],
         next_from=first + timedelta(days=STRIP_DAYS),
@@ -152,12 +181,30 @@ def times_to_choose(
     )
 
 
-def patient_clinic_ids(actor: Actor) -> list[int]:
-    """The clinics a patient came to, the latest first: the one to offer first."""
-    rows = db.session.execute(
-        select(Appointment.clinic_id)
-        .where(Appointment.patient_id == patient_id_of(actor))
-        .order_by(Appointment.starts_at.desc())
-        .limit(5)
+@dataclass(frozen=True, slots=True)
+class PastChoice:
+    """What a patient chose before."""
+
+    clinic_id: int
+    service_id: int
+    service_name: str
+    therapist_id: int
+    therapist_name: str
+
+
+def past_choices(actor: Actor) -> list[PastChoice]:
+    """What the actor's last visits as a patient were, the latest first. One query."""
+    columns = (
+        Appointment.clinic_id,
+        Appointment.service_id,
+        Service.name,
+        Appointment.therapist_id,
+        Therapist.display_name,
     )
-    return list(dict.fromkeys(rows.scalars()))
+    rows = db.session.execute(
+        select_visits(*columns)
+        .where(Appointment.patient_id == patient_id_of(actor), Appointment.status.in_(rules.OCCUPYING))
+        .order_by(Appointment.starts_at.desc())
+        .limit(LISTED_PAST)
+    )
+    return [PastChoice(*row) for row in rows]

@@ -8,7 +8,8 @@ import pytest
 import time_machine
 from sqlalchemy import select
 
-from app.kernel.db import db
+from app.clinics.models import Settings
+from app.kernel.db import db, unit_of_work
 from app.scheduling.models import Appointment
 from tests.client import Client
 
@@ -51,6 +52,7 @@ def test_it_works(clara: Client) -> None:
     wire = "2026-11-24T15:30Z"
     summary = clara.get(f"/my/booking?service_id=1&therapist_id=1&starts_at={wire}")
     assert "S/ 80.00" in summary.text
+    assert "<dt>Con</dt><dd>Bruno Salas</dd>" in summary.text
     form = {"service_id": "1", "therapist_id": "1", "starts_at": wire, "reason": "hombro", "submission_id": "s1"}
     assert clara.post("/my/visits", form).location == "/my"
     assert clara.post("/my/visits", form).location == "/my"  # the double click
@@ -80,6 +82,43 @@ def test_confirm_move_and_cancel(ana: Client, clara: Client) -> None:
     assert clara.post(f"/my/visits/{id_}/cancellation", {"reason": "patient"}).location == "/my"
     assert status_of(clara, id_) == "cancelled"
     assert "ya está cancelada" in clara.get(f"/my/visits/{id_}/cancellation").text  # the back button
+
+
+def test_a_new_time_is_shown_beside_the_old_one_before_the_last_button(ana: Client, clara: Client) -> None:
+    id_ = booked(ana)
+    times = clara.get(f"/my/visits/{id_}/schedule?day=2026-11-26").text
+    href = f"/my/visits/{id_}/schedule?starts_at=2026-11-26T16:15Z"
+    assert href in times
+    summary = clara.get(href).text
+    assert "<s>Mié 25 nov, 10:00</s>" in summary
+    assert "<strong>Jue 26 nov, 11:15</strong>" in summary
+    assert clara.get(f"/my/visits/{id_}/schedule?starts_at=x").status_code == 404
+
+
+def test_booking_again_begins_with_the_last_visit_and_its_therapist(ana: Client, clara: Client) -> None:
+    assert "Como la última vez" not in clara.get("/my/booking").text
+    booked(ana)
+    assert 'href="/my/booking?service_id=1&amp;therapist_id=1"' in clara.get("/my/booking").text
+    times = clara.get("/my/booking?service_id=1&day=2026-11-24").text
+    assert "therapist_id=1&amp;starts_at" in times
+
+
+@pytest.mark.prepares_in_test
+def test_the_visit_says_how_to_reach_the_clinic(ana: Client, eva: Client, clara: Client) -> None:
+    with eva.app.app_context(), unit_of_work(write=True):
+        settings = db.session.get_one(Settings, 1)
+        settings.phone, settings.whatsapp = "+51987654321", "+51912345678"
+    booked(ana, starts_at=at(12))
+    home = clara.get("/my").text
+    assert 'href="tel:+51987654321"' in home
+    assert 'href="https://wa.me/51912345678?text=Hola' in home
+    assert "Avisar que llego tarde" in home
+
+
+def test_a_page_that_is_not_there_keeps_the_menu(clara: Client) -> None:
+    answer = clara.get("/my/visits/999/schedule")
+    assert answer.status_code == 404
+    assert 'href="/my/booking"' in answer.text
 
 
 def test_within_the_notice_there_is_a_sentence_and_no_change(ana: Client, clara: Client) -> None:
