@@ -80,6 +80,9 @@ class TherapistChanges(Body):
 
 
 class NewTherapist(TherapistChanges):
+    """``clinic_id`` manages the therapist while they have no service; by default the actor's first clinic."""
+
+    clinic_id: Id | None = None
     given_names: str = Field(max_length=80)
     surnames: str = Field(max_length=120)
 
@@ -204,6 +207,7 @@ def therapist(therapist_id: int) -> dict[str, Any]:
 def create_therapist(body: NewTherapist) -> dict[str, Any]:
     therapist_id = actions.therapists.create_therapist(
         body.data(),
+        clinic_id=body.clinic_id or cycle.clinic_id(permissions.MANAGE_THERAPISTS),
         specialty_ids=body.specialty_ids or (),
         service_ids=body.service_ids or (),
         actor=cycle.actor(),

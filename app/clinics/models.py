@@ -105,6 +105,7 @@ class Therapist(Base):
     email: Mapped[str] = mapped_column(String(254), default="")
     phone: Mapped[str] = mapped_column(String(20), default="")
     user_id: Mapped[int | None] = mapped_column(ForeignKey(User.id))  # the account with which they sign in
+    home_clinic_id: Mapped[int | None] = mapped_column(ForeignKey(Clinic.id))  # who manages them while no service says
     deleted_at: Mapped[datetime | None]
 
 

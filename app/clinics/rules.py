@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import available_timezones
@@ -161,3 +162,13 @@ def differences(row: Any, data: Any) -> dict[str, list[Any]]:
         if getattr(row, field.name) != new:
             found[field.name] = [getattr(row, field.name), new]
     return found
+
+
+def home_clinic(home: int | None, before: Collection[int], after: Collection[int]) -> int | None:
+    """The clinic that manages a therapist without services: one of the clinics of the last ones.
+
+    ``before`` and ``after`` are the clinics of the services that a change takes and leaves.
+    """
+    if after:
+        return home if home in after else min(after)
+    return home if home is not None else min(before, default=None)

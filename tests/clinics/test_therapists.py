@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import insert, select
 
-from app.clinics import queries
+from app.clinics import queries, rules
 from app.clinics.models import Specialty, Therapist, therapist_service, therapist_specialty
 from app.identity.models import User
 from app.kernel.db import db
@@ -128,6 +128,54 @@ def test_it_hides_other_clinics(eva: Client, diego: Client, neighbours: int, cas
         for verb in ("", "/retirement", "/restoration"):
             assert who.post(f"/admin/therapists/{foreign}{verb}", NEW).status_code == 404
     assert eva.post(f"/admin/therapists/{neighbours}/account", {"email": "v@example.com"}).status_code == 404
+
+
+def test_therapists_without_services_belong_to_the_clinic_that_had_them(
+    app: Flask, eva: Client, diego: Client, cast: Cast
+) -> None:
+    """Whose services are gone belongs to the clinic that had them, not to everybody."""
+    eva.api("PATCH", f"/api/therapists/{cast.ines}/", {"service_ids": []})
+    assert "Inés" in eva.get("/admin/therapists").text
+    assert eva.get(f"/admin/therapists/{cast.ines}/hours").status_code == 200
+    with app.app_context():
+        assert db.session.get_one(Therapist, cast.ines).home_clinic_id == cast.arequipa
+    assert "Inés" not in diego.get("/admin/therapists").text
+    assert "Inés" not in diego.api("GET", "/api/therapists/").text
+    assert diego.api("GET", f"/api/therapists/{cast.ines}/").status_code == 404
+    for path in ("", "/hours"):
+        assert diego.get(f"/admin/therapists/{cast.ines}{path}").status_code == 404
+    for verb in ("", "/retirement", "/restoration", "/hours", "/time-off"):
+        assert diego.post(f"/admin/therapists/{cast.ines}{verb}", NEW).status_code == 404
+
+
+def test_who_has_a_role_in_a_clinic_belongs_to_it(app: Flask, eva: Client, diego: Client, cast: Cast) -> None:
+    eva.api("PATCH", f"/api/therapists/{cast.ines}/", {"service_ids": []})
+    with app.app_context():
+        build.membership(cast.clara_user, cast.miraflores, "therapist")
+        db.session.get_one(Therapist, cast.ines).user_id = cast.clara_user
+        db.session.commit()
+    assert diego.get(f"/admin/therapists/{cast.ines}").status_code == 200
+
+
+def test_a_new_therapist_without_services_belongs_to_the_clinic_of_who_adds_them(
+    app: Flask, eva: Client, diego: Client, cast: Cast
+) -> None:
+    names = {"given_names": "Julia", "surnames": "Ponce"}
+    here = eva.api("POST", "/api/therapists/", names).get_json()["id"]
+    there = eva.api("POST", "/api/therapists/", {**names, "clinic_id": cast.arequipa}).get_json()["id"]
+    assert diego.get(f"/admin/therapists/{here}").status_code == 200
+    assert diego.get(f"/admin/therapists/{there}").status_code == 404
+    assert diego.api("POST", "/api/therapists/", {**names, "clinic_id": cast.arequipa}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("home", "before", "after", "expected"),
+    [(1, {1}, {1, 2}, 1), (1, {1}, {2}, 2), (1, {1}, set(), 1), (None, {2, 3}, set(), 2), (None, set(), set(), None)],
+)
+def test_the_home_clinic_follows_the_services(
+    home: int | None, before: set[int], after: set[int], expected: int | None
+) -> None:
+    assert rules.home_clinic(home, before, after) == expected
 
 
 def test_it_rejects_bad_input(eva: Client, neighbours: int) -> None:

@@ -10,7 +10,7 @@ from app.clinics.models import Service, Specialty, Therapist, therapist_service,
 from app.identity import permissions as identity_permissions
 from app.identity.actions import staff
 from app.kernel import outbox
-from app.kernel.access import Actor, require_anywhere
+from app.kernel.access import Actor, require, require_anywhere
 from app.kernel.db import db, lock
 from app.kernel.errors import Invalid, NotFound
 from app.kernel.i18n import N_
@@ -19,14 +19,18 @@ from app.kernel.i18n import N_
 def create_therapist(
     data: rules.TherapistData,
     *,
+    clinic_id: int,
     specialty_ids: Collection[int] = (),
     service_ids: Collection[int] = (),
     actor: Actor,
     now: datetime,
 ) -> int:
-    """Register a therapist; returns the id. Raises Invalid."""
-    require_anywhere(actor, permissions.MANAGE_THERAPISTS)
-    therapist = Therapist(organization_id=actor.organization_id)
+    """Register a therapist; returns the id. ``clinic_id`` manages them while they have no service.
+
+    Raises Forbidden, Invalid.
+    """
+    require(actor, permissions.MANAGE_THERAPISTS, clinic_id)
+    therapist = Therapist(organization_id=actor.organization_id, home_clinic_id=clinic_id)
     _write(therapist, rules.check_therapist(data))
     db.session.add(therapist)
     db.session.flush()  # flush for the primary key
@@ -131,7 +135,10 @@ def _link(
     if service_ids is not None:
         scope = actor.clinics_with(permissions.MANAGE_THERAPISTS)
         known = select(Service.id).where(Service.clinic_id.in_(scope), Service.is_active.is_(True))
+        before = queries.lists.clinics_of_therapist(therapist.id)
         _replace(therapist_service, "service_id", therapist.id, set(service_ids), set(db.session.scalars(known)))
+        after = queries.lists.clinics_of_therapist(therapist.id)
+        therapist.home_clinic_id = rules.home_clinic(therapist.home_clinic_id, before, after)
 
 
 def _replace(table: Table, column: str, therapist_id: int, wanted: set[int], known: set[int]) -> None:

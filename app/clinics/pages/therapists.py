@@ -55,7 +55,7 @@ def _retry(*, form: forms.TherapistForm, error: DomainError | None, therapist_id
 @pages.post("/admin/therapists", requires=MANAGE, form=_make_form, retry=_retry)
 def create_therapist(form: forms.TherapistForm) -> Response:
     therapist_id = actions.therapists.create_therapist(
-        form.typed(), **form.chosen(), actor=cycle.actor(), now=cycle.now()
+        form.typed(), clinic_id=cycle.clinic_id(MANAGE), **form.chosen(), actor=cycle.actor(), now=cycle.now()
     )
     return fragments.fragment_response(
         redirect_url=f"/admin/therapists/{therapist_id}/hours", toast=_("Terapeuta agregado. Ponga ahora su horario.")

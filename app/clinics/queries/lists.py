@@ -18,7 +18,7 @@ from app.clinics.models import (
     therapist_service,
     therapist_specialty,
 )
-from app.identity.models import User
+from app.identity.models import Membership, User
 from app.kernel.access import Actor, Permission, can_anywhere
 from app.kernel.db import db
 from app.kernel.errors import NotFound
@@ -157,7 +157,8 @@ def offered_in(clinic_ids: frozenset[int]) -> list[dict[str, Any]]:
 
 
 def visible_therapist(actor: Actor, permission: Permission = permissions.READ) -> ColumnElement[bool]:
-    """Therapists with a service in a clinic of the actor; managers of therapists also see those without any."""
+    """Therapists with a service in a clinic of the actor. Those without any service are seen by who manages therapists
+    in a clinic they belong to: their home clinic, and where their account has a role."""
     reads = permission is permissions.READ
     in_scope = visible_clinic(actor) if reads else Clinic.id.in_(actor.clinics_with(permission))
     linked = (
@@ -167,9 +168,12 @@ def visible_therapist(actor: Actor, permission: Permission = permissions.READ) -
     )
     there = exists(linked.join(Clinic, Clinic.id == Service.clinic_id).where(in_scope))
     mine = Therapist.organization_id == actor.organization_id
-    if can_anywhere(actor, permissions.MANAGE_THERAPISTS):
-        return and_(mine, or_(there, not_(exists(linked))))
-    return and_(mine, there, Therapist.deleted_at.is_(None))
+    managed = actor.clinics_with(permissions.MANAGE_THERAPISTS)
+    if not managed:
+        return and_(mine, there, Therapist.deleted_at.is_(None))
+    has_role = select(Membership.user_id).where(Membership.clinic_id.in_(managed))
+    belongs = or_(Therapist.home_clinic_id.in_(managed), Therapist.user_id.in_(has_role))
+    return and_(mine, or_(there, and_(not_(exists(linked)), belongs)))
 
 
 def therapists(actor: Actor, permission: Permission = permissions.READ) -> Select[Any]:
