@@ -4,7 +4,7 @@ They name the service, never a reason or anything clinical, and no person but th
 Times are on the clinic's wall clock.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from flask_babel import gettext as _
 
 from app.kernel import clock
 from app.kernel.languages import default_locale
+from app.patients.rules import format_phone
 from app.scheduling import rules
 from app.scheduling.queries.notices import Notice
 
@@ -38,10 +39,19 @@ class InboxText:
     text: str
 
 
-def render_email(kind: str, visit: Notice, *, now: datetime) -> EmailContent:
-    """The e-mail of ``kind`` (confirmation, changed, cancellation, reminder) to the patient."""
+def render_email(kind: str, visit: Notice, *, now: datetime, before: datetime | None = None) -> EmailContent:
+    """The e-mail of ``kind`` (confirmation, changed, cancellation, reminder) to the patient.
+
+    ``before`` is the start that a moved visit had.
+    """
     with force_locale(visit.locale or default_locale()):
-        words = {"visit": visit, "when": when(visit), **_subject(kind, visit), **_how_to_change(visit, now)}
+        words = {
+            "visit": visit,
+            "when": when(visit),
+            "change": _change(visit, before),
+            **_subject(kind, visit),
+            **_how_to_change(visit, now),
+        }
         method = "CANCEL" if kind == "cancellation" else "REQUEST"
         return EmailContent(
             subject=words["subject"],
@@ -65,7 +75,15 @@ def _how_to_change(visit: Notice, now: datetime) -> dict[str, Any]:
     """Where the patient may still change the visit themselves; otherwise by telephone alone."""
     in_time = rules.may_patient_change(visit.starts_at, now=now, notice_hours=visit.change_notice_hours)
     url = f"{current_app.config['SETTINGS'].public_url}/my"
-    return {"change_url": url if visit.patient_user and in_time else "", "phone": visit.clinic_phone}
+    return {"change_url": url if visit.patient_user and in_time else "", "phone": format_phone(visit.clinic_phone)}
+
+
+def _change(visit: Notice, before: datetime | None) -> str:
+    """What a move changed, with dates: "mañana" would be wrong for who reads it tomorrow. Empty for the same time."""
+    if before is None or before == visit.starts_at:
+        return ""
+    then = when(replace(visit, starts_at=before), short=True)
+    return _("Cambió: antes %(before)s, ahora %(now)s.", before=then, now=when(visit, short=True))
 
 
 def when(visit: Notice, *, short: bool = False) -> str:
@@ -104,8 +122,11 @@ def calendar(visit: Notice, method: str, *, now: datetime) -> str:
     return document.to_ical().decode()
 
 
-def render_inbox_text(kind: str, visit: Notice, *, locale: str | None) -> InboxText:
-    """The inbox line of ``kind`` for a reader of ``locale``; the therapist's kinds end in ``-therapist``."""
+def render_inbox_text(kind: str, visit: Notice, *, locale: str | None, before: datetime | None = None) -> InboxText:
+    """The inbox line of ``kind`` for a reader of ``locale``; the therapist's kinds end in ``-therapist``.
+
+    ``before`` is the start that a moved visit had.
+    """
     with force_locale(locale or default_locale()):
         titles = {
             "confirmation": _("Cita por confirmar") if visit.status == "pending" else _("Cita reservada"),
@@ -120,9 +141,10 @@ def render_inbox_text(kind: str, visit: Notice, *, locale: str | None) -> InboxT
             "arrived-therapist": _("Su paciente llegó"),
         }
         other = visit.patient_name if kind.endswith("-therapist") else visit.therapist_name
+        change = _change(visit, before)
         text = _(
             "%(when)s. %(service)s con %(person)s, %(clinic)s",
-            when=when(visit).capitalize(),
+            when=change.rstrip(".") or when(visit).capitalize(),
             service=visit.service_name,
             person=other,
             clinic=visit.clinic_name,

@@ -31,9 +31,9 @@ def on_moved(*, event: EventRow, now: datetime) -> None:
     visit = notice_queries.get(moved.appointment_id)
     if visit.status not in rules.EXPECTED or visit.sequence != moved.sequence:
         return
-    notices.notify_changed(visit, now=now)
+    notices.notify_changed(visit, before=moved.old_starts_at, now=now)
     if moved.old_therapist_id == visit.therapist_id:
-        notices.notify_therapist("changed", visit, now=now)
+        notices.notify_therapist("changed", visit, before=moved.old_starts_at, now=now)
         return
     notices.notify_therapist("confirmation", visit, now=now)
     former = notice_queries.account_of_therapist(moved.old_therapist_id)

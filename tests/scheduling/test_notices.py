@@ -296,9 +296,37 @@ def test_a_move_says_how_it_stands_now(app: Flask, cast: Cast, mails: Mails) -> 
     run_pending_work(app)
     mail = mails()[f"appointment-{visit_id}-1-changed-email"]
     assert mail["Subject"] == "Su cita cambió: jue 26 nov, 10:00"
+    assert "Cambió: antes mié 25 nov, 10:00, ahora jue 26 nov, 10:00." in body_of(mail)
+    with app.app_context():
+        texts = db.session.scalars(select(Notification.text).where(Notification.kind == "appointment_changed")).all()
+    assert [text.startswith("Cambió: antes mié 25 nov, 10:00, ahora jue 26 nov, 10:00.") for text in texts] == [
+        True
+    ] * 2
     method, event = calendar_of(mail)
     assert (method, event["SEQUENCE"]) == ("REQUEST", 1)
     assert lines_of(app, cast.clara_user) == ["appointment_created", "appointment_changed"]
+
+
+def test_a_move_before_the_first_mail_is_called_a_change(app: Flask, cast: Cast, mails: Mails) -> None:
+    """Booked online, moved within the three minutes: the only mail says what changed, not that it is booked."""
+    visit_id = write_visit(app, cast, origin="online")
+    booked(app, visit_id, origin="online")
+    run_pending_work(app)
+    assert mails() == {}
+    moved(app, visit_id, WEDNESDAY + timedelta(minutes=90), sequence=1)
+    run_pending_work(app)
+    (mail,) = mails().values()
+    assert mail["Subject"].startswith("Su cita cambió")
+    assert "Cambió: antes mié 25 nov, 10:00, ahora mié 25 nov, 11:30." in body_of(mail)
+    assert lines_of(app, cast.clara_user) == ["appointment_created", "appointment_changed"]
+
+
+def test_another_therapist_at_the_same_time_is_no_change_of_time(app: Flask, cast: Cast, mails: Mails) -> None:
+    visit_id = write_visit(app, cast)
+    moved(app, visit_id, WEDNESDAY, sequence=1, therapist_id=cast.hugo)
+    run_pending_work(app)
+    (mail,) = mails().values()
+    assert "Cambió:" not in body_of(mail)
 
 
 def test_a_fast_move_leaves_one_true_mail(app: Flask, cast: Cast, mails: Mails) -> None:
@@ -414,13 +442,23 @@ def test_the_reminder_comes_a_day_before_and_once(app: Flask, cast: Cast, mails:
 
 def test_no_link_when_it_is_too_late_to_change(app: Flask, cast: Cast, mails: Mails) -> None:
     with app.app_context(), unit_of_work(write=True):
-        db.session.execute(update(Settings).values(phone="+51 1 2345678"))
+        db.session.execute(update(Settings).values(phone="+5114467890"))
     write_visit(app, cast)
-    with time_machine.travel(WEDNESDAY - timedelta(hours=3), tick=False):
+    with time_machine.travel(WEDNESDAY - timedelta(hours=2), tick=False):
         remind(app)
     (mail,) = mails().values()
     assert "http" not in body_of(mail)
-    assert "llame a la clínica: +51 1 2345678" in body_of(mail)
+    assert "llame a la clínica: 1 446 7890" in body_of(mail)
+
+
+def test_nobody_is_reminded_at_night(app: Flask, cast: Cast, mails: Mails) -> None:
+    """A visit at 07:00: the day before comes at 07:00, the reminder at 08:00 by the clinic's clock."""
+    start = WEDNESDAY - timedelta(hours=3)
+    write_visit(app, cast, starts_at=start, created_at=NOW - timedelta(days=3))
+    for hours, due in ((24, 0), (23.1, 0), (23, 1)):
+        with time_machine.travel(start - timedelta(hours=hours), tick=False):
+            remind(app)
+        assert len(mails()) == due
 
 
 @pytest.mark.parametrize("status", ["cancelled", "arrived", "noshow", "entered-in-error", "fulfilled"])
@@ -464,17 +502,17 @@ def test_two_clocks_remind_once(app: Flask, cast: Cast, mails: Mails) -> None:
 
 
 def test_who_just_booked_is_not_reminded_at_once(app: Flask, cast: Cast, mails: Mails) -> None:
-    write_visit(app, cast, starts_at=NOW + timedelta(hours=20))
+    write_visit(app, cast, starts_at=NOW + timedelta(hours=25))
     remind(app)
     assert mails() == {}
-    with time_machine.travel(NOW + timedelta(hours=12), tick=False):
+    with time_machine.travel(NOW + timedelta(hours=23), tick=False):  # the next morning, at eight
         remind(app)
     assert len(mails()) == 1
 
 
 @pytest.mark.parametrize(
     ("hours_before", "told_hours_before", "due"),
-    [(24, 48, True), (24.01, 48, False), (1, 48, True), (0.99, 48, False), (8, 20, True), (8, 19.9, False)],
+    [(24, 48, True), (24.01, 48, False), (1, 48, True), (0.99, 48, False), (14, 26, True), (14, 25.9, False)],
 )
 def test_when_a_reminder_is_due(hours_before: float, told_hours_before: float, due: bool) -> None:
     start = WEDNESDAY

@@ -23,20 +23,31 @@ INBOX_KINDS = {
 }
 
 
-def notify_patient(kind: str, visit: Notice, *, now: datetime, due_at: datetime | None = None, after: str = "") -> None:
+def notify_patient(
+    kind: str,
+    visit: Notice,
+    *,
+    now: datetime,
+    due_at: datetime | None = None,
+    after: str = "",
+    before: datetime | None = None,
+) -> None:
     """By e-mail and in their inbox, whichever of the two they have.
 
-    ``after`` distinguishes two notices of one kind for the same time: the request and its approval.
+    ``after`` distinguishes two notices of one kind for the same time: the request and its approval. ``before`` is the
+    start that a moved visit had.
     """
     name = f"{kind}-after-{after}" if after else kind
     if visit.email:
-        _send_email(kind, visit, name=name, now=now, due_at=due_at)
-    create_inbox_item(visit.patient_user, kind, visit, name=name, now=now)
+        _send_email(kind, visit, name=name, now=now, due_at=due_at, before=before)
+    create_inbox_item(visit.patient_user, kind, visit, name=name, now=now, before=before)
 
 
-def notify_therapist(kind: str, visit: Notice, *, account: InboxOwner | None = None, now: datetime) -> None:
+def notify_therapist(
+    kind: str, visit: Notice, *, account: InboxOwner | None = None, now: datetime, before: datetime | None = None
+) -> None:
     """In the inbox of the visit's therapist, or of ``account``, the previous therapist."""
-    create_inbox_item(account or visit.therapist_user, kind, visit, name=f"{kind}-therapist", now=now)
+    create_inbox_item(account or visit.therapist_user, kind, visit, name=f"{kind}-therapist", now=now, before=before)
 
 
 def notify_cancelled(visit: Notice, *, now: datetime) -> None:
@@ -49,11 +60,10 @@ def notify_cancelled(visit: Notice, *, now: datetime) -> None:
     notify_therapist("cancellation", visit, now=now)
 
 
-def notify_changed(visit: Notice, *, now: datetime) -> None:
+def notify_changed(visit: Notice, *, before: datetime, now: datetime) -> None:
     """Notify of another time or therapist. Pending e-mails are cancelled, as they are outdated."""
-    was_waiting = notifications.cancel_pending(visit.all_keys, now=now)
-    is_first_notice = was_waiting and not notifications.is_sent_or_sending(visit.all_keys)
-    notify_patient("confirmation" if is_first_notice else "changed", visit, now=now)
+    notifications.cancel_pending(visit.all_keys, now=now)
+    notify_patient("changed", visit, now=now, before=before)
 
 
 def notify_reinstated(visit: Notice, *, after: str, now: datetime) -> None:
@@ -62,8 +72,10 @@ def notify_reinstated(visit: Notice, *, after: str, now: datetime) -> None:
     notify_patient("confirmation", visit, now=now, after=after)
 
 
-def _send_email(kind: str, visit: Notice, *, name: str, now: datetime, due_at: datetime | None) -> None:
-    email = messages.render_email(kind, visit, now=now)
+def _send_email(
+    kind: str, visit: Notice, *, name: str, now: datetime, due_at: datetime | None, before: datetime | None
+) -> None:
+    email = messages.render_email(kind, visit, now=now, before=before)
     notifications.deliver(
         key=f"{visit.key}{name}:email",
         kind=kind,
@@ -81,12 +93,20 @@ def _send_email(kind: str, visit: Notice, *, name: str, now: datetime, due_at: d
     )
 
 
-def create_inbox_item(account: InboxOwner | None, kind: str, visit: Notice, *, name: str, now: datetime) -> None:
+def create_inbox_item(
+    account: InboxOwner | None,
+    kind: str,
+    visit: Notice,
+    *,
+    name: str,
+    now: datetime,
+    before: datetime | None = None,
+) -> None:
     """Create an inbox item for an account, if there is one; ``name`` ends in ``-therapist`` for a therapist's."""
     if account is None:
         return
     is_therapist = name.endswith("-therapist")
-    item = messages.render_inbox_text(name if is_therapist else kind, visit, locale=account.locale)
+    item = messages.render_inbox_text(name if is_therapist else kind, visit, locale=account.locale, before=before)
     day = clock.local_day(visit.starts_at, visit.timezone)
     notifications.notify(
         user_id=account.user_id,

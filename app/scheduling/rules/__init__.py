@@ -5,7 +5,7 @@ When a visit may begin is decided in ``rules.calendar`` and ``rules.booking``, w
 is a field of its own, the session is an encounter. Leaving a final state needs one of the undo rows.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -192,10 +192,15 @@ def may_patient_change(starts_at: datetime, *, now: datetime, notice_hours: int)
 REMIND_BEFORE = timedelta(hours=24)  # on the clinic's wall clock: a 10:00 visit is reminded at 10:00 the day before
 REMIND_AT_LEAST = timedelta(hours=1)  # no reminder closer to the start than this
 RECENT_NOTICE = timedelta(hours=12)  # no reminder within this time of the last notice
+QUIET_FROM, QUIET_UNTIL = time(21), time(8)  # at night, on the clinic's wall clock, nobody is reminded
 
 
 def is_reminder_due(starts_at: datetime, *, told_at: datetime, now: datetime, zone: ZoneInfo) -> bool:
-    """Whether a visit is to be reminded now: the last day before it, but not right after its confirmation."""
+    """Whether a visit is to be reminded now: the last day before it, but neither right after its confirmation nor at
+    night."""
+    local = now.astimezone(zone).time()
+    if local >= QUIET_FROM or local < QUIET_UNTIL:
+        return False
     reminded_from = (starts_at.astimezone(zone) - REMIND_BEFORE).astimezone(UTC)  # wall time, so 23 or 25 h
     return reminded_from <= now <= starts_at - REMIND_AT_LEAST and now - told_at >= RECENT_NOTICE
 
