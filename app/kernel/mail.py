@@ -3,13 +3,15 @@
 Sending happens in a job, never inside a request or a transaction.
 """
 
+import ipaddress
 import os
 import smtplib
+import ssl
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.utils import formataddr
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 TIMEOUT_SECONDS = 20
 
@@ -41,9 +43,10 @@ class Mail:
 def compose(mail: Mail, *, sender_name: str, sender: str) -> EmailMessage:
     """The RFC 5322 message. ``EmailMessage`` refuses line breaks in headers."""
     message = EmailMessage()
+    sender = wire_address(sender)
     message["Message-ID"] = f"<{mail.key}@{sender.rpartition('@')[2]}>"
     message["From"] = formataddr((sender_name, sender))
-    message["To"] = mail.to
+    message["To"] = wire_address(mail.to)
     message["Subject"] = mail.subject
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(mail.text)
@@ -60,24 +63,77 @@ def compose(mail: Mail, *, sender_name: str, sender: str) -> EmailMessage:
     return message
 
 
-def send(message: EmailMessage, *, smtp_url: str, outbox: Path) -> None:
-    """Deliver to the server of ``smtp_url``, or to a file. Raises OSError or SMTPException."""
+def wire_address(address: str) -> str:
+    """The address as servers know it: its domain as A-labels (RFC 5891). Raises ValueError for a bad domain.
+
+    >>> wire_address("ana@münchen.example")
+    'ana@xn--mnchen-3ya.example'
+    """
+    local, at, domain = address.rpartition("@")
+    if domain.isascii():
+        return address
+    import idna  # imported late: tables of a megabyte, for few addresses
+
+    try:
+        return f"{local}{at}{idna.encode(domain, uts46=True).decode()}"
+    except idna.IDNAError as error:
+        raise ValueError(f"no domain of mail: {error}") from error
+
+
+class NotEncrypted(smtplib.SMTPException):
+    """The server offers no TLS: name and password of ``SMTP_URL`` are not sent in clear."""
+
+
+def send(message: EmailMessage, *, smtp_url: str, ca_file: str = "", outbox: Path) -> None:
+    """Deliver to the server of ``smtp_url``, or to a file. Raises OSError or SMTPException.
+
+    With a name and password TLS is required and the server's certificate verified: against ``ca_file``, or without
+    it against the certificates of the system.
+    """
     if smtp_url:
-        _send_smtp(message, smtp_url)
+        _send_smtp(message, smtp_url, ca_file)
     else:
         _write_file(message, outbox)
 
 
-def _send_smtp(message: EmailMessage, smtp_url: str) -> None:
+def _send_smtp(message: EmailMessage, smtp_url: str, ca_file: str) -> None:
     url = urlsplit(smtp_url)
-    secure = url.scheme == "smtps"
-    connect = smtplib.SMTP_SSL if secure else smtplib.SMTP
-    with connect(url.hostname or "localhost", url.port or (465 if secure else 25), timeout=TIMEOUT_SECONDS) as server:
-        if not secure and "starttls" in server.ehlo()[1].decode(errors="replace").lower():
-            server.starttls()
+    host = url.hostname or "localhost"
+    with _connect(host, url, ca_file) as server:
+        server.ehlo_or_helo_if_needed()
+        if url.scheme != "smtps":
+            _start_tls(server, host, ca_file, is_required=bool(url.username))
         if url.username:
             server.login(unquote(url.username), unquote(url.password or ""))
         server.send_message(message)
+
+
+def _connect(host: str, url: SplitResult, ca_file: str) -> smtplib.SMTP:
+    if url.scheme == "smtps":
+        return smtplib.SMTP_SSL(host, url.port or 465, timeout=TIMEOUT_SECONDS, context=_verified(ca_file))
+    return smtplib.SMTP(host, url.port or 25, timeout=TIMEOUT_SECONDS)
+
+
+def _start_tls(server: smtplib.SMTP, host: str, ca_file: str, *, is_required: bool) -> None:
+    if server.has_extn("starttls"):
+        context = _verified(ca_file)
+        if _is_this_machine(host) and not is_required:  # a relay here mostly has a certificate of its own making
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        server.starttls(context=context)
+        server.ehlo()
+    elif is_required:
+        raise NotEncrypted
+
+
+def _verified(ca_file: str) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=ca_file or None)
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _write_file(message: EmailMessage, outbox: Path) -> None:

@@ -21,7 +21,7 @@ from app.kernel.db import changed, db, insert
 from app.kernel.errors import Invalid, NotFound
 from app.kernel.i18n import N_
 from app.kernel.languages import default_locale
-from app.kernel.tasks import Task
+from app.kernel.tasks import Task, TaskFailed
 from app.notifications import events, permissions, queries, rules
 from app.notifications.models import Delivery, Notification
 from app.notifications.task_kinds import SEND_DELIVERY
@@ -131,6 +131,9 @@ def deliver(
 ) -> int | None:
     """Create a delivery that is sent at ``due_at`` (default now); None when one with this ``key`` exists.
 
+    Keys with the same first two parts (``appointment:12``) are a series: each message tells how things stand, so the
+    later one makes the earlier one superfluous, and an earlier one never leaves after it.
+
     ``calendar`` is the text of an iCalendar object; its METHOD becomes that of the attachment.
     """
     row = insert(Delivery).values(
@@ -201,8 +204,18 @@ class Message:
     calendar: str | None
 
 
+class EarlierIsBeingSent(TaskFailed):
+    """An earlier message of the series is on its way: this one follows it."""
+
+    def __init__(self) -> None:
+        super().__init__("an earlier message of the same series is being sent")
+
+
 def start_sending(delivery_id: int) -> Message | None:
-    """Mark a delivery as being sent, so that it can no longer be cancelled; None when it was sent or cancelled."""
+    """Mark a delivery as being sent, so that it can no longer be cancelled; None when it was sent or cancelled.
+
+    Earlier messages of its series that wait are dropped. Raises EarlierIsBeingSent.
+    """
     unsent = (Delivery.id == delivery_id, Delivery.status.not_in(("sent", "dropped")))
     row = db.session.execute(
         update(Delivery)
@@ -218,7 +231,19 @@ def start_sending(delivery_id: int) -> Message | None:
             Delivery.calendar,
         )
     ).first()
-    return Message(**row._mapping) if row else None
+    if row is None:
+        return None
+    earlier = (*_series_of(row.key), Delivery.id < delivery_id)
+    db.session.execute(update(Delivery).where(*earlier, Delivery.status == "pending").values(status="dropped"))
+    if db.session.scalar(select(Delivery.id).where(*earlier, Delivery.status == "sending").limit(1)):
+        raise EarlierIsBeingSent
+    return Message(**row._mapping)
+
+
+def _series_of(key: str) -> tuple[ColumnElement[bool], ...]:
+    """The deliveries of a key's series."""
+    first, _, rest = key.partition(":")
+    return (Delivery.key.startswith(f"{first}:{rest.partition(':')[0]}:", autoescape=True),)
 
 
 def mark_sent(delivery_id: int, *, now: datetime) -> None:
@@ -228,9 +253,14 @@ def mark_sent(delivery_id: int, *, now: datetime) -> None:
 
 
 def reschedule(delivery_id: int, *, error: str) -> None:
-    """Make a delivery pending again after a failed attempt; until the next one it can be cancelled."""
+    """Make a delivery pending again after a failed attempt, until when it can be cancelled; drop it if a later one of
+    its series exists: that one tells how things stand now."""
+    key = db.session.scalar(select(Delivery.key).where(Delivery.id == delivery_id)) or ""
+    later = (*_series_of(key), Delivery.id > delivery_id, Delivery.status != "dropped")
+    is_outdated = db.session.scalar(select(Delivery.id).where(*later).limit(1)) is not None
+    status = "dropped" if is_outdated else "pending"
     sending = (Delivery.id == delivery_id, Delivery.status == "sending")
-    db.session.execute(update(Delivery).where(*sending).values(status="pending", last_error=error[:200]))
+    db.session.execute(update(Delivery).where(*sending).values(status=status, last_error=error[:200]))
 
 
 def give_up(*, delivery_id: int, now: datetime) -> None:

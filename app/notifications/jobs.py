@@ -19,7 +19,8 @@ METHOD = re.compile(r"^METHOD:(\w+)", re.MULTILINE)
 
 
 def send_delivery(*, delivery_id: int, now: datetime, claim: task_runner.Claim) -> None:
-    """Send one message. Raises TaskFailed when the server does not take it."""
+    """Send one message. Raises TaskFailed when the server does not take it, or an earlier one of its series is being
+    sent at this moment."""
     settings: config.Settings = current_app.config["SETTINGS"]
     with unit_of_work(write=True):
         message = actions.start_sending(delivery_id)
@@ -27,7 +28,8 @@ def send_delivery(*, delivery_id: int, now: datetime, claim: task_runner.Claim) 
         return
     try:
         composed = mail.compose(as_mail(message), sender_name=message.sender_name, sender=settings.mail_from)
-        mail.send(composed, smtp_url=settings.smtp_url, outbox=Path(settings.data_dir) / "outbox")
+        outbox = Path(settings.data_dir) / "outbox"
+        mail.send(composed, smtp_url=settings.smtp_url, ca_file=settings.smtp_ca_file, outbox=outbox)
     except Exception as error:  # any error: the delivery must be tried again
         with unit_of_work(write=True):
             task_runner.extend(claim, now=clock.now())  # raises LeaseLost when another worker sends it now
@@ -57,7 +59,8 @@ def as_mail(message: actions.Message) -> mail.Mail:
 def _failure(error: Exception) -> TaskFailed:
     """The error for operators, without the server's text, which repeats the address."""
     code = _smtp_code(error)
-    is_permanent = isinstance(error, ValueError) or rules.is_permanent_failure(code)
+    is_of_the_message = isinstance(error, ValueError | smtplib.SMTPNotSupportedError)  # a header, an address
+    is_permanent = is_of_the_message or rules.is_permanent_failure(code)
     return TaskFailed(f"{type(error).__name__} {code}" if code else type(error).__name__, retry=not is_permanent)
 
 

@@ -175,15 +175,23 @@ _BAD_PHONE = N_("Escriba un teléfono válido, por ejemplo 987 654 321.")
 
 
 def email(value: str) -> str:
-    """A well-formed address in lower case; deliverability is not checked."""
+    """A well-formed address in lower case; deliverability is not checked.
+
+    The domain may be international; before the @ only ASCII, as most mail servers take nothing else (RFC 6531).
+    """
     if not value.strip():
         return ""
+    if not value.rpartition("@")[0].isascii():
+        raise InvalidValue(_BEYOND_ASCII)
     from email_validator import EmailNotValidError, validate_email  # imported late, needed by writes only
 
     try:
         return validate_email(value.strip(), check_deliverability=False).normalized.casefold()
     except EmailNotValidError as error:
         raise InvalidValue(N_("Escriba un correo válido, por ejemplo nombre@correo.pe.")) from error
+
+
+_BEYOND_ASCII = N_("Nuestro correo no llega a direcciones con tildes o eñes antes de la arroba. Use otra dirección.")
 
 
 def national_digits(number: str) -> str:

@@ -2,16 +2,19 @@
 
 import smtplib
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from email.message import EmailMessage
+from pathlib import Path
 from typing import Any
 
 import pytest
 import time_machine
 from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
 from flask import Flask
 from redis import Redis
 from sqlalchemy import select
@@ -45,6 +48,8 @@ class Server:
         self.accepted: list[Any] = []
         self.answer = "250 OK"
         self.refused: dict[str, str] = {}
+        self.hangs_up: set[str] = set()
+        self.encrypted: list[bool] = []
 
     async def handle_RCPT(self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any) -> str:
         answer = self.refused.get(address, self.answer)
@@ -52,21 +57,27 @@ class Server:
             envelope.rcpt_tos.append(address)
         return answer
 
-    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        if envelope.rcpt_tos[0] in self.hangs_up:
+            server.transport.close()
+            return "421 gone"
+        self.encrypted.append(session.ssl is not None)
         self.accepted.append(envelope)
         return "250 OK"
 
 
 @contextmanager
-def mail_server(app: Flask) -> Iterator[Server]:
-    """The application sends to a real server on a free port for a while."""
+def mail_server(
+    app: Flask, scheme: str = "smtp", account: str = "", ca_file: str = "", **options: Any
+) -> Iterator[Server]:
+    """The application sends to a real server on a free port for a while; ``options`` are those of aiosmtpd."""
     server = Server()
     with closing(socket.create_server(("127.0.0.1", 0))) as free:
         port = free.getsockname()[1]
-    controller = Controller(server, hostname="127.0.0.1", port=port, server_hostname="mail.example")
+    controller = Controller(server, hostname="127.0.0.1", port=port, server_hostname="mail.example", **options)
     controller.start()
     before = app.config["SETTINGS"]
-    app.config["SETTINGS"] = replace(before, smtp_url=f"smtp://127.0.0.1:{port}")
+    app.config["SETTINGS"] = replace(before, smtp_url=f"{scheme}://{account}127.0.0.1:{port}", smtp_ca_file=ca_file)
     try:
         yield server
     finally:
@@ -299,3 +310,152 @@ def test_a_cancelled_delivery_is_never_sent(app: Flask, deliver: Deliver, outbox
 def test_only_errors_about_the_message_have_an_smtp_code() -> None:
     assert jobs._smtp_code(smtplib.SMTPAuthenticationError(535, b"no")) is None
     assert jobs._smtp_code(smtplib.SMTPDataError(554, b"spam")) == 554
+
+
+# ------------------------------------------------------------------ one message and the others
+
+
+def test_a_server_that_hangs_up_on_one_message_delays_no_other(app: Flask, deliver: Deliver) -> None:
+    with mail_server(app) as server:
+        server.hangs_up = {"clara@example.com"}
+        first = deliver("a")
+        others = [deliver(f"b{number}", address=f"p{number}@example.com") for number in range(3)]
+        run_pending_work(app)
+
+    assert len(server.accepted) == 3
+    assert [row_of(app, number).status for number in (first, *others)] == ["pending", *["sent"] * 3]
+    assert task_of(app, first).attempts == 1
+
+
+def test_an_address_the_server_cannot_take_fails_alone_and_for_good(app: Flask, deliver: Deliver) -> None:
+    """A local part beyond ASCII, from before it was refused at entry, and a server without SMTPUTF8."""
+    with mail_server(app, enable_SMTPUTF8=False) as server:
+        first, second = deliver("a", address="maría.ñ@correo.pe"), deliver("b", address="gloria@example.com")
+        run_pending_work(app)
+
+    assert [row_of(app, number).status for number in (first, second)] == ["failed", "sent"]
+    assert [envelope.rcpt_tos for envelope in server.accepted] == [["gloria@example.com"]]
+
+
+def test_an_international_domain_goes_out_as_its_a_labels(app: Flask, deliver: Deliver) -> None:
+    with mail_server(app, enable_SMTPUTF8=False) as server:
+        deliver(address="ana@münchen.example")
+        run_pending_work(app)
+
+    (envelope,) = server.accepted
+    assert envelope.rcpt_tos == ["ana@xn--mnchen-3ya.example"]
+    assert b"To: ana@xn--mnchen-3ya.example" in envelope.content
+
+
+# ------------------------------------------------------------------ encryption
+
+DATA = Path(__file__).parents[1] / "data"
+CERTIFICATE = str(DATA / "mail_server.pem")  # of its own making, for 127.0.0.1
+
+
+def tls() -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(CERTIFICATE, DATA / "mail_server_key.pem")
+    return context
+
+
+class Accounts:
+    """Takes every name and password, and remembers them."""
+
+    def __init__(self) -> None:
+        self.seen: list[Any] = []
+
+    def __call__(self, _server: Any, _session: Any, _envelope: Any, _mechanism: str, data: Any) -> AuthResult:
+        self.seen.append(data)
+        return AuthResult(success=True)
+
+
+def test_no_password_goes_to_a_server_without_encryption(app: Flask, deliver: Deliver) -> None:
+    accounts = Accounts()
+    with mail_server(app, account="ana:secret@", authenticator=accounts, auth_require_tls=False) as server:
+        delivery_id = deliver()
+        run_pending_work(app)
+
+    assert (accounts.seen, server.accepted) == ([], [])
+    assert task_of(app, delivery_id).last_error == "NotEncrypted"
+    assert row_of(app, delivery_id).status == "pending"  # an operator can put it right
+
+
+@pytest.mark.parametrize("scheme", ["smtp", "smtps"])
+def test_no_password_goes_to_a_server_of_unknown_certificate(app: Flask, deliver: Deliver, scheme: str) -> None:
+    accounts = Accounts()
+    options = {"ssl_context": tls()} if scheme == "smtps" else {"tls_context": tls()}
+    with mail_server(app, scheme, "ana:secret@", authenticator=accounts, **options) as server:
+        delivery_id = deliver()
+        run_pending_work(app)
+
+    assert (accounts.seen, server.accepted) == ([], [])
+    assert task_of(app, delivery_id).last_error.startswith("SSLCertVerificationError")
+
+
+@pytest.mark.parametrize("scheme", ["smtp", "smtps"])
+def test_a_server_of_a_named_authority_is_trusted(app: Flask, deliver: Deliver, scheme: str) -> None:
+    accounts = Accounts()
+    options = {"ssl_context": tls()} if scheme == "smtps" else {"tls_context": tls()}
+    options["auth_require_tls"] = scheme == "smtp"  # aiosmtpd counts STARTTLS alone as TLS
+    with mail_server(app, scheme, "ana:secret@", CERTIFICATE, authenticator=accounts, **options) as server:
+        deliver()
+        run_pending_work(app)
+
+    assert len(accounts.seen) == len(server.accepted) == 1
+
+
+def test_a_relay_on_this_machine_is_spoken_to_with_whatever_it_has(app: Flask, deliver: Deliver) -> None:
+    with mail_server(app, tls_context=tls()) as server:
+        deliver()
+        run_pending_work(app)
+
+    assert server.encrypted == [True]
+
+
+# ------------------------------------------------------------------ the order of a series
+
+
+def test_an_earlier_message_never_leaves_after_a_later_one(app: Flask, deliver: Deliver) -> None:
+    """The confirmation is refused for now, the visit is cancelled meanwhile: one mail, the cancellation."""
+    with mail_server(app) as server:
+        server.answer = "450 later"
+        first = deliver("appointment:12:0:confirmation:email")
+        run_pending_work(app)
+        server.answer = "250 OK"
+        second = deliver("appointment:12:1:cancellation:email", subject="Cita cancelada")
+        run_pending_work(app)
+        with time_machine.travel(task_of(app, first).due_at, tick=False):
+            sweep(app)
+            run_pending_work(app)
+
+    assert [row_of(app, number).status for number in (first, second)] == ["dropped", "sent"]
+    assert len(server.accepted) == 1
+
+
+def test_a_later_message_waits_for_one_that_is_being_sent(app: Flask, deliver: Deliver) -> None:
+    first = deliver("appointment:12:0:confirmation:email")
+    with app.app_context(), unit_of_work(write=True):
+        assert actions.start_sending(first)
+    second = deliver("appointment:12:1:cancellation:email")
+    other = deliver("appointment:123:0:confirmation:email")
+    with app.app_context():
+        for number in (second, other):
+            task_runner.run(task_of(app, number).id)
+    assert [row_of(app, number).status for number in (first, second, other)] == ["sending", "pending", "sent"]
+
+    with app.app_context(), unit_of_work(write=True):
+        actions.mark_sent(first, now=clock.now())
+    with time_machine.travel(task_of(app, second).due_at, tick=False), app.app_context():
+        task_runner.run(task_of(app, second).id)
+    assert row_of(app, second).status == "sent"
+
+
+def test_an_interrupted_attempt_is_not_repeated_after_a_later_message(app: Flask, deliver: Deliver) -> None:
+    first = deliver("appointment:12:0:confirmation:email")
+    with app.app_context(), unit_of_work(write=True):
+        assert actions.start_sending(first)
+    deliver("appointment:12:1:cancellation:email")
+    with app.app_context(), unit_of_work(write=True):
+        actions.reschedule(first, error="ConnectionResetError")
+    assert row_of(app, first).status == "dropped"
