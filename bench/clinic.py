@@ -247,7 +247,7 @@ def _till(visits: list[dict[str, Any]], past: list[date], context: DemoContext) 
 
 
 def _take(visits: list[dict[str, Any]], ana: Actor, opened_at: datetime, until: datetime) -> int:
-    session_id = tills.open_till(1, opening_float_cents=20000, actor=ana, now=opened_at)
+    session_id = tills.open_till(1, opening_float_cents=20000, note="Fondo repuesto", actor=ana, now=opened_at)
     step = (until - opened_at) / (len(visits) + 1)
     billing.record_movements([_payment(v, n, session_id, opened_at + n * step) for n, v in enumerate(visits, start=1)])
     return session_id

@@ -62,6 +62,8 @@ def _of_till(label: str, debit: tuple[Account, ...], credit: tuple[Account, ...]
     return Kind(label, debit, credit, side, side is not None, needs_session=True, needs_method=True, needs_user=True)
 
 
+_OF_MOVES = (Account.TILL, Account.SUSPENSE, Account.EXPENSE, Account.BANK)
+_OF_DIFFERENCES = (*COLLECTED, Account.OVER_SHORT)
 KINDS = {
     "charge": Kind(N_("Cargo"), (Account.RECEIVABLE,), (Account.REVENUE,), "charged", needs_ticket=True),
     "reversal": Kind(N_("Anulación de cargo"), (Account.REVENUE,), (Account.RECEIVABLE,), "charged", needs_ticket=True),
@@ -71,9 +73,14 @@ KINDS = {
     "cash_out": _of_till(N_("Retiro"), (Account.SUSPENSE,), (Account.TILL,)),
     "expense": _of_till(N_("Gasto"), (Account.EXPENSE,), (Account.TILL,)),
     "deposit": _of_till(N_("Depósito en banco"), (Account.BANK,), (Account.TILL,)),
+    "move_reversal": _of_till(N_("Movimiento anulado"), _OF_MOVES, _OF_MOVES),
+    "opening_difference": _of_till(N_("Diferencia de apertura"), _OF_DIFFERENCES, _OF_DIFFERENCES),
+    "closing_difference": _of_till(N_("Diferencia de cierre"), _OF_DIFFERENCES, _OF_DIFFERENCES),
 }
 LABELS = {code: kind.label for code, kind in KINDS.items()}
 CASH_MOVES = ("expense", "deposit", "cash_in", "cash_out")
+# What a count found: it corrects the account of a drawer or method and is no turnover of the session.
+DIFFERENCES = ("opening_difference", "closing_difference")
 
 
 def charge(ticket_id: int, line_id: int, cents: int) -> Postings:
@@ -97,9 +104,20 @@ def cash_move(kind: str, till_id: int, cents: int) -> Postings:
     return {(Account.TILL, till_id): cents, counterparts.get(kind, (Account.SUSPENSE, till_id)): -cents}
 
 
+def difference(till_id: int, method_id: int, session_id: int, cents: int, *, is_cash: bool) -> Postings:
+    """Postings of what a count found too much (positive) or too little."""
+    asset = (Account.TILL, till_id) if is_cash else (Account.CLEARING, method_id)
+    return {asset: cents, (Account.OVER_SHORT, session_id): -cents}
+
+
 def mirror(postings: Postings) -> Postings:
     """The same accounts with the opposite signs."""
     return {key: -cents for key, cents in postings.items()}
+
+
+def in_drawer(postings: Postings, till_id: int) -> Postings:
+    """The same with the cash in the drawer of another till."""
+    return {(account, till_id if account == Account.TILL else dim): cents for (account, dim), cents in postings.items()}
 
 
 def find_problem(kind: str, postings: Postings) -> str:

@@ -1,14 +1,15 @@
 """Forms of tickets and tills."""
 
 from collections.abc import Iterable
+from typing import Any
 
+from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
 from wtforms import BooleanField, IntegerField, RadioField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional
 
 from app.billing import accounts, rules
-from app.billing.rules import tills as till_rules
 from app.http.fields import DayField, Form, MoneyField, positive
 from app.kernel import money
 
@@ -29,10 +30,46 @@ class ReasonForm(Form):
     reason = StringField(_l("Motivo"), [DataRequired(_l("Escriba el motivo.")), Length(max=200)])
 
 
-class OpenTillForm(Form):
+class RefundForm(ReasonForm):
+    overdraw_reason = StringField(_l("Motivo para sacar más de lo que hay"), [Length(max=200)])
+
+
+class PiecesForm(Form):
+    """Has a field per note and coin of a currency."""
+
+    pieces: tuple[int, ...] = ()
+
+    @classmethod
+    def pieces_fields(cls, currency: str) -> dict[str, Any]:
+        values = money.denominations(currency)
+        fields = {
+            f"pieces_{value}": IntegerField(piece_label(value, currency), [Optional(), NumberRange(0, 100_000)])
+            for value in values
+        }
+        return {**fields, "pieces": values}
+
+    def denominations(self) -> dict[int, int]:
+        """Pieces by denomination in cents, without empty fields."""
+        pieces_by_value = {value: self[f"pieces_{value}"].data for value in self.pieces}
+        return {value: pieces for value, pieces in pieces_by_value.items() if pieces}
+
+
+def piece_label(value: int, currency: str) -> str:
+    """``S/ 200`` for a note or large coin, ``10 céntimos`` for a small one."""
+    if value < 100:
+        return gettext("%(value)s céntimos", value=value)
+    return f"{money.symbol(currency)} {value // 100:,}"
+
+
+class OpenTillForm(PiecesForm):
     till_id = SelectField(_l("Caja"), coerce=int)
     opening_float = MoneyField(_l("Fondo inicial en efectivo"), [InputRequired(AMOUNT_NEEDED)])
-    note = StringField(_l("Nota"), [Length(max=200)])
+    note = StringField(_l("Nota o motivo"), [Length(max=200)])
+
+    @classmethod
+    def of(cls, currency: str, **options: Any) -> "OpenTillForm":
+        form: OpenTillForm = type("OpeningForm", (cls,), cls.pieces_fields(currency))(**options)
+        return form
 
 
 class MovementForm(Form):
@@ -45,9 +82,10 @@ class MovementForm(Form):
     concept = StringField(_l("Concepto"), [DataRequired(_l("Escriba el concepto.")), Length(max=160)])
     beneficiary = StringField(_l("Beneficiario"), [Length(max=120)])
     voucher_number = StringField(_l("N.º de comprobante"), [Length(max=40)])
+    reason = StringField(_l("Motivo para sacar más de lo que hay"), [Length(max=200)])
 
 
-class ClosingForm(Form):
+class ClosingForm(PiecesForm):
     """The count of a closing. ``for_methods`` adds a field per method and one per note and coin."""
 
     reason = StringField(_l("Explicación de la diferencia"), [Length(max=200)])
@@ -56,25 +94,17 @@ class ClosingForm(Form):
     methods: tuple[rules.Method, ...] = ()
 
     @classmethod
-    def for_methods(cls, methods: Iterable[rules.Method]) -> "ClosingForm":
+    def for_methods(cls, methods: Iterable[rules.Method], currency: str) -> "ClosingForm":
         methods = tuple(methods)
         counted = {f"counted_{m.code}": MoneyField(m.name, [Optional()]) for m in methods}
-        pieces = {
-            f"pieces_{value}": IntegerField(money.format_money(value), [Optional(), NumberRange(0, 100_000)])
-            for value in till_rules.DENOMINATIONS
-        }
-        form: ClosingForm = type("CountForm", (cls,), {**counted, **pieces, "methods": methods})()
+        fields = {**counted, **cls.pieces_fields(currency), "methods": methods}
+        form: ClosingForm = type("CountForm", (cls,), fields)()
         return form
 
     def counted(self) -> dict[str, int]:
         """Cents by method code, without empty fields."""
         counted = {m.code: self[f"counted_{m.code}"].data for m in self.methods}
         return {code: cents for code, cents in counted.items() if cents is not None}
-
-    def denominations(self) -> dict[int, int]:
-        """Pieces by denomination in cents, without empty fields."""
-        pieces_by_value = {value: self[f"pieces_{value}"].data for value in till_rules.DENOMINATIONS}
-        return {value: pieces for value, pieces in pieces_by_value.items() if pieces}
 
 
 class TicketFilter(Form):

@@ -48,7 +48,7 @@ class DocumentSeries(Base):
     __tablename__ = "document_series"
 
     clinic_id: Mapped[int] = mapped_column(ForeignKey("clinic.id"), primary_key=True)
-    kind: Mapped[str] = mapped_column(String(20), primary_key=True)  # ticket, till, difference
+    kind: Mapped[str] = mapped_column(String(20), primary_key=True)  # ticket, till, difference, opening_difference
     next_number: Mapped[int] = mapped_column(default=1)
 
 
@@ -146,6 +146,13 @@ class TillSession(Base):
             sqlite_where=text("status = 'open'"),
             postgresql_where=text("status = 'open'"),
         ),
+        Index(
+            "uq_till_session_holder",
+            "opened_by",
+            unique=True,
+            sqlite_where=text("status = 'open'"),
+            postgresql_where=text("status = 'open'"),
+        ),
         Index("ix_till_session_day", "clinic_id", "business_day"),
         CheckConstraint("status IN ('open', 'closed')", name="status"),
         CheckConstraint("opening_float_cents >= 0", name="opening_float"),
@@ -160,7 +167,10 @@ class TillSession(Base):
     opened_at: Mapped[datetime]
     opened_by: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
     opening_float_cents: Mapped[int]
-    opening_note: Mapped[str] = mapped_column(String(200), default="")
+    opening_note: Mapped[str] = mapped_column(String(200), default="")  # explains an opening difference too
+    opening_left_cents: Mapped[int | None]  # what the till's last closing left in it; None at its first opening
+    opening_difference_number: Mapped[int | None]  # of the difference between the float and what had been left
+    opening_denominations: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # as ``denominations``
     closed_at: Mapped[datetime | None]
     closed_by: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
     approved_by: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
@@ -272,7 +282,7 @@ ticket_balance = table(
     column("refunded_cents", Integer),
     column("owed_cents", Integer),
 )
-# One row per session, method and kind: ``cents`` is signed, positive into the till.
+# One row per session, method and kind: ``cents`` is signed, positive into the till; without the differences of counts.
 till_session_totals = table(
     "till_session_totals",
     column("session_id", Integer),

@@ -28,6 +28,7 @@ def register(app: Flask) -> None:
     app.jinja_env.filters.update(
         money=money.format_money,
         amount=money.decimal_text,
+        symbol=money.symbol,
         hour=hour,
         local=clock.local,
         minutes=minutes,

@@ -1,4 +1,4 @@
-"""Money in integer minor units with its currency. No floats anywhere.
+"""Money in integer cents with its currency: hundredths also of a currency without coins below one. No floats anywhere.
 
 One rounding rule: half up, as SUNAT, the tax office, rounds cents.
 """
@@ -7,12 +7,23 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from functools import cache
+
+from babel.numbers import get_currency_precision
 
 from app.kernel.errors import RuleBroken
 from app.kernel.i18n import N_
 
 _AMOUNT = re.compile(r"-?([0-9]{1,9}|[0-9]{1,3}(,[0-9]{3}){1,2})(\.[0-9]{1,2})?")
 SYMBOLS = {"PEN": "S/", "USD": "US$", "BOB": "Bs", "CLP": "$", "COP": "$"}
+# Notes and coins in cents, the largest first: what a drawer is counted by.
+DENOMINATIONS = {
+    "PEN": (20000, 10000, 5000, 2000, 1000, 500, 200, 100, 50, 20, 10),
+    "USD": (10000, 5000, 2000, 1000, 500, 100, 25, 10, 5, 1),
+    "BOB": (20000, 10000, 5000, 2000, 1000, 500, 200, 100, 50, 20, 10),
+    "CLP": (2000000, 1000000, 500000, 200000, 100000, 50000, 10000, 5000, 1000),
+    "COP": (10000000, 5000000, 2000000, 1000000, 500000, 200000, 100000, 50000, 20000, 10000, 5000),
+}
 
 
 class BadAmount(RuleBroken):
@@ -51,9 +62,32 @@ def decimal_text(cents: int) -> str:
 
 
 def format_money(cents: int, currency: str = "PEN") -> str:
-    """The form in the interface: ``S/ 1,234.50``; negatives as ``-S/ 12.00``."""
+    """The form in the interface: ``S/ 1,234.50``; negatives as ``-S/ 12.00``; ``$ 25,000`` in Chilean pesos."""
     sign = "-" if cents < 0 else ""
-    return f"{sign}{SYMBOLS.get(currency, currency)} {abs(cents) // 100:,}.{abs(cents) % 100:02d}"
+    return f"{sign}{symbol(currency)} {grouped(abs(cents), currency)}"
+
+
+def grouped(cents: int, currency: str = "PEN") -> str:
+    """The amount alone: ``1,234.50``. A currency without cents shows them only where there are some."""
+    sign = "-" if cents < 0 else ""
+    whole, rest = divmod(abs(cents), 100)
+    return f"{sign}{whole:,}.{rest:02d}" if rest or digits(currency) else f"{sign}{whole:,}"
+
+
+def symbol(currency: str) -> str:
+    """``S/``; the code of a currency that has no symbol here."""
+    return SYMBOLS.get(currency, currency)
+
+
+@cache
+def digits(currency: str) -> int:
+    """How many decimals a currency has: 2 for the sol, 0 for the Chilean peso."""
+    return int(get_currency_precision(currency))
+
+
+def denominations(currency: str) -> tuple[int, ...]:
+    """Notes and coins of a currency in cents, the largest first; empty when they are not known."""
+    return DENOMINATIONS.get(currency, ())
 
 
 def tax_included(cents: int, rate_bp: int) -> int:

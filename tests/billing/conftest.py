@@ -1,8 +1,11 @@
 """A visit of Clara to bill, the till, and the people who function at it."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, date, datetime
+from threading import Barrier
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -11,6 +14,7 @@ from app.billing import actions
 from app.kernel import clock
 from app.kernel.access import Actor
 from app.kernel.db import unit_of_work
+from app.kernel.errors import Conflict
 from tests import build
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)  # a Friday, 10:00 in Lima
@@ -66,6 +70,26 @@ def make_ticket(
         day=day,
         now=NOW,
     )
+
+
+def close(session: int, actor: Actor, cents: int, **more: Any) -> dict[str, Any]:
+    return actions.tills.close_till(session, **{"counted": {"efectivo": cents}, **more}, actor=actor, now=NOW)
+
+
+def run_concurrently(app: Flask, *functions: Callable[[], Any]) -> list[Any]:
+    """Run functions concurrently, each in its own thread and transaction; returns results or refusals in order."""
+    start = Barrier(len(functions))
+
+    def run(function: Callable[[], Any]) -> Any:
+        start.wait()
+        try:
+            with app.app_context(), unit_of_work(write=True):
+                return function()
+        except Conflict as refusal:
+            return refusal
+
+    with ThreadPoolExecutor(len(functions)) as pool:
+        return list(pool.map(run, functions))
 
 
 def add_till(name: str = "Caja 2", *, clinic_id: int = 1) -> int:

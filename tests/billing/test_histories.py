@@ -56,10 +56,19 @@ class Session:
 
 
 @dataclass
+class Move:
+    id: int
+    session: Session
+    cents: int
+    is_reversed: bool = False
+
+
+@dataclass
 class Model:
     tickets: list[Ticket] = field(default_factory=list)
     payments: list[Payment] = field(default_factory=list)
     sessions: list[Session] = field(default_factory=list)
+    moves: list[Move] = field(default_factory=list)
     minutes: int = 0
 
     @property
@@ -70,8 +79,9 @@ class Model:
 class History:
     """Each step computes whether the model permits it; the application has to agree."""
 
-    def __init__(self, actor, tills):
-        self.actor, self.tills, self.model = actor, tills, Model()
+    def __init__(self, actors, tills):
+        self.actors, self.tills, self.model = actors, tills, Model()
+        self.actor = actors[0]
 
     @property
     def now(self):
@@ -80,7 +90,7 @@ class History:
     def run(self, act, a, b, c):
         self.model.minutes += 1
         (self.open, self.issue, self.pay, self.pay, self.refund, self.move, self.void, self.cancel, self.reopen,
-         self.change_therapist, self.close)[act](a, b, c)  # fmt: skip
+         self.change_therapist, self.take_back, self.close)[act](a, b, c)  # fmt: skip
 
     def attempt(self, is_permitted, call):
         try:
@@ -91,15 +101,21 @@ class History:
         assert is_permitted, "did what the model refuses"
         return result
 
+    @property
+    def paying_session(self):
+        """The actor's own, else the oldest."""
+        return next(iter(sorted(self.model.open_sessions, key=lambda session: session.till != self.tills[0])), None)
+
     def pick(self, items, number):
         return items[number % len(items)] if items else None
 
     def open(self, a, b, _c):
         till, opening = self.pick(self.tills, a), b * 100
+        holder = self.actors[self.tills.index(till)]  # a user holds one till
         is_free = all(session.till != till for session in self.model.open_sessions)
         session_id = self.attempt(
             is_free,
-            lambda: actions.tills.open_till(till, opening_float_cents=opening, actor=self.actor, now=self.now),
+            lambda: actions.tills.open_till(till, opening_float_cents=opening, note="x", actor=holder, now=self.now),
         )
         if is_free:
             self.model.sessions.append(
@@ -121,7 +137,7 @@ class History:
             return
         method, owed = self.pick(METHODS, b), ticket.charged - ticket.paid
         cents = None if c % 3 == 0 else c * 70
-        session = next(iter(self.model.open_sessions), None)
+        session = self.paying_session
         is_permitted = (
             session is not None and not ticket.is_voided and owed > 0 and (cents is None or 0 < cents <= owed)
         )
@@ -142,8 +158,10 @@ class History:
         payment = self.pick(self.model.payments, a)
         if payment is None:
             return
-        session = next(iter(self.model.open_sessions), None)
+        session = self.paying_session
         is_permitted = session is not None and not payment.is_refunded
+        if is_permitted and payment.method == "efectivo":
+            is_permitted = payment.cents <= session.expected["efectivo"]
         self.attempt(
             is_permitted,
             lambda: actions.payments.refund_payment(payment.id, reason="x", actor=self.actor, now=self.now),
@@ -158,14 +176,34 @@ class History:
         session, kind = self.pick(self.model.sessions, a), self.pick(MOVES, b)
         if session is None:
             return
-        self.attempt(
-            session.is_open and c > 0,
-            lambda: actions.tills.record_movement(
+        is_permitted = session.is_open and c > 0
+        if kind != "cash_in":
+            is_permitted = is_permitted and c * 10 <= session.expected["efectivo"]
+        movement_id = self.attempt(
+            is_permitted,
+            lambda: actions.drawer.record_movement(
                 session.id, kind=kind, amount_cents=c * 10, concept="x", actor=self.actor, now=self.now
             ),
         )
-        if session.is_open and c > 0:
-            session.expected["efectivo"] += c * 10 if kind == "cash_in" else -c * 10
+        if is_permitted:
+            cents = c * 10 if kind == "cash_in" else -c * 10
+            session.expected["efectivo"] += cents
+            self.model.moves.append(Move(movement_id, session, cents))
+
+    def take_back(self, a, _b, _c):
+        move = self.pick(self.model.moves, a)
+        if move is None:
+            return
+        session = move.session if move.session.is_open else self.paying_session
+        is_permitted = session is not None and not move.is_reversed
+        # the reason of a supervisor lets it leave the drawer
+        self.attempt(
+            is_permitted,
+            lambda: actions.drawer.reverse_movement(move.id, reason="x", actor=self.actor, now=self.now),
+        )
+        if is_permitted:
+            move.is_reversed = True
+            session.expected["efectivo"] -= move.cents
 
     def void(self, a, _b, _c):
         ticket = self.pick(self.model.tickets, a)
@@ -250,7 +288,7 @@ class Discard(Exception):
 
 PRELUDE = ((0, 0, 1, 0), (1, 0, 0, 0), (1, 1, 0, 0))
 ACTS = st.lists(
-    st.tuples(st.integers(0, 10), st.integers(0, 5), st.integers(0, 5), st.integers(0, 60)), min_size=10, max_size=30
+    st.tuples(st.integers(0, 11), st.integers(0, 5), st.integers(0, 5), st.integers(0, 60)), min_size=10, max_size=30
 )
 
 
@@ -261,11 +299,11 @@ ACTS = st.lists(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(ACTS)
-def test_every_random_history_balances(app, supervisor, second_till, acts):
+def test_every_random_history_balances(app, supervisor, desk, second_till, acts):
     with app.app_context():
         try:
             with unit_of_work(write=True):
-                history = History(supervisor, (1, second_till))
+                history = History((supervisor, desk), (1, second_till))
                 for act in (*PRELUDE, *acts):
                     history.run(*act)
                 if on_postgresql():

@@ -11,7 +11,7 @@ from app.billing.models import Movement, TillSession
 from app.clinics.models import Settings
 from app.kernel import clock
 from app.kernel.db import db
-from tests.billing.conftest import make_ticket
+from tests.billing.conftest import add_till, make_ticket
 from tests.queries import count_queries
 
 LONG_AGO = date(2026, 1, 5)
@@ -230,7 +230,13 @@ def test_the_opening_float_defaults_to_what_the_last_session_left(unit, desk, an
         actions.tills.close_till(till, counted={"efectivo": 10000}, actor=desk, now=clock.now())
     page = ana.get("/till").text
     assert re.search(r'name="opening_float"[^>]*value="100.00"', page)
-    answer = ana.post("/till-sessions", {"till_id": "1", "opening_float": "90.50", "clinic_id": "1"})
+    form = {"till_id": "1", "opening_float": "90.50", "clinic_id": "1", "pieces_5000": "1", "pieces_2000": "2"}
+    wrong = ana.post("/till-sessions", form)
+    assert (wrong.status_code, "No coincide con la suma" in wrong.text) == (422, True)
+    form["pieces_50"] = "1"
+    unexplained = ana.post("/till-sessions", form)
+    assert "dejó S/ 100.00 y usted contó S/ 90.50. Faltan S/ 9.50: escriba qué pasó." in unexplained.text
+    answer = ana.post("/till-sessions", {**form, "note": "Pasaje"})
     assert answer.location == "/till"
     assert re.search(r"CJ-\d{4}-000002", ana.get("/till").text)
 
@@ -255,6 +261,35 @@ def test_movements_of_cash(ana, shop):
         ana.post_fragment("/till-sessions/1/movements", {**form, "kind": "payment"}, "div#dialog-body").status_code
         == 422
     )
+
+
+def test_a_movement_is_reversed_in_a_dialog(unit, ana, shop):
+    form = {"kind": "expense", "amount": "50", "concept": "Taxi"}
+    spent = ana.api("POST", "/api/till-sessions/1/movements/", form).get_json()["id"]
+    path = f"/till-movements/{spent}/reversal"
+    assert path in ana.get("/till").text
+    assert "Anular gasto de S/ 50.00" in ana.fragment(path, "div#dialog-body").text
+    assert ana.post_fragment(path, {"reason": ""}, "div#dialog-body").status_code == 422
+    assert ana.post_fragment(path, {"reason": "Era 5.00"}, "div#dialog-body").status_code == 200
+    page = ana.get("/till").text
+    assert f"Anula el movimiento {spent}: Era 5.00" in page
+    assert f"Anulado por el movimiento {spent + 1}" in page
+    again = ana.post_fragment(path, {"reason": "Otra vez"}, "div#dialog-body")
+    assert (again.status_code, "ya se anuló" in again.text) == (409, True)
+
+
+def test_a_second_till_is_folded_and_one_is_enough_for_a_person(unit, ana, diego, shop):
+    with unit():
+        add_till()
+    assert "Abrir Caja 2" not in ana.get("/till").text
+    assert re.search(r"<details><summary[^>]*><h2>Abrir Caja 2", diego.get("/till").text)
+    refused = ana.api("POST", "/api/till-sessions/", {"till_id": 3, "opening_float": "0"})
+    assert (refused.status_code, refused.get_json()["code"]) == (409, "TILL_ALREADY_OPEN")
+    assert "Caja principal" in refused.get_json()["message"]
+
+
+def test_the_panel_says_into_which_till_money_goes(diego, shop):
+    assert "Entra a Caja principal, de Ana Torres." in diego.fragment("/tickets/1/payment", "aside#panel").text
 
 
 def test_only_supervisors_see_expected_amounts(unit, ana, diego, shop):

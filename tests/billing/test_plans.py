@@ -24,7 +24,7 @@ READS = {
     "a ticket's balance": lambda actor: queries.tickets.balance(1),
     "a ticket's payments": lambda actor: queries.tickets.payments(1),
     "a session's figures": lambda actor: queries.tills.figures(1, clinic_id=1, opening_float_cents=0),
-    "a session's movements": lambda actor: queries.tills.movements(1),
+    "a session's movements": lambda actor: queries.drawer.movements(1),
     "the cash of a day": lambda actor: cash.daily_cash(clinic_id=1, day=TODAY, actor=actor),
     "the paid tickets of a day": lambda actor: cash.paid_tickets(clinic_id=1, day=TODAY, actor=actor),
 }

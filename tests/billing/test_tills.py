@@ -1,8 +1,6 @@
 """Till sessions: opening, movements, closing, concurrency."""
 
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
-from threading import Barrier
 
 import orjson
 import pytest
@@ -13,13 +11,10 @@ from app.billing import actions, queries, rules
 from app.billing.models import DocumentSeries, Movement, Posting, TillCount, TillSession, till_session_totals
 from app.billing.rules import tills as till_rules
 from app.kernel.db import db
-from app.kernel.errors import Conflict, Forbidden, Invalid, NotFound
+from app.kernel.errors import Forbidden, Invalid, NotFound
 from app.kernel.outbox import EventRow
-from tests.billing.conftest import NOW, add_till, make_ticket
-
-
-def close(session, actor, cents, **more):
-    return actions.tills.close_till(session, **{"counted": {"efectivo": cents}, **more}, actor=actor, now=NOW)
+from tests import build
+from tests.billing.conftest import NOW, add_till, close, make_ticket, run_concurrently
 
 
 def test_the_business_day_is_the_local_day_of_the_opening(unit, desk):
@@ -46,13 +41,13 @@ def test_other_clinics_and_negative_floats_open_no_till(unit, desk, other_clinic
 def test_the_kind_determines_the_sign_of_a_movement(unit, desk, till):
     with unit():
         for kind, cents in (("cash_in", 5000), ("expense", 1250), ("deposit", 2000), ("cash_out", 100)):
-            actions.tills.record_movement(till, kind=kind, amount_cents=cents, concept="x", actor=desk, now=NOW)
+            actions.drawer.record_movement(till, kind=kind, amount_cents=cents, concept="x", actor=desk, now=NOW)
         signed = db.session.scalars(
             select(Posting.cents).where(Posting.account == "till").order_by(Posting.movement_id)
         ).all()
         assert signed == [5000, -1250, -2000, -100]
         with pytest.raises(Invalid) as refused:
-            actions.tills.record_movement(till, kind="payment", amount_cents=0, concept=" ", actor=desk, now=NOW)
+            actions.drawer.record_movement(till, kind="payment", amount_cents=0, concept=" ", actor=desk, now=NOW)
         assert set(refused.value.details) == {"kind", "amount", "concept"}
 
 
@@ -63,7 +58,7 @@ def test_a_closing_stores_counts_and_seals_the_report(unit, desk, supervisor, ti
         yape = actions.payments.take_payment(other, method="yape", reference="77", actor=desk, now=NOW)
         actions.payments.refund_payment(yape.id, reason="error", actor=supervisor, now=NOW)
         actions.payments.take_payment(other, method="plin", amount_cents=1000, reference="78", actor=desk, now=NOW)
-        actions.tills.record_movement(till, kind="expense", amount_cents=1550, concept="Taxi", actor=desk, now=NOW)
+        actions.drawer.record_movement(till, kind="expense", amount_cents=1550, concept="Taxi", actor=desk, now=NOW)
     with unit():
         close(
             till,
@@ -137,7 +132,7 @@ def test_a_second_closing_is_refused(unit, desk, till):
         with pytest.raises(actions.tills.TillAlreadyClosed):
             close(till, desk, 10000)
         with pytest.raises(actions.tills.TillAlreadyClosed):
-            actions.tills.record_movement(till, kind="cash_in", amount_cents=1, concept="x", actor=desk, now=NOW)
+            actions.drawer.record_movement(till, kind="cash_in", amount_cents=1, concept="x", actor=desk, now=NOW)
 
 
 def test_other_clinics_do_not_find_the_session(unit, other_clinic_desk, till):
@@ -186,24 +181,6 @@ def test_a_closed_session_is_immutable(unit, desk, till):
 # ------------------------------------------------------------------ concurrency
 
 
-def run_concurrently(app, *functions):
-    """Run functions concurrently, each in its own thread and transaction; returns results or refusals in order."""
-    start = Barrier(len(functions))
-
-    def run(function):
-        from app.kernel.db import unit_of_work
-
-        start.wait()
-        try:
-            with app.app_context(), unit_of_work(write=True):
-                return function()
-        except Conflict as refusal:
-            return refusal
-
-    with ThreadPoolExecutor(len(functions)) as pool:
-        return list(pool.map(run, functions))
-
-
 def test_concurrent_closings_close_once(app, unit, desk, supervisor, till):
     results = run_concurrently(app, lambda: close(till, desk, 10000), lambda: close(till, supervisor, 10000))
     refused = [r for r in results if isinstance(r, actions.tills.TillAlreadyClosed)]
@@ -232,13 +209,15 @@ def test_a_payment_concurrent_with_a_closing_is_included_or_refused(app, unit, d
     assert sealed == ledger == (0 if isinstance(paid, actions.payments.NoOpenTill) else 100)
 
 
-def test_concurrent_openings_number_without_gaps(app, unit, desk):
+def test_concurrent_openings_number_without_gaps(app, unit):
     with unit():
         tills = [1, 1, *(add_till(f"Caja {n}") for n in range(2, 6))]
-    results = run_concurrently(
-        app,
-        *(lambda t=t: actions.tills.open_till(t, opening_float_cents=0, actor=desk, now=NOW) for t in tills),
-    )
+        people = [build.actor(user, role="supervisor") for user in range(1, 7)]
+
+    def opening(till, actor):
+        return lambda: actions.tills.open_till(till, opening_float_cents=0, actor=actor, now=NOW)
+
+    results = run_concurrently(app, *map(opening, tills, people))
     assert [isinstance(r, actions.tills.TillAlreadyOpen) for r in results].count(True) == 1
     with unit():
         assert sorted(db.session.scalars(select(TillSession.number))) == [1, 2, 3, 4, 5]

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import select
 
 from app.billing import accounts, events, permissions, queries, rules
-from app.billing.actions import ledger, tickets
+from app.billing.actions import ledger, tickets, tills
 from app.billing.models import Movement, Till, TillSession
 from app.kernel.access import Actor, require
 from app.kernel.db import db
@@ -106,19 +106,24 @@ def take_payment(
     return payment
 
 
-def refund_payment(payment_id: int, *, reason: str, actor: Actor, now: datetime) -> Payment:
+def refund_payment(payment_id: int, *, reason: str, overdraw_reason: str = "", actor: Actor, now: datetime) -> Payment:
     """Refund a payment by a reversing movement in the currently open session; the payment stays unchanged.
 
-    Raises NotFound, NoOpenTill, AlreadyRefunded, Invalid without a reason.
+    ``overdraw_reason`` lets a supervisor give back more cash than the drawer holds. Raises NotFound, NoOpenTill,
+    AlreadyRefunded, DrawerHoldsLess, Invalid without a reason.
     """
     payment = queries.tickets.payment(payment_id, actor=actor)
     require(actor, permissions.REFUND, payment.clinic_id)
     if not reason.strip():
         raise Invalid({"reason": N_("Escriba el motivo de la devolución.")})
-    session = lock_open_session(payment.clinic_id, actor=actor)
+    session = lock_open_session(payment.clinic_id, actor=actor, takes_cash=payment.is_cash)
     ticket = tickets.get_for_update(payment.ticket_id)
     if db.session.scalar(select(Movement.id).where(Movement.reverses_id == payment_id)):
         raise AlreadyRefunded
+    if payment.is_cash:
+        tills.require_in_drawer(
+            session.id, payment.amount_cents, clinic_id=payment.clinic_id, reason=overdraw_reason, actor=actor
+        )
     movement = ledger.post(
         Movement(
             clinic_id=payment.clinic_id,
@@ -128,7 +133,7 @@ def refund_payment(payment_id: int, *, reason: str, actor: Actor, now: datetime)
             ticket_id=ticket.id,
             reference=payment.reference,
             reverses_id=payment_id,
-            note=reason.strip()[:200],
+            note=_note(reason, overdraw_reason),
             received_at=now,
             received_by=actor.user_id,
             authorised_by=actor.user_id,
@@ -147,6 +152,10 @@ def refund_payment(payment_id: int, *, reason: str, actor: Actor, now: datetime)
         now=now,
     )
     return _payment(movement, session.id, ticket.id, payment.method, -payment.amount_cents)
+
+
+def _note(reason: str, overdraw_reason: str) -> str:
+    return " · ".join(part.strip() for part in (reason, overdraw_reason) if part.strip())[:200]
 
 
 def _payment(movement: Movement, session_id: int, ticket_id: int, method: str, amount_cents: int) -> Payment:
@@ -170,8 +179,10 @@ class OpenSession:
     till_id: int
 
 
-def lock_open_session(clinic_id: int, *, actor: Actor) -> OpenSession:
+def lock_open_session(clinic_id: int, *, actor: Actor, takes_cash: bool = False) -> OpenSession:
     """The open session that takes the payment, locked until this transaction ends. Raises NoOpenTill.
+
+    With ``takes_cash`` no one else takes cash out of its drawer meanwhile.
 
     The shared row lock makes a closing wait for the payment; a payment during a closing
     waits for it, finds the session closed and is refused.
@@ -182,7 +193,7 @@ def lock_open_session(clinic_id: int, *, actor: Actor) -> OpenSession:
         .where(TillSession.clinic_id == clinic_id, TillSession.status == "open")
         .order_by(*queries.tills.preference(actor))
         .limit(1)
-        .with_for_update(read=True, of=TillSession)
+        .with_for_update(read=not takes_cash, of=TillSession)
     ).first()
     if row is None:
         raise NoOpenTill

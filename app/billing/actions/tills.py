@@ -12,7 +12,7 @@ from app.billing.actions import ledger, series
 from app.billing.models import Movement, Till, TillCount, TillSession
 from app.billing.rules import tills as till_rules
 from app.clinics import queries as clinics
-from app.kernel import clock, outbox
+from app.kernel import clock, money, outbox
 from app.kernel.access import Actor, can, require
 from app.kernel.db import db, lock
 from app.kernel.errors import Conflict, Invalid, NotFound
@@ -24,16 +24,29 @@ class TillAlreadyOpen(Conflict):
     message = N_("Esta caja ya está abierta. Ciérrela antes de abrirla de nuevo.")
 
 
+class HoldsTill(TillAlreadyOpen):
+    message = N_("Usted ya tiene abierta %(held)s. Ciérrela antes de abrir otra caja.")
+
+
 class TillAlreadyClosed(Conflict):
     code = "TILL_ALREADY_CLOSED"
     message = N_("Esta caja ya se cerró. Lo registrado no cambió; revise el cierre guardado.")
 
 
-def open_till(till_id: int, *, opening_float_cents: int, note: str = "", actor: Actor, now: datetime) -> int:
+def open_till(
+    till_id: int,
+    *,
+    opening_float_cents: int,
+    denominations: Mapping[int, int] | None = None,
+    note: str = "",
+    actor: Actor,
+    now: datetime,
+) -> int:
     """Open a session of a till with its float; returns the session's id.
 
-    The business day is the clinic's local day of now, whenever it closes. Raises NotFound,
-    TillAlreadyOpen, Invalid.
+    A float other than what the till's last closing left is a numbered difference, and the note explains it.
+    The business day is the clinic's local day of now, whenever it closes. Raises NotFound, TillAlreadyOpen,
+    HoldsTill, Invalid, OpeningDiffers.
     """
     till = db.session.scalar(
         select(Till).where(Till.id == till_id, Till.clinic_id.in_(actor.clinics_with(permissions.OPERATE_TILL)))
@@ -41,78 +54,102 @@ def open_till(till_id: int, *, opening_float_cents: int, note: str = "", actor: 
     if till is None or not till.is_active:
         raise NotFound
     require(actor, permissions.OPERATE_TILL, till.clinic_id)
-    if opening_float_cents < 0:
-        raise Invalid({"opening_float": N_("El fondo no puede ser menor que cero.")})
+    clinic = clinics.clinic(till.clinic_id)
+    _check_float(opening_float_cents, denominations, clinic.currency)
+    lock("holder", actor.person_id)  # before the till: a user who opens two at once waits here
     lock("till", till.id)  # a second user who opens the same till waits and finds it open
-    if db.session.scalar(select(TillSession.id).where(TillSession.till_id == till.id, TillSession.status == "open")):
-        raise TillAlreadyOpen
+    _require_free(till, actor)
+    left = queries.tills.left_in(till.id)
+    difference = till_rules.opening_difference(opening_float_cents, left)
+    if difference and not note.strip():
+        raise till_rules.OpeningDiffers(opening_float_cents, left or 0, clinic.currency)
     session = TillSession(
         clinic_id=till.clinic_id,
         till_id=till.id,
         number=series.next_number(till.clinic_id, "till"),
-        business_day=clock.local_day(now, clinics.clinic(till.clinic_id).timezone),
+        business_day=clock.local_day(now, clinic.timezone),
         opened_at=now,
         opened_by=actor.user_id,
         opening_float_cents=opening_float_cents,
         opening_note=note.strip()[:200],
+        opening_left_cents=left,
+        opening_difference_number=series.next_number(till.clinic_id, "opening_difference") if difference else None,
+        opening_denominations=pieces_of(denominations),
     )
     db.session.add(session)
     db.session.flush()  # for the primary key
-    _record(events.TillOpened, session, actor=actor, now=now)
+    if difference:
+        cash = cash_method(session.clinic_id)
+        post_difference("opening_difference", session, cash, difference, note=note, actor=actor, now=now)
+    record(events.TillOpened, session, actor=actor, now=now)
     return session.id
 
 
-def record_movement(
-    session_id: int,
-    *,
-    kind: str,
-    amount_cents: int | None,
-    concept: str,
-    beneficiary: str = "",
-    voucher_number: str = "",
-    actor: Actor,
-    now: datetime,
-) -> int:
-    """Record cash in or out of an open session; ``amount_cents`` is positive, the kind determines the sign.
+def _check_float(cents: int, denominations: Mapping[int, int] | None, currency: str) -> None:
+    if cents < 0:
+        raise Invalid({"opening_float": N_("El fondo no puede ser menor que cero.")})
+    if denominations and till_rules.count_cash(denominations, currency) != cents:
+        raise Invalid({"opening_float": till_rules.PIECES_DIFFER})
 
-    Raises NotFound, TillAlreadyClosed, Invalid.
-    """
-    head = queries.tills.session(session_id, actor=actor)
-    require(actor, permissions.OPERATE_TILL, head["clinic_id"])
-    cents = _check_movement(kind, amount_cents, concept)
-    session = _lock_open(session_id, read=True)
-    cash_method = next((m for m in queries.tills.methods(session.clinic_id) if m.is_cash), None)
-    if cash_method is None:
+
+def _require_free(till: Till, actor: Actor) -> None:
+    """Raise TillAlreadyOpen for an open till, HoldsTill for a user who has another one open."""
+    is_open = TillSession.status == "open"
+    if db.session.scalar(select(TillSession.id).where(TillSession.till_id == till.id, is_open)):
+        raise TillAlreadyOpen
+    held = select(Till.name).join(TillSession, TillSession.till_id == Till.id)
+    name = db.session.scalar(held.where(TillSession.opened_by == actor.user_id, is_open))
+    if name is not None:
+        raise HoldsTill(held=name)
+
+
+def pieces_of(denominations: Mapping[int, int] | None) -> dict[str, int]:
+    """Pieces by denomination as a JSON column keeps them."""
+    return {str(value): pieces for value, pieces in (denominations or {}).items() if pieces}
+
+
+def cash_method(clinic_id: int) -> rules.Method:
+    """The clinic's method for cash. Raises UnknownPaymentMethod."""
+    method = next((m for m in queries.tills.methods(clinic_id) if m.is_cash), None)
+    if method is None:
         raise rules.UnknownPaymentMethod
-    movement = ledger.post(
+    return method
+
+
+def require_in_drawer(session_id: int, cents: int, *, clinic_id: int, reason: str, actor: Actor) -> int | None:
+    """The supervisor who lets more leave the drawer than it holds, or None when it holds enough.
+
+    The session is locked. Raises DrawerHoldsLess, with what is there unless the actor counts blind.
+    """
+    drawer = queries.drawer.cash_in_drawer(session_id)
+    if cents <= drawer:
+        return None
+    if reason.strip() and can(actor, permissions.APPROVE, clinic_id):
+        return actor.user_id
+    clinic = clinics.clinic(clinic_id)
+    amount = money.format_money(cents, clinic.currency)
+    if not queries.tills.sees_expected(actor, clinic.id, blind_close=clinic.blind_close):
+        raise till_rules.NotEnoughInDrawer(amount=amount)
+    details = {"drawer": money.decimal_text(drawer)}
+    raise till_rules.DrawerHoldsLess(details=details, drawer=money.format_money(drawer, clinic.currency), amount=amount)
+
+
+def post_difference(
+    kind: str, session: TillSession, method: rules.Method, cents: int, *, note: str, actor: Actor, now: datetime
+) -> None:
+    """Post what a count found too much (positive) or too little of a method."""
+    ledger.post(
         Movement(
             clinic_id=session.clinic_id,
             session_id=session.id,
             kind=kind,
-            method_id=cash_method.id,
-            concept=concept.strip()[:160],
-            beneficiary=beneficiary.strip()[:120],
-            voucher_number=voucher_number.strip()[:40],
+            method_id=method.id,
+            note=note.strip()[:200],
             received_at=now,
             received_by=actor.user_id,
         ),
-        accounts.cash_move(kind, session.till_id, cents if kind == "cash_in" else -cents),
+        accounts.difference(session.till_id, method.id, session.id, cents, is_cash=method.is_cash),
     )
-    _record(events.TillMoved, session, movement_id=movement.id, actor=actor, now=now)
-    return movement.id
-
-
-def _check_movement(kind: str, amount_cents: int | None, concept: str) -> int:
-    errors = {}
-    if kind not in accounts.CASH_MOVES:
-        errors["kind"] = N_("Elija ingreso, retiro, gasto o depósito.")
-    if amount_cents is None or amount_cents <= 0:
-        errors["amount"] = N_("Escriba un monto mayor que cero.")
-    if not concept.strip():
-        errors["concept"] = N_("Escriba el concepto.")
-    if errors or amount_cents is None:
-        raise Invalid(errors)
-    return amount_cents
 
 
 def approve_closing(session_id: int, *, actor: Actor, now: datetime) -> None:
@@ -122,9 +159,9 @@ def approve_closing(session_id: int, *, actor: Actor, now: datetime) -> None:
     """
     head = queries.tills.session(session_id, actor=actor)
     require(actor, permissions.APPROVE, head["clinic_id"])
-    session = _lock_open(session_id)
+    session = lock_open(session_id)
     session.approved_by = actor.user_id
-    _record(events.ClosingApproved, session, actor=actor, now=now)
+    record(events.ClosingApproved, session, actor=actor, now=now)
 
 
 def close_till(
@@ -144,15 +181,15 @@ def close_till(
     """
     head = queries.tills.session(session_id, actor=actor)
     require(actor, permissions.OPERATE_TILL, head["clinic_id"])
-    session = _lock_open(session_id)
+    session = lock_open(session_id)
     figures = queries.tills.figures(
         session.id, clinic_id=session.clinic_id, opening_float_cents=session.opening_float_cents
     )
-    counts = till_rules.counts_of(figures, counted, denominations)
+    counts = till_rules.counts_of(figures, counted, denominations, head["currency"])
     closing = _closing(session, figures, counts, denominations or {}, reason, left_for_tomorrow_cents, actor, now)
     report = queries.tills.report(head, figures, closing)
     _write_closing(session, closing, till_rules.canonical(report), actor)
-    _record(events.TillClosed, session, sha256=session.snapshot_sha256, actor=actor, now=now)
+    record(events.TillClosed, session, sha256=session.snapshot_sha256, actor=actor, now=now)
     return report | {"sha256": session.snapshot_sha256}
 
 
@@ -206,15 +243,15 @@ def _write_closing(session: TillSession, closing: queries.tills.Closing, snapsho
     db.session.flush()  # the response of this request reads the closed session
 
 
-def _lock_open(session_id: int, *, read: bool = False) -> TillSession:
-    """An open session under its row lock (shared with ``read``). Raises TillAlreadyClosed.
+def lock_open(session_id: int) -> TillSession:
+    """An open session under its row lock. Raises TillAlreadyClosed.
 
     On SQLite the whole transaction is the lock.
     """
     session: TillSession | None = db.session.scalar(
         select(TillSession)
         .where(TillSession.id == session_id, TillSession.status == "open")
-        .with_for_update(read=read)
+        .with_for_update()
         .execution_options(populate_existing=True)
     )
     if session is None:
@@ -222,7 +259,7 @@ def _lock_open(session_id: int, *, read: bool = False) -> TillSession:
     return session
 
 
-def _record(event: type[events.TillEvent], session: TillSession, *, actor: Actor, now: datetime, **more: Any) -> None:
+def record(event: type[events.TillEvent], session: TillSession, *, actor: Actor, now: datetime, **more: Any) -> None:
     outbox.record(
         event(session_id=session.id, till_id=session.till_id, **more),
         actor=actor,

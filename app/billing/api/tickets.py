@@ -164,10 +164,16 @@ def take_payment(ticket_id: int, body: NewPayment) -> dict[str, Any]:
     return _payment_json(payment)
 
 
-@api.post("/api/payments/<int:payment_id>/refund/", requires=permissions.REFUND, body=Reason, status=201)
-def refund_payment(payment_id: int, body: Reason) -> dict[str, Any]:
-    """Refund a payment from the currently open till."""
-    refund = actions.payments.refund_payment(payment_id, reason=body.reason, actor=cycle.actor(), now=cycle.now())
+class Refund(Reason):
+    overdraw_reason: str = Field("", max_length=200)
+
+
+@api.post("/api/payments/<int:payment_id>/refund/", requires=permissions.REFUND, body=Refund, status=201)
+def refund_payment(payment_id: int, body: Refund) -> dict[str, Any]:
+    """Refund a payment from the currently open till; more cash than it holds needs an ``overdraw_reason``."""
+    refund = actions.payments.refund_payment(
+        payment_id, reason=body.reason, overdraw_reason=body.overdraw_reason, actor=cycle.actor(), now=cycle.now()
+    )
     return _payment_json(refund) | {"reverses_id": payment_id}
 
 

@@ -51,6 +51,9 @@ def _head_json(head: Mapping[str, Any]) -> dict[str, Any]:
         "opened_at": head["opened_at"],
         "opened_by": head["opened_by"],
         "opening_float": cents("opening_float_cents"),
+        "opening_left": cents("opening_left_cents"),
+        "opening_difference_number": head["opening_difference_number"],
+        "opening_note": head["opening_note"],
         "closed_at": head["closed_at"],
         "closed_by": head["closed_by"],
         "approved_by": head["approved_by"],
@@ -71,7 +74,7 @@ def session(session_id: int) -> dict[str, Any]:
 
 def _session_json(session_id: int) -> dict[str, Any]:
     head = queries.tills.session(session_id, actor=cycle.actor())
-    lines = queries.tills.movements(session_id)
+    lines = queries.drawer.movements(session_id)
     methods = _methods(head)
     return _head_json(head) | {
         "methods": methods,
@@ -113,6 +116,9 @@ def _movement_line(line: Mapping[str, Any], currency: str) -> dict[str, Any]:
         "beneficiary": line["beneficiary"],
         "voucher_number": line["voucher_number"],
         "reverses_id": line["reverses_id"],
+        "reversed_by_id": line["reversed_by_id"],
+        "reason": line["note"],
+        "authorised_by": line["authorised_by"],
         "received_at": line["received_at"],
         "received_by": line["received_by"],
     }
@@ -122,6 +128,7 @@ class NewSession(Body):
     clinic_id: Id | None = None
     till_id: Id | None = None
     opening_float: Cents = 0
+    denominations: dict[Cents, int] | None = None
     note: str = Field("", max_length=200)
 
 
@@ -137,6 +144,7 @@ def open_till(body: NewSession) -> dict[str, Any]:
     session_id = actions.tills.open_till(
         till_id,
         opening_float_cents=body.opening_float,
+        denominations=body.denominations,
         note=body.note,
         actor=cycle.actor(),
         now=cycle.now(),
@@ -150,26 +158,48 @@ class NewMovement(Body):
     concept: str = Field(max_length=160)
     beneficiary: str = Field("", max_length=120)
     voucher_number: str = Field("", max_length=40)
+    reason: str = Field("", max_length=200)
 
 
 @api.post(
     "/api/till-sessions/<int:session_id>/movements/", requires=permissions.OPERATE_TILL, body=NewMovement, status=201
 )
 def record_movement(session_id: int, body: NewMovement) -> dict[str, Any]:
-    """Cash in or out other than payments: ``cash_in``, ``cash_out``, ``expense``, ``deposit``."""
-    movement_id = actions.tills.record_movement(
+    """Cash in or out other than payments: ``cash_in``, ``cash_out``, ``expense``, ``deposit``.
+
+    More than the drawer holds is a 409, unless a supervisor gives a ``reason``.
+    """
+    movement_id = actions.drawer.record_movement(
         session_id,
         kind=body.kind,
         amount_cents=body.amount,
         concept=body.concept,
         beneficiary=body.beneficiary,
         voucher_number=body.voucher_number,
+        reason=body.reason,
         actor=cycle.actor(),
         now=cycle.now(),
     )
+    return _movement_of(session_id, movement_id)
+
+
+def _movement_of(session_id: int, movement_id: int) -> dict[str, Any]:
     head = queries.tills.session(session_id, actor=cycle.actor())
-    line = next(line for line in queries.tills.movements(session_id) if line["id"] == movement_id)
+    line = next(line for line in queries.drawer.movements(session_id) if line["id"] == movement_id)
     return _movement_line(line, head["currency"])
+
+
+class Reversal(Body):
+    reason: str = Field(min_length=1, max_length=200)
+
+
+@api.post(
+    "/api/till-movements/<int:movement_id>/reversal/", requires=permissions.OPERATE_TILL, body=Reversal, status=201
+)
+def reverse_movement(movement_id: int, body: Reversal) -> dict[str, Any]:
+    """Take back cash in or out by a contrary movement in the open session; both stay and name each other."""
+    reversal_id = actions.drawer.reverse_movement(movement_id, reason=body.reason, actor=cycle.actor(), now=cycle.now())
+    return _movement_of(queries.drawer.session_of(reversal_id), reversal_id)
 
 
 @api.post("/api/till-sessions/<int:session_id>/approval/", requires=permissions.APPROVE)

@@ -10,14 +10,14 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import select
 
-from app.billing.actions import payments, tills
+from app.billing.actions import drawer, payments, tills
 from app.billing.demo import bulk
 from app.billing.demo.payments import FinishedVisit, VisitPayment, payment_row, payments_of
 from app.billing.models import Movement
 from app.billing.queries import tills as till_queries
 from app.billing.rules import tills as till_rules
 from app.identity import demo as identity
-from app.kernel import clock
+from app.kernel import clock, money
 from app.kernel.access import Actor
 from app.kernel.db import db
 from app.kernel.demo import DemoContext
@@ -102,7 +102,7 @@ def _today(opening: int, paid: list[VisitPayment], context: DemoContext) -> None
 
 def _spend(session_id: int, number: int, cashier: Actor, at: datetime, context: DemoContext) -> None:
     concept, beneficiary = EXPENSES[number // 2 % len(EXPENSES)]
-    tills.record_movement(
+    drawer.record_movement(
         session_id,
         kind="expense",
         amount_cents=context.random.randrange(8, 28) * 100,
@@ -128,10 +128,10 @@ def _refund(session_id: int, supervisor: Actor, at: datetime) -> None:
 
 
 def _bank(session_id: int, clinic_id: int, opening: int, cashier: Actor, at: datetime) -> None:
-    drawer = next(f for f in _figures(session_id, clinic_id, opening) if f.is_cash)
-    surplus = (drawer.expected_cents - KEPT) // 10000 * 10000
+    cash = next(f for f in _figures(session_id, clinic_id, opening) if f.is_cash)
+    surplus = (cash.expected_cents - KEPT) // 10000 * 10000
     if surplus > 0:
-        tills.record_movement(
+        drawer.record_movement(
             session_id,
             kind="deposit",
             amount_cents=surplus,
@@ -150,6 +150,6 @@ def _figures(session_id: int, clinic_id: int, opening: int) -> list[till_rules.M
 def _pieces(cents: int) -> dict[int, int]:
     """The fewest notes and coins that make this sum."""
     pieces: dict[int, int] = {}
-    for value in till_rules.DENOMINATIONS:
+    for value in money.DENOMINATIONS["PEN"]:
         pieces[value], cents = divmod(cents, value)
     return pieces

@@ -138,25 +138,29 @@ def _taken(payment: actions.payments.Payment) -> Response:
 
 @pages.get("/payments/<int:payment_id>/refund", requires=permissions.REFUND)
 def refund_form(payment_id: int) -> Response:
-    return _refund(payment_id, forms.ReasonForm())
+    return _refund(payment_id, forms.RefundForm())
 
 
-def _retry_refund(*, form: forms.ReasonForm, error: DomainError | None, payment_id: int) -> Response:
+def _retry_refund(*, form: forms.RefundForm, error: DomainError | None, payment_id: int) -> Response:
     form.add_summary(error)
     return _refund(payment_id, form)
 
 
 @pages.post(
-    "/payments/<int:payment_id>/refund", requires=permissions.REFUND, form=forms.ReasonForm, retry=_retry_refund
+    "/payments/<int:payment_id>/refund", requires=permissions.REFUND, form=forms.RefundForm, retry=_retry_refund
 )
-def refund(payment_id: int, form: forms.ReasonForm) -> Response:
+def refund(payment_id: int, form: forms.RefundForm) -> Response:
     refunded = actions.payments.refund_payment(
-        payment_id, reason=form.reason.data or "", actor=cycle.actor(), now=cycle.now()
+        payment_id,
+        reason=form.reason.data or "",
+        overdraw_reason=form.overdraw_reason.data or "",
+        actor=cycle.actor(),
+        now=cycle.now(),
     )
     return _changed(refunded.ticket_id, _("Pago devuelto. Entregue el dinero al paciente."))
 
 
-def _refund(payment_id: int, form: forms.ReasonForm) -> Response:
+def _refund(payment_id: int, form: forms.RefundForm) -> Response:
     payment = queries.tickets.payment(payment_id, actor=cycle.actor())
     return _reason(
         form,
@@ -201,6 +205,7 @@ def _reason(form: forms.ReasonForm, **texts: Any) -> Response:
         "billing/reason.html",
         parts={"dialog-body": "billing/_reason_form.html"},
         form=form.with_submission_id(),
+        back_label="",
         **texts,
     )
 

@@ -11,7 +11,7 @@ from app.billing.rules import tills as till_rules
 from app.clinics import queries as clinics
 from app.http import cycle, fragments
 from app.http.html import PageBlueprint
-from app.kernel import clock
+from app.kernel import clock, money
 from app.kernel.access import can
 from app.kernel.errors import DomainError
 
@@ -39,7 +39,8 @@ def _overview(clinic_id: int, form: forms.OpenTillForm | None) -> Response:
         open_sessions=[_open(head, sees_expected) for head in queries.tills.open_sessions(clinic_id, actor=actor)],
         past=queries.tills.past_sessions(clinic_id, actor=actor),
         idle=idle,
-        open_form=_open_form(idle, form),
+        open_form=_open_form(idle, form, clinic.currency),
+        holds_till=bool(idle) and queries.tills.holds_till(actor),
         sees_expected=sees_expected,
         can_approve=can(actor, permissions.APPROVE, clinic_id),
         zone=clinic.timezone,
@@ -50,7 +51,7 @@ def _overview(clinic_id: int, form: forms.OpenTillForm | None) -> Response:
 
 def _open(head: dict[str, Any], sees_expected: bool) -> dict[str, Any]:
     """An open session with its latest movements, and its figures when the actor may see them."""
-    lines = queries.tills.movements(head["id"])
+    lines = queries.drawer.movements(head["id"])
     figures = _figures(head) if sees_expected else []
     return {
         **head,
@@ -69,11 +70,11 @@ def _figures(head: dict[str, Any]) -> list[till_rules.MethodFigures]:
     )
 
 
-def _open_form(idle: list[dict[str, Any]], form: forms.OpenTillForm | None) -> forms.OpenTillForm:
+def _open_form(idle: list[dict[str, Any]], form: forms.OpenTillForm | None, currency: str) -> forms.OpenTillForm:
     """The form to open a till; its float defaults to what the last closing left in the drawer."""
     if form is None:
-        left = idle[0]["float_cents"] if idle else 0
-        form = forms.OpenTillForm(formdata=None, opening_float=left)
+        left = (idle[0]["float_cents"] or 0) if idle else 0
+        form = forms.OpenTillForm.of(currency, formdata=None, opening_float=left)
     form.till_id.choices = [SelectChoice(t["id"], t["name"]) for t in idle]
     form.with_submission_id()
     return form
@@ -81,7 +82,7 @@ def _open_form(idle: list[dict[str, Any]], form: forms.OpenTillForm | None) -> f
 
 def _make_open_form() -> forms.OpenTillForm:
     clinic_id = cycle.clinic_id(permissions.OPERATE_TILL)
-    form = forms.OpenTillForm()
+    form = forms.OpenTillForm.of(clinics.clinic(clinic_id).currency)
     form.till_id.choices = [SelectChoice(till["id"], till["name"]) for till in queries.tills.idle_tills(clinic_id)]
     return form
 
@@ -96,6 +97,7 @@ def open_till(form: forms.OpenTillForm) -> Response:
     session_id = actions.tills.open_till(
         form.till_id.data,
         opening_float_cents=form.opening_float.data or 0,
+        denominations=form.denominations(),
         note=form.note.data or "",
         actor=cycle.actor(),
         now=cycle.now(),
@@ -146,13 +148,14 @@ def _retry_movement(*, form: forms.MovementForm, error: DomainError | None, sess
     retry=_retry_movement,
 )
 def record_movement(session_id: int, form: forms.MovementForm) -> Response:
-    actions.tills.record_movement(
+    actions.drawer.record_movement(
         session_id,
         kind=form.kind.data or "",
         amount_cents=form.amount.data,
         concept=form.concept.data or "",
         beneficiary=form.beneficiary.data or "",
         voucher_number=form.voucher_number.data or "",
+        reason=form.reason.data or "",
         actor=cycle.actor(),
         now=cycle.now(),
     )
@@ -163,8 +166,53 @@ def _movement(session_id: int, form: forms.MovementForm) -> Response:
     return fragments.page(
         "billing/movement.html",
         parts={"dialog-body": "billing/_movement_form.html"},
-        head=queries.tills.session(session_id, actor=cycle.actor()),
+        head=(head := queries.tills.session(session_id, actor=cycle.actor())),
         form=form.with_submission_id(),
+        can_override=can(cycle.actor(), permissions.APPROVE, head["clinic_id"]),
+    )
+
+
+@pages.get("/till-movements/<int:movement_id>/reversal", requires=permissions.OPERATE_TILL)
+def reversal_form(movement_id: int) -> Response:
+    return _reversal(movement_id, forms.ReasonForm())
+
+
+def _retry_reversal(*, form: forms.ReasonForm, error: DomainError | None, movement_id: int) -> Response:
+    form.add_summary(error)
+    return _reversal(movement_id, form)
+
+
+@pages.post(
+    "/till-movements/<int:movement_id>/reversal",
+    requires=permissions.OPERATE_TILL,
+    form=forms.ReasonForm,
+    retry=_retry_reversal,
+)
+def reverse_movement(movement_id: int, form: forms.ReasonForm) -> Response:
+    actions.drawer.reverse_movement(movement_id, reason=form.reason.data or "", actor=cycle.actor(), now=cycle.now())
+    return _changed("/till", _("Movimiento anulado con una línea contraria; las dos quedan a la vista."))
+
+
+def _reversal(movement_id: int, form: forms.ReasonForm) -> Response:
+    move = queries.drawer.cash_move(movement_id, actor=cycle.actor())
+    currency = clinics.clinic(move.clinic_id).currency
+    return fragments.page(
+        "billing/reason.html",
+        parts={"dialog-body": "billing/_reason_form.html"},
+        form=form.with_submission_id(),
+        title=_(
+            "Anular %(kind)s de %(amount)s",
+            kind=_(accounts.LABELS[move.kind]).lower(),
+            amount=money.format_money(abs(move.amount_cents), currency),
+        ),
+        description=_(
+            "Se registra una línea contraria en la caja abierta; la original queda como está: %(concept)s.",
+            concept=move.concept,
+        ),
+        action=f"/till-movements/{movement_id}/reversal",
+        label=_("Anular movimiento"),
+        back="/till",
+        back_label=_("Volver a la caja"),
     )
 
 
@@ -184,7 +232,7 @@ def closing_form(session_id: int) -> Response:
 
 def _make_closing_form(session_id: int) -> forms.ClosingForm:
     head = queries.tills.session(session_id, actor=cycle.actor())
-    return forms.ClosingForm.for_methods(_counted_methods(head))
+    return forms.ClosingForm.for_methods(_counted_methods(head), head["currency"])
 
 
 def _retry_closing(*, form: forms.ClosingForm, error: DomainError | None, session_id: int) -> Response:
@@ -224,15 +272,13 @@ def _closing(session_id: int, form: forms.ClosingForm | None) -> Response:
     clinic = clinics.clinic(head["clinic_id"])
     figures = _figures(head)
     if form is None:
-        form = forms.ClosingForm.for_methods(_counted_methods(head))
+        form = forms.ClosingForm.for_methods(_counted_methods(head), head["currency"])
     owing = queries.tickets.search(clinic.id, actor=actor, day=head["business_day"], debts=True)
     return fragments.page(
         "billing/closing.html",
         head=head,
         form=form.with_submission_id(),
         figures=figures,
-        denominations=till_rules.DENOMINATIONS,
-        smallest_note=till_rules.SMALLEST_NOTE,
         sees_expected=queries.tills.sees_expected(actor, clinic.id, blind_close=clinic.blind_close),
         owing=owing,
         zone=clinic.timezone,

@@ -9,25 +9,23 @@ import orjson
 from sqlalchemy import ColumnElement, Row, Select, and_, case, func, or_, select
 from sqlalchemy.orm import aliased
 
-from app.billing import accounts, permissions, rules
+from app.billing import permissions, rules
 from app.billing.models import (
     Movement,
     PaymentMethod,
-    Posting,
     Ticket,
     Till,
     TillCount,
     TillSession,
     till_session_totals,
 )
-from app.billing.queries.collected import POSTED
+from app.billing.queries import drawer
 from app.billing.rules import tills as till_rules
 from app.clinics import queries as clinics
 from app.identity.models import User
 from app.kernel.access import Actor, can
 from app.kernel.db import db
 from app.kernel.errors import NotFound
-from app.patients.models import Patient
 from app.tenancy.models import Clinic
 
 TOTALS = till_session_totals.c
@@ -48,6 +46,8 @@ _SESSION = (
         Opener.full_name.label("opened_by"),
         TillSession.opening_float_cents,
         TillSession.opening_note,
+        TillSession.opening_left_cents,
+        TillSession.opening_difference_number,
         TillSession.closed_at,
         Closer.full_name.label("closed_by"),
         Approver.full_name.label("approved_by"),
@@ -124,6 +124,12 @@ def preference(actor: Actor) -> tuple[Any, ...]:
     )
 
 
+def holds_till(actor: Actor) -> bool:
+    """Whether the actor has a till open, in any clinic."""
+    held = select(TillSession.id).where(TillSession.opened_by == actor.user_id, TillSession.status == "open")
+    return db.session.scalar(held) is not None
+
+
 def past_sessions(clinic_id: int, *, actor: Actor, limit: int = 30) -> list[dict[str, Any]]:
     """The latest closed sessions of a clinic that the actor may see."""
     statement = _SESSION.where(TillSession.clinic_id == clinic_id, TillSession.status == "closed", visible_to(actor))
@@ -132,21 +138,31 @@ def past_sessions(clinic_id: int, *, actor: Actor, limit: int = 30) -> list[dict
 
 
 def idle_tills(clinic_id: int) -> list[dict[str, Any]]:
-    """The tills of a clinic that can be opened: ``{id, name, kind, float_cents}`` with what their last closing left."""
+    """The tills of a clinic that can be opened: ``{id, name, kind, float_cents}`` with what their last closing left
+    (None when they were never closed)."""
     is_open = select(TillSession.till_id).where(TillSession.status == "open")
-    left = (
-        select(TillSession.left_for_tomorrow_cents)
-        .where(TillSession.till_id == Till.id, TillSession.status == "closed")
-        .order_by(TillSession.closed_at.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
     rows = db.session.execute(
-        select(Till.id, Till.name, Till.kind, func.coalesce(left, 0).label("float_cents"))
+        select(Till.id, Till.name, Till.kind, _left_in(Till.id).label("float_cents"))
         .where(Till.clinic_id == clinic_id, Till.is_active.is_(True), Till.id.not_in(is_open))
         .order_by(case((Till.kind == "recaudadora", 0), else_=1), Till.name)
     )
     return [dict(row._mapping) for row in rows]
+
+
+def _left_in(till_id: Any) -> Any:
+    return (
+        select(TillSession.left_for_tomorrow_cents)
+        .where(TillSession.till_id == till_id, TillSession.status == "closed")
+        .order_by(TillSession.closed_at.desc(), TillSession.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+
+
+def left_in(till_id: int) -> int | None:
+    """What the last closing of a till left in its drawer; None when it was never closed."""
+    left: int | None = db.session.scalar(select(_left_in(till_id)))
+    return left
 
 
 # ------------------------------------------------------------------ methods and figures
@@ -202,46 +218,6 @@ def figures(session_id: int, *, clinic_id: int, opening_float_cents: int) -> lis
     ]
 
 
-def movements(session_id: int) -> list[dict[str, Any]]:
-    """The lines of a session in their order, each with the code of its ticket."""
-    receiver = aliased(User)
-    rows = db.session.execute(
-        select(
-            Movement.id,
-            Movement.kind,
-            Movement.received_at,
-            Posting.cents.label("amount_cents"),
-            Movement.tendered_cents,
-            Movement.change_cents,
-            Movement.ticket_id,
-            Ticket.number.label("ticket_number"),
-            Patient.full_name.label("patient"),
-            PaymentMethod.code.label("method"),
-            PaymentMethod.name.label("method_name"),
-            Movement.reference,
-            Movement.concept,
-            Movement.beneficiary,
-            Movement.voucher_number,
-            Movement.reverses_id,
-            Movement.note,
-            receiver.full_name.label("received_by"),
-        )
-        .join(Posting, POSTED)
-        .join(PaymentMethod, PaymentMethod.id == Movement.method_id)
-        .join(receiver, receiver.id == Movement.received_by)
-        .outerjoin(Ticket, Ticket.id == Movement.ticket_id)
-        .outerjoin(Patient, Patient.id == Ticket.patient_id)
-        .where(Movement.session_id == session_id)
-        .order_by(Movement.received_at, Movement.id)
-    )
-    return [_line(row._mapping) for row in rows]
-
-
-def _line(row: Mapping[Any, Any]) -> dict[str, Any]:
-    code = rules.ticket_code(row["ticket_number"]) if row["ticket_number"] else ""
-    return {**row, "ticket_code": code, "label": accounts.LABELS[row["kind"]]}
-
-
 # ------------------------------------------------------------------ X and Z
 
 
@@ -283,9 +259,11 @@ def report(
         "opened_by": head["opened_by"],
         "opening_float_cents": head["opening_float_cents"],
         "opening_note": head["opening_note"],
+        "opening_left_cents": head["opening_left_cents"],
+        "opening_difference_number": head["opening_difference_number"],
         "methods": [_method_line(f, counts.get(f.method_id)) for f in figures],
         "tickets": _control_figures(head["id"]),
-        "movements": [_report_line(m) for m in movements(head["id"])],
+        "movements": [_report_line(m) for m in drawer.movements(head["id"])],
     }
     if closing:
         report |= {
@@ -332,7 +310,10 @@ _REPORT_COLUMNS = (
     "beneficiary",
     "voucher_number",
     "reverses_id",
+    "reversed_by_id",
+    "note",
     "received_by",
+    "authorised_by",
 )
 
 
@@ -361,10 +342,14 @@ def sealed_report(session_id: int) -> dict[str, Any]:
         select(TillSession.snapshot, TillSession.snapshot_sha256).where(TillSession.id == session_id)
     ).one()
     report = orjson.loads(text)
+    for name, value in (("opening_left_cents", None), ("opening_difference_number", None)):
+        report.setdefault(name, value)  # reports sealed before these were kept
     for section in (report, *report["movements"]):
         for name in ("opened_at", "closed_at", "received_at"):
             if name in section:
                 section[name] = datetime.fromisoformat(section[name])
+    for line in report["movements"]:
+        line.update({"reversed_by_id": None, "note": "", "authorised_by": None} | line)
     report["business_day"] = date.fromisoformat(report["business_day"])
     report["denominations"] = {int(value): pieces for value, pieces in report["denominations"].items()}
     return {**report, "sha256": sha256, "is_intact": till_rules.seal(text) == sha256}

@@ -9,11 +9,10 @@ from typing import Any
 import orjson
 
 from app.billing.rules import Method
+from app.kernel import money
 from app.kernel.errors import Conflict, Invalid
 from app.kernel.i18n import N_
 
-DENOMINATIONS = (20000, 10000, 5000, 2000, 1000, 500, 200, 100, 50, 20, 10)  # PEN: notes to 10, then coins
-SMALLEST_NOTE = 1000
 LONG_SESSION = timedelta(hours=24)  # a session open for longer is shown with a warning
 
 
@@ -71,6 +70,46 @@ def figures_of(method: Method, totals: Iterable[KindTotal], *, opening_cents: in
     )
 
 
+class DrawerHoldsLess(Conflict):
+    """``details['drawer']`` is what is there, unless the actor counts blind."""
+
+    code = "DRAWER_HOLDS_LESS"
+    message = N_(
+        "En la caja hay %(drawer)s; no se puede sacar %(amount)s. Corrija el monto o pida a supervisión que lo registre"
+        " con un motivo."
+    )
+
+
+class NotEnoughInDrawer(DrawerHoldsLess):
+    """The same for who counts blind: the sentence must not say what is expected in the drawer."""
+
+    message = N_(
+        "En la caja no hay %(amount)s. No se registró nada. Corrija el monto o pida a supervisión que lo registre con"
+        " un motivo."
+    )
+
+
+class OpeningDiffers(Invalid):
+    def __init__(self, counted_cents: int, left_cents: int, currency: str) -> None:
+        text = LESS_THAN_LEFT if counted_cents < left_cents else MORE_THAN_LEFT
+        cents = {"left": left_cents, "counted": counted_cents, "difference": abs(counted_cents - left_cents)}
+        words = {name: money.format_money(amount, currency) for name, amount in cents.items()}
+        super().__init__({"note": text}, **words)
+
+
+LESS_THAN_LEFT = N_(
+    "El último cierre dejó %(left)s y usted contó %(counted)s. Faltan %(difference)s: escriba qué pasó."
+)
+MORE_THAN_LEFT = N_(
+    "El último cierre dejó %(left)s y usted contó %(counted)s. Sobran %(difference)s: escriba qué pasó."
+)
+
+
+def opening_difference(float_cents: int, left_cents: int | None) -> int:
+    """What the float has more (positive) or less than the last closing left; 0 at a till's first opening."""
+    return 0 if left_cents is None else float_cents - left_cents
+
+
 @dataclass(frozen=True, slots=True)
 class Count:
     """Expected and counted of one method; a negative ``difference_cents`` is a shortage (faltante)."""
@@ -97,15 +136,20 @@ class ApprovalNeeded(Conflict):
     )
 
 
-def count_cash(pieces: Mapping[int, int]) -> int:
-    """The sum of ``{denomination in cents: pieces}``. Raises Invalid for unknown denominations."""
-    if any(value not in DENOMINATIONS or number < 0 for value, number in pieces.items()):
-        raise Invalid({"denominations": N_("Use las denominaciones del sol y cantidades desde cero.")})
+def count_cash(pieces: Mapping[int, int], currency: str = "PEN") -> int:
+    """The sum of ``{denomination in cents: pieces}``. Raises Invalid for pieces that the currency does not have."""
+    known = money.denominations(currency)
+    if any(value not in known or number < 0 for value, number in pieces.items()):
+        text = N_("Use billetes y monedas de %(currency)s y cantidades desde cero.")
+        raise Invalid({"denominations": text}, currency=currency)
     return sum(value * number for value, number in pieces.items())
 
 
 def counts_of(
-    figures: Iterable[MethodFigures], counted: Mapping[str, int], denominations: Mapping[int, int] | None
+    figures: Iterable[MethodFigures],
+    counted: Mapping[str, int],
+    denominations: Mapping[int, int] | None,
+    currency: str = "PEN",
 ) -> list[Count]:
     """Match counted amounts with expected ones. ``counted`` is cents by method code; cash may be counted by pieces.
 
@@ -116,7 +160,7 @@ def counts_of(
     errors = {f"counted.{code}": UNKNOWN_METHOD for code in counted.keys() - {f.code for f in figures}}
     for figure in figures:
         if figure.is_cash and denominations:
-            by_pieces = count_cash(denominations)
+            by_pieces = count_cash(denominations, currency)
             if counted.setdefault(figure.code, by_pieces) != by_pieces:
                 errors[f"counted.{figure.code}"] = PIECES_DIFFER
         if figure.code not in counted and (figure.is_cash or figure.expected_cents):
