@@ -1,14 +1,14 @@
 """A user holds one open till, openings are compared with the last closing, differences are posted, tickets keep numbers.
 
 Revision ID: 20261125_billing_drawer
-Revises: 20261125_clinics_whatsapp
+Revises: 20261125_clinics_home_clinic
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "20261125_billing_drawer"
-down_revision = "20261125_clinics_whatsapp"
+down_revision = "20261125_clinics_home_clinic"
 
 KINDS = ("move_reversal", "opening_difference", "closing_difference")
 TILL_SESSION_TOTALS = """CREATE VIEW till_session_totals AS
