@@ -19,7 +19,7 @@ from app.frontdesk import forms
 from app.frontdesk import queries as desk
 from app.http import cycle, fragments, screens
 from app.http.html import PageBlueprint
-from app.http.templating import day_words, hour
+from app.http.templating import day_words, local_time
 from app.kernel import clock
 from app.kernel.access import can, require
 from app.kernel.errors import DomainError, RuleBroken
@@ -135,7 +135,7 @@ def receive_walk_in(form: forms.WalkInForm) -> Response:
         "En sala: %(name)s. Con %(therapist)s a las %(hour)s.",
         name=visit.patient_name,
         therapist=visit.therapist_name,
-        hour=hour(visit.starts_at, visit.timezone),
+        hour=local_time(visit.starts_at, visit.timezone),
     )
     return _done(toast, clinic.id, "dialog:close")
 
@@ -230,7 +230,7 @@ def book_next_visit(appointment_id: int, form: forms.NextVisitForm) -> Response:
         "Reservada: %(name)s, %(day)s %(hour)s con %(therapist)s.",
         name=visit.patient_name,
         day=day_words(day, today),
-        hour=hour(booked.starts_at, zone),
+        hour=local_time(booked.starts_at, zone),
         therapist=visit.therapist_name,
     )
     return _done(toast, visit.clinic_id, "panel:close")

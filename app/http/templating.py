@@ -29,10 +29,10 @@ def register(app: Flask) -> None:
         money=money.format_money,
         amount=money.decimal_text,
         symbol=money.symbol,
-        hour=hour,
+        local_time=local_time,
         local=clock.local,
-        minutes=minutes,
-        wire=wire,
+        time_of_day=time_of_day,
+        utc_iso=utc_iso,
         short_day=short_day,
     )
 
@@ -47,14 +47,14 @@ def language() -> str:
     return str(get_locale()).replace("_", "-")
 
 
-def hour(instant: datetime, zone: str) -> str:
+def local_time(instant: datetime, zone: str) -> str:
     """``10:30`` in the clinic's local time."""
     return clock.local(instant, zone).strftime("%H:%M")
 
 
-def minutes(value: int) -> str:
-    """Minutes from midnight as ``09:30``."""
-    return f"{value // 60:02d}:{value % 60:02d}"
+def time_of_day(minute: int) -> str:
+    """A minute of the day as ``09:30``."""
+    return f"{minute // 60:02d}:{minute % 60:02d}"
 
 
 def day_words(day: date, today: date) -> str:
@@ -65,7 +65,7 @@ def day_words(day: date, today: date) -> str:
     return str(format_date(day, "EEE d MMM" if day.year == today.year else "EEE d MMM y")).replace(".", "")
 
 
-def wire(instant: datetime) -> str:
+def utc_iso(instant: datetime) -> str:
     """An instant in a URL: ``2026-11-24T15:30Z``."""
     return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%MZ")
 
