@@ -179,7 +179,20 @@ def test_the_therapist_starts_and_finishes(ana: Client, bruno: Client) -> None:
     assert "Clara" in day
     assert bruno.post(f"/appointments/{id_}/session/end", {"next": "/my-day"}).location == "/my-day"
     assert "Atendida" in bruno.get("/my-day").text
-    assert bruno.fragment("/my-day", "div#my-day").text.startswith('<div class="stack" id="my-day"')
+    assert bruno.fragment("/my-day", "div#my-day").text.startswith('<div class="my-day" id="my-day"')
+
+
+def test_the_therapists_rows_open_the_visit_and_the_next_patient_is_introduced(ana: Client, bruno: Client) -> None:
+    earlier = booked(ana, starts_at=at(9))
+    for step in ("session", "session/end"):
+        bruno.post(f"/appointments/{earlier}/{step}")
+    assert status_of(bruno, earlier) == "fulfilled"
+    id_ = booked(ana, starts_at=at(10))
+    day = bruno.get("/my-day").text
+    assert f'href="/appointments/{id_}" hx-get="/appointments/{id_}"' in day
+    assert 'href="/patients/1"' in day
+    assert "Visitas anteriores con usted" in day
+    assert f'href="/appointments/{earlier}"' in day.partition("Visitas anteriores")[2].partition("</section>")[0]
 
 
 def test_the_day_shows_no_colleagues_visits(ana: Client, bruno: Client) -> None:

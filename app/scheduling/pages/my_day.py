@@ -8,6 +8,7 @@ from app.clinics import queries as clinics
 from app.http import cycle, fragments
 from app.http.html import PageBlueprint
 from app.kernel import clock
+from app.patients import rules as patient_rules
 from app.scheduling import permissions
 from app.scheduling.queries import own_day
 
@@ -22,13 +23,15 @@ def my_day() -> Response:
         day = clock.parse_day(request.args.get("day"))
     except clock.BadDay:
         day = today
+    own = own_day.of_therapist(day, zone=clinic.timezone, actor=cycle.actor())
+    head = own.current or own.following
     return fragments.page(
         "scheduling/my_day.html",
         parts={"my-day": "scheduling/_my_day.html"},
-        own=own_day.of_therapist(day, zone=clinic.timezone, actor=cycle.actor()),
+        own=own,
+        phone=patient_rules.format_phone(head.row.phone) if head else "",
         day=day,
         today=today,
-        now=cycle.now(),
         before=day - timedelta(days=1),
         after=day + timedelta(days=1),
     )
