@@ -166,7 +166,7 @@ def of_patient(patient_id: int) -> Response:
         "scheduling/patient_appointments.html",
         parts={"patient-appointments": "scheduling/_patient_appointments.html"},
         patient=patient,
-        lists=[(_("Próximas citas"), coming), (_("Citas anteriores"), past)],
+        lists=[(_("Próximas citas"), coming), (_("Citas anteriores y canceladas"), past)],
         labels=rules.LABELS,
         label_of=rules.label_of,
         now=cycle.now(),
