@@ -72,7 +72,7 @@ def build_cast() -> None:
     add(
         clinics.Settings,
         {"clinic_id": 1, "legal_name": "Centro Miraflores S.A.C.", "tax_id": "20512345671"},
-        {"clinic_id": 2, "legal_name": "Centro Arequipa S.A.C.", "tax_id": "20512345672"},
+        {"clinic_id": 2, "legal_name": "Centro Arequipa S.A.C.", "tax_id": "20512345680"},
     )
     hashed = hash_password(PASSWORD)
     people = (
@@ -224,6 +224,6 @@ def _patient(
         "sex": "F",
         "phone": phone,
         "email": email,
-        "search_text": f" {fold(full_name)} {dni} {phone.removeprefix('+51')}",
+        "search_text": f" {fold(full_name)} {dni} {phone.removeprefix('+51')} ",
         "created_at": LONG_AGO,
     }

@@ -67,7 +67,7 @@ class TherapistChanges(Body):
     document_number: str = Field("", max_length=20)
     licence_number: str = Field("", max_length=30)
     email: str = Field("", max_length=254)
-    phone: str = Field("", max_length=20)
+    phone: str = Field("", max_length=40)
     specialty_ids: list[Id] | None = None
     service_ids: list[Id] | None = None
     is_active: bool = True

@@ -1,6 +1,5 @@
 """Forms of the administration pages."""
 
-import re
 from decimal import Decimal
 from typing import Any
 
@@ -21,7 +20,7 @@ from wtforms.validators import DataRequired, InputRequired, Length, NumberRange
 from wtforms.widgets import CheckboxInput
 
 from app.clinics import rules
-from app.http.fields import DayField, Form, MinuteField, MoneyField
+from app.http.fields import DayField, Form, MinuteField, MoneyField, PhoneField
 
 WHOLE = _l("Escriba un número entero de %(min)s a %(max)s.")
 COLOURS = (
@@ -46,9 +45,9 @@ class ClinicForm(Form):
     legal_name = StringField(_l("Razón social"), [Length(max=160)])
     tax_id = StringField(_l("RUC"), [Length(max=20)], description=_l("Aparece en reportes y comprobantes."))
     address = StringField(_l("Dirección"), [Length(max=200)])
-    phone = StringField(_l("Teléfono"), [Length(max=20)])
-    whatsapp = StringField(
-        _l("WhatsApp"), [Length(max=20)], description=_l("Con él, los pacientes escriben a la sede desde su cita.")
+    phone = PhoneField(_l("Teléfono"), [Length(max=40)])
+    whatsapp = PhoneField(
+        _l("WhatsApp"), [Length(max=40)], description=_l("Con él, los pacientes escriben a la sede desde su cita.")
     )
     email = EmailField(_l("Correo"), [Length(max=254)])
     timezone = StringField(
@@ -111,7 +110,6 @@ class ClinicForm(Form):
         )
         typed: dict[str, Any] = {name: (self[name].data or "").strip() for name in text}
         typed |= {name: int(self[name].data) for name in numbers}
-        typed["whatsapp"] = re.sub(r"[\s()-]", "", typed["whatsapp"])
         return rules.ClinicSettings(
             **typed,
             closed_weekdays=tuple(int(day) for day in self.closed_weekdays.data or ()),
@@ -192,7 +190,7 @@ class TherapistForm(Form):
     document_number = StringField(_l("Documento"), [Length(max=20)])
     licence_number = StringField(_l("Colegiatura"), [Length(max=30)], description=_l("Por ejemplo CTMP 12345."))
     email = EmailField(_l("Correo"), [Length(max=254)])
-    phone = StringField(_l("Teléfono"), [Length(max=20)])
+    phone = PhoneField(_l("Teléfono"), [Length(max=40)])
     specialty_ids = SelectMultipleField(_l("Especialidades"), option_widget=CheckboxInput())
     service_ids = SelectMultipleField(_l("Servicios que atiende"), option_widget=CheckboxInput())
 

@@ -1,13 +1,12 @@
 """Rules: validation of the settings of a clinic, of services and therapists."""
 
 import dataclasses
-import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import available_timezones
 
-from app.kernel import money
+from app.kernel import contacts, money
 from app.kernel.errors import Conflict, Invalid, RuleBroken
 from app.kernel.i18n import N_
 
@@ -93,13 +92,58 @@ class TherapistData:
     phone: str = ""
 
 
-def check_settings(settings: ClinicSettings) -> None:
-    """Raises Invalid with a sentence per field."""
+# The area code of landlines by region (the first two digits of an ubigeo).
+AREA_CODES = {
+    "01": "41",
+    "02": "43",
+    "03": "83",
+    "04": "54",
+    "05": "66",
+    "06": "76",
+    "07": "1",
+    "08": "84",
+    "09": "67",
+    "10": "62",
+    "11": "56",
+    "12": "64",
+    "13": "44",
+    "14": "74",
+    "15": "1",
+    "16": "65",
+    "17": "82",
+    "18": "53",
+    "19": "63",
+    "20": "73",
+    "21": "51",
+    "22": "42",
+    "23": "52",
+    "24": "72",
+    "25": "61",
+}
+
+
+def area_code(phone: str, ubigeo: str | None) -> str:
+    """The area code of a clinic: of its own landline, else of its region; empty when neither is known.
+
+    >>> area_code("+5154281234", None), area_code("+51987654321", "150122")
+    ('54', '1')
+    """
+    digits = contacts.national_digits(phone)
+    of_its_phone = next((code for code in AREA_CODES.values() if len(digits) == 8 and digits.startswith(code)), "")
+    return of_its_phone or AREA_CODES.get((ubigeo or "")[:2], "")
+
+
+def check_settings(settings: ClinicSettings) -> ClinicSettings:
+    """The settings as they are stored. Raises Invalid with a sentence per field."""
     wrong: dict[str, str] = {}
+    clean: dict[str, Any] = {
+        "phone": _cleaned("phone", lambda: contacts.phone(settings.phone), wrong),
+        "whatsapp": _cleaned("whatsapp", lambda: contacts.phone(settings.whatsapp), wrong),
+        "email": _cleaned("email", lambda: contacts.email(settings.email), wrong),
+        "tax_id": _cleaned("tax_id", lambda: _tax_id(settings), wrong),
+    }
     if not settings.name.strip():
         wrong["name"] = N_("Escriba el nombre de la sede.")
-    if settings.whatsapp and not re.fullmatch(r"\+\d{8,15}", settings.whatsapp):
-        wrong["whatsapp"] = N_("Escriba el número con el código del país, por ejemplo +51 987 654 321.")
     if settings.timezone not in available_timezones():
         wrong["timezone"] = N_("Esta zona horaria no existe; por ejemplo America/Lima.")
     if settings.currency not in CURRENCIES:
@@ -121,6 +165,20 @@ def check_settings(settings: ClinicSettings) -> None:
         wrong["difference_limit_cents"] = N_("Escriba cero o más.")
     if wrong:
         raise Invalid(wrong)
+    return dataclasses.replace(settings, **clean)
+
+
+def _tax_id(settings: ClinicSettings) -> str:
+    """A RUC where the currency is Peru's; elsewhere the number as typed."""
+    return contacts.ruc(settings.tax_id) if settings.currency == "PEN" else settings.tax_id.strip()
+
+
+def _cleaned(name: str, check: Callable[[], str], wrong: dict[str, str]) -> str:
+    try:
+        return check()
+    except contacts.InvalidValue as error:
+        wrong[name] = str(error)
+        return ""
 
 
 def check_service(service: ServiceData) -> None:
@@ -145,12 +203,20 @@ def check_therapist(therapist: TherapistData) -> TherapistData:
         wrong["given_names"] = N_("Escriba los nombres.")
     if not therapist.surnames.strip():
         wrong["surnames"] = N_("Escriba los apellidos.")
+    phone = _cleaned("phone", lambda: contacts.phone(therapist.phone), wrong)
+    email = _cleaned("email", lambda: contacts.email(therapist.email), wrong)
     if wrong:
         raise Invalid(wrong)
     display_name = (
         therapist.display_name.strip() or f"{therapist.given_names.split()[0]} {therapist.surnames.split()[0]}"
     )
-    return dataclasses.replace(therapist, display_name=display_name[:80])
+    return dataclasses.replace(
+        therapist,
+        display_name=display_name[:80],
+        document_number=contacts.normal_form(therapist.document_number).strip(),
+        phone=phone,
+        email=email,
+    )
 
 
 def differences(row: Any, data: Any) -> dict[str, list[Any]]:

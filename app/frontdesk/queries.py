@@ -13,15 +13,17 @@ from app.billing.queries import tickets
 from app.clinics import queries as clinics
 from app.clinics.queries import ClinicView, ServiceView
 from app.frontdesk import rules as desk_rules
-from app.kernel import clock, money
+from app.kernel import clock, contacts, money
 from app.kernel.access import Actor, can
 from app.kernel.db import db
-from app.kernel.i18n import N_, fold
+from app.kernel.i18n import N_
 from app.patients.rules import age
+from app.patients.rules import search as finding
 from app.scheduling import permissions, rules
 from app.scheduling.queries import day as day_queries
 from app.scheduling.queries import slots
 from app.scheduling.queries.appointments import VisitDetails
+from app.scheduling.queries.visit_rows import VisitRow
 from app.scheduling.rules.calendar import Calendar, Slot, free_slots, occupied, open_periods
 from app.scheduling.rules.periods import covering, first_clash
 
@@ -96,7 +98,7 @@ def board(
 ) -> Board:
     """A clinic's day for the desk. Three queries; Forbidden without ``READ``."""
     visits = _visits(clinic, day, therapist_id=therapist_id, actor=actor)
-    cards = _cards([v for v in visits if _matches(v, fold(search))], clinic, day, actor=actor, now=now)
+    cards = _cards(_found(visits, search), clinic, day, actor=actor, now=now)
     tallies = day_queries.counts(visits)
     return Board(
         columns=[
@@ -117,11 +119,16 @@ def _visits(clinic: ClinicView, day: date, *, therapist_id: int | None, actor: A
     ]
 
 
-def _matches(visit: day_queries.Visit, query: str) -> bool:
-    row = visit.row
-    return not query or all(
-        word in fold(f"{row.patient_name} {row.document_number or ''} {row.phone}") for word in query.split()
-    )
+def _found(visits: list[day_queries.Visit], search: str) -> list[day_queries.Visit]:
+    """The visits of the people whom a search finds; all of them without one."""
+    if not search.strip():
+        return visits
+    terms = finding.terms(search)
+    return [v for v in visits if terms and finding.matches(_searched(v.row), terms)]
+
+
+def _searched(row: VisitRow) -> str:
+    return finding.text(row.patient_name, (row.document_number or "", contacts.national_digits(row.phone)))
 
 
 def _cards(

@@ -10,7 +10,7 @@ from wtforms.validators import ValidationError
 from wtforms.widgets import TextInput, TimeInput
 
 from app.http import error_responses
-from app.kernel import clock, ids, money
+from app.kernel import clock, contacts, ids, money
 from app.kernel.errors import DomainError, Invalid
 from app.kernel.i18n import N_
 
@@ -52,6 +52,15 @@ class Form(FlaskForm):
             self[name].errors = [*self[name].errors, *texts]
         else:
             self.form_errors.extend(texts)
+
+
+class PhoneField(StringField):
+    """A telephone number as typed; a stored one (E.164) is shown as people write it."""
+
+    widget = TextInput("tel")
+
+    def _value(self) -> str:
+        return contacts.format_phone(self.data or "")
 
 
 class MoneyField(StringField):

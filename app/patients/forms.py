@@ -9,8 +9,9 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length, Optional
 
 from app.clinics.queries import ubigeo
-from app.http.fields import DayField, Form
+from app.http.fields import DayField, Form, PhoneField
 from app.patients import rules
+from app.patients.rules import documents
 
 _REQUIRED = _l("Este dato es obligatorio.")
 UNKNOWN_DISTRICT = "?"  # no code; the action answers that one is chosen from the list
@@ -33,7 +34,7 @@ class NamesForm(Form):
     given_names = _text(_l("Nombres"), "given_names", required=True)
     paternal_surname = _text(_l("Apellido paterno"), "paternal_surname", required=True)
     maternal_surname = _text(_l("Apellido materno"), "maternal_surname")
-    phone = StringField(_l("Teléfono"))
+    phone = PhoneField(_l("Teléfono"))
 
     def details(self) -> rules.Details:
         """The typed values, not checked yet."""
@@ -43,7 +44,7 @@ class NamesForm(Form):
 class QuickForm(NamesForm):
     """A person in the few fields that a booking needs; ``form_id`` is the form that the picker fills."""
 
-    document_type = _choice(_l("Documento"), rules.DOCUMENT_LABELS)
+    document_type = _choice(_l("Documento"), documents.LABELS)
     document_number = StringField(_l("Número"))
     form_id = HiddenField()
 
@@ -57,18 +58,18 @@ class PatientForm(NamesForm):
     """Everything the desk keeps of a person. ``q`` is the text of the district, ``ubigeo`` its code."""
 
     version = HiddenField()
-    document_type = _choice(_l("Documento"), rules.DOCUMENT_LABELS)
+    document_type = _choice(_l("Documento"), documents.LABELS)
     document_number = StringField(_l("Número"))
     birth_date = DayField(_l("Fecha de nacimiento"), [Optional()])
     sex = _choice(_l("Sexo"), rules.SEX_LABELS)
-    other_phone = StringField(_l("Otro teléfono"))
+    other_phone = PhoneField(_l("Otro teléfono"))
     email = EmailField(_l("Correo"), [Length(max=rules.LIMITS["email"])])
     occupation = _text(_l("Ocupación"), "occupation")
     address = _text(_l("Dirección"), "address")
     q = StringField(_l("Distrito"))
     ubigeo = HiddenField()
     emergency_name = _text(_l("Nombre"), "emergency_name")
-    emergency_phone = StringField(_l("Teléfono"))
+    emergency_phone = PhoneField(_l("Teléfono"))
     admin_note = TextAreaField(_l("Nota para recepción"), [Length(max=rules.LIMITS["admin_note"])])
 
     def details(self) -> rules.Details:

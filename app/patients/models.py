@@ -12,7 +12,7 @@ from app.tenancy.models import Clinic, Organization
 
 
 class Patient(Base):
-    """A person. ``search_text`` is the folded names, document and phones, each word after a space.
+    """A person. ``search_text`` is the folded names, document and phones, each word between spaces.
 
     It begins with the name as people say it, so it is also the order of lists: without accents,
     the same on every engine and collation.
@@ -23,7 +23,9 @@ class Patient(Base):
         Index("uq_patient_document", "organization_id", "document_type", "document_number", unique=True),
         Index("uq_patient_user_id", "user_id", unique=True),
         Index("ix_patient_name", "organization_id", "search_text"),  # a list in the order of names
-        CheckConstraint("document_type IN ('DNI', 'CE', 'PAS', 'RUC', 'OTRO')", name="document_type"),
+        CheckConstraint(
+            "document_type IN ('DNI', 'CE', 'PAS', 'PTP', 'CPP', 'CDI', 'RUC', 'OTRO')", name="document_type"
+        ),
         CheckConstraint("sex IN ('F', 'M', 'X', '')", name="sex"),
     )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Integer, Select, String, and_, bindparam, case, func, or_, select
+from sqlalchemy import Integer, Select, String, and_, bindparam, case, false, func, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from app.clinics.models import Therapist, Ubigeo
@@ -18,6 +18,7 @@ from app.kernel.i18n import N_
 from app.patients import permissions, rules
 from app.patients.models import CareRelation, Patient
 from app.patients.profiles import patient_id_of
+from app.patients.rules import search as finding
 
 PEOPLE = Patient.__table__.c
 
@@ -92,8 +93,8 @@ class Found:
 def search(text: str, *, actor: Actor, limit: int = 20) -> list[dict[str, Any]]:
     """The people whose names, document or phones begin with every word of ``text``, in any order.
 
-    Accents and capitals do not matter; names that begin with the first word come first. Without text,
-    everybody by name.
+    A number is found by its end too. Accents and capitals do not matter; names that begin with the first word come
+    first. Without text, everybody by name.
     """
     return _rows(text, actor, size=limit)
 
@@ -107,44 +108,60 @@ def page(text: str, *, actor: Actor, number: int = 1, size: int = 20, ordering: 
     rows = _rows(text, actor, size=size + 1, skip=skip, ordering=ordering)
     if len(rows) <= size and (rows or number == 1):
         return Found(rows, skip + len(rows))
-    terms = rules.search_terms(text)
+    terms = finding.terms(text)
     if text.strip() and not terms:
         return Found([], 0)
-    count = db.session.execute(_count(scope_of(actor), len(terms)), scope_values(actor) | _patterns(terms)).scalar_one()
+    kinds, values = _kinds(terms), scope_values(actor) | _patterns(terms)
+    count = db.session.execute(_count(scope_of(actor), kinds), values).scalar_one()
     return Found(rows[:size], count)
 
 
 def _rows(text: str, actor: Actor, *, size: int, skip: int = 0, ordering: str | None = None) -> list[dict[str, Any]]:
     if ordering is not None and ordering.removeprefix("-") not in ORDERINGS:
         raise Invalid({"ordering": N_("Este orden no existe. Elija entre: %(names)s.")}, names=", ".join(ORDERINGS))
-    terms = rules.search_terms(text)
+    terms = finding.terms(text)
     if text.strip() and not terms:
         return []  # a search without letters or digits ("%") matches no patient instead of all
     values = scope_values(actor) | _patterns(terms) | {"size": size, "skip": skip}
-    found = db.session.execute(_search(scope_of(actor), len(terms), ordering), values)
+    found = db.session.execute(_search(scope_of(actor), _kinds(terms), ordering), values)
     return [dict(row) for row in found.mappings()]
 
 
+def matches(text: str) -> ColumnElement[bool]:
+    """The condition by which upper packages find rows of people: that of ``search``, without its scope."""
+    terms = finding.terms(text)
+    return and_(*(or_(*map(Patient.search_text.like, finding.patterns(term))) for term in terms)) if terms else false()
+
+
+def _kinds(terms: list[str]) -> tuple[int, ...]:
+    """How many patterns each term has: statements are built once for each such shape."""
+    return tuple(len(finding.patterns(term)) for term in terms)
+
+
 def _patterns(terms: list[str]) -> dict[str, str]:
-    """Parameters of LIKE. Terms are letters and digits only (``rules.words``), so no wildcard gets in."""
-    return {"begins": f" {terms[0]}%" if terms else "", **{f"word{n}": f"% {w}%" for n, w in enumerate(terms)}}
+    """Parameters of LIKE."""
+    values = {"begins": f" {terms[0]}%" if terms else ""}
+    for n, term in enumerate(terms):
+        values |= {f"word{n}_{i}": pattern for i, pattern in enumerate(finding.patterns(term))}
+    return values
 
 
 def _like(name: str) -> ColumnElement[bool]:
     return PEOPLE.search_text.like(bindparam(name, type_=String))
 
 
-def _conditions(scope: str, words: int) -> list[ColumnElement[bool]]:
-    return [SCOPES[scope], PEOPLE.deleted_at.is_(None), *(_like(f"word{n}") for n in range(words))]
+def _conditions(scope: str, kinds: tuple[int, ...]) -> list[ColumnElement[bool]]:
+    found = (or_(*(_like(f"word{n}_{i}") for i in range(patterns))) for n, patterns in enumerate(kinds))
+    return [SCOPES[scope], PEOPLE.deleted_at.is_(None), *found]
 
 
 @lru_cache(maxsize=256)
-def _search(scope: str, words: int, ordering: str | None) -> Select[Any]:
-    statement = select(*_ROW).where(*_conditions(scope, words))
+def _search(scope: str, kinds: tuple[int, ...], ordering: str | None) -> Select[Any]:
+    statement = select(*_ROW).where(*_conditions(scope, kinds))
     if ordering is not None:
         by = ORDERINGS[ordering.removeprefix("-")]
         statement = statement.order_by(by.desc() if ordering.startswith("-") else by.asc())
-    elif words:
+    elif kinds:
         statement = statement.order_by(case((_like("begins"), 0), else_=1), PEOPLE.search_text)
     else:
         statement = statement.order_by(PEOPLE.search_text)
@@ -153,8 +170,8 @@ def _search(scope: str, words: int, ordering: str | None) -> Select[Any]:
 
 
 @lru_cache(maxsize=64)
-def _count(scope: str, words: int) -> Select[Any]:
-    return select(func.count()).select_from(Patient.__table__).where(*_conditions(scope, words))
+def _count(scope: str, kinds: tuple[int, ...]) -> Select[Any]:
+    return select(func.count()).select_from(Patient.__table__).where(*_conditions(scope, kinds))
 
 
 def get(patient_id: int, *, actor: Actor) -> dict[str, Any]:

@@ -12,10 +12,10 @@ from app.clinics.models import Service, Settings, Therapist
 from app.clinics.queries import ClinicView
 from app.kernel import clock
 from app.kernel.access import Actor, require_anywhere
+from app.kernel.contacts import format_phone
 from app.kernel.db import db
 from app.kernel.errors import NotFound
 from app.patients.profiles import patient_id_of
-from app.patients.rules import format_phone
 from app.scheduling import permissions, rules
 from app.scheduling.models import Appointment
 from app.scheduling.queries import day as day_queries

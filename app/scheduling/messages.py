@@ -13,8 +13,8 @@ from flask_babel import force_locale, format_date
 from flask_babel import gettext as _
 
 from app.kernel import clock
+from app.kernel.contacts import format_phone
 from app.kernel.languages import default_locale
-from app.patients.rules import format_phone
 from app.scheduling import rules
 from app.scheduling.queries.notices import Notice
 

@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 
 from app.http import cycle, fragments, screens
 from app.http.html import PageBlueprint
-from app.kernel import access_log
+from app.kernel import access_log, contacts
 from app.kernel.access import can_anywhere
 from app.patients import permissions, queries, rules
 from app.timeline import actions
@@ -42,8 +42,8 @@ def _labels(person: Mapping[str, Any]) -> dict[str, Any]:
     sex = rules.SEX_LABELS[person["sex"]] if person["sex"] else ""
     return {
         "sex_word": _(sex) if sex else "",
-        "other_phone_text": rules.format_phone(person["other_phone"]),
-        "emergency_phone_text": rules.format_phone(person["emergency_phone"]),
+        "other_phone_text": contacts.format_phone(person["other_phone"]),
+        "emergency_phone_text": contacts.format_phone(person["emergency_phone"]),
         "district_text": queries.district_of(person),
     }
 

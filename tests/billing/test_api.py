@@ -90,6 +90,7 @@ def test_tickets_are_listed_and_filtered(unit, ana, fabio, clara, shop):
         ("number=TKT-000001", [1]),
         ("patient_id=2", [2]),
         ("search=nunez", [1]),
+        ("search=0987 654 321", [1]),
         ("appointment_id=2", [2]),
         ("status=voided", []),
         ("ordering=number", [1, 2]),

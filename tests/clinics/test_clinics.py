@@ -10,7 +10,7 @@ from sqlalchemy import select
 from app.billing.actions import catalogue
 from app.billing.models import PaymentMethod, Till
 from app.clinics import queries
-from app.clinics.models import Closure, Room
+from app.clinics.models import Closure, Room, Settings
 from app.kernel.db import db
 from app.kernel.outbox import EventRow
 from app.tenancy.models import Clinic
@@ -143,6 +143,22 @@ def test_it_rejects_bad_input(eva: Client, app: Flask) -> None:
     week = eva.post("/admin/clinics/1", {**SETTINGS, "closed_weekdays": list("0123456")})
     assert "al menos un día" in week.text
     assert one(app, select(Clinic.name).where(Clinic.id == 1)) == "Centro Miraflores"
+
+
+def test_a_clinics_own_numbers_are_checked(eva: Client, app: Flask) -> None:
+    wrong = eva.post("/admin/clinics/1", {**SETTINGS, "tax_id": "20123456789", "phone": "12", "email": "ñ@correo.pe"})
+    assert wrong.status_code == 422
+    for says in ("último dígito del RUC", "teléfono válido", "tildes o eñes"):
+        assert says in wrong.text
+    eva.post("/admin/clinics/1", {**SETTINGS, "tax_id": "２０１０００４７２１８", "phone": "(01) 445-6789"})
+    assert one(app, select(Settings.tax_id).where(Settings.clinic_id == 1)) == "20100047218"
+    assert one(app, select(Settings.phone).where(Settings.clinic_id == 1)) == "+5114456789"
+    assert 'value="(01) 445 6789"' in eva.get("/admin/clinics/1").text
+
+
+def test_abroad_the_tax_number_is_no_ruc(eva: Client, app: Flask) -> None:
+    eva.post("/admin/clinics/1", {**SETTINGS, "tax_id": "76.123.456-7", "currency": "CLP"})
+    assert one(app, select(Settings.tax_id).where(Settings.clinic_id == 1)) == "76.123.456-7"
 
 
 def test_rooms_open_close_and_have_their_own_names(eva: Client, app: Flask) -> None:

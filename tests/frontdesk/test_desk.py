@@ -218,7 +218,16 @@ def test_counters_and_average_wait(ana: Client, visit: Callable[..., int]) -> No
 
 def test_the_search_reads_names_documents_and_phones(ana: Client, visit: Callable[..., int]) -> None:
     clara, gloria = visit("11:00"), visit("11:30", patient=2)
-    for words in ("nunez", "45678912", "987654", "clara quispe"):
+    for words in (
+        "nunez",
+        "45678912",
+        "987654",
+        "clara quispe",
+        "%2B51 987-654-321",
+        "0987654321",
+        "654321",
+        "DNI 45678912",
+    ):
         answer = ana.fragment(f"/front-desk?q={words}", BOARD).text
         assert f"visit-{clara}" in answer, words
         assert f"visit-{gloria}" not in answer, words

@@ -47,7 +47,7 @@ def _patient(number: int) -> dict[str, Any]:
         "given_names": "Paciente",
         "paternal_surname": f"Número{number}",
         "full_name": name,
-        "search_text": f" {name.lower()}",
+        "search_text": f" {name.lower()} ",
         "created_at": datetime.now(UTC),
     }
 

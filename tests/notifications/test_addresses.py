@@ -2,18 +2,17 @@
 
 import pytest
 
-from app.kernel import mail
-from app.patients import rules
+from app.kernel import contacts, mail
 
 
 @pytest.mark.parametrize("address", ["maría.ñ@correo.pe", "josé@correo.pe"])
 def test_what_most_servers_cannot_deliver_is_refused_at_entry(address: str) -> None:
-    with pytest.raises(rules.InvalidValue, match="antes de la arroba"):
-        rules.email(address)
+    with pytest.raises(contacts.InvalidValue, match="antes de la arroba"):
+        contacts.email(address)
 
 
 def test_an_international_domain_is_kept_as_written_and_sent_as_a_labels() -> None:
-    kept = rules.email(" Ana@MÜNCHEN.example.pe ")
+    kept = contacts.email(" Ana@MÜNCHEN.example.pe ")
 
     assert kept == "ana@münchen.example.pe"
     assert mail.wire_address(kept) == "ana@xn--mnchen-3ya.example.pe"

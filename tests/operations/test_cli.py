@@ -61,7 +61,7 @@ def test_reset_replaces_everything(app: Flask) -> None:
         # sequences go on behind the demo's own ids
         names = {"given_names": "Eva", "paternal_surname": "Nueva", "full_name": "Eva Nueva"}
         now = datetime.now(UTC)
-        db.session.add(Patient(organization_id=1, search_text=" eva nueva", created_at=now, **names))
+        db.session.add(Patient(organization_id=1, search_text=" eva nueva ", created_at=now, **names))
     assert run(app, "verify")[0] == 0
 
 

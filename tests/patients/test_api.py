@@ -1,5 +1,10 @@
 """``/api/patients``: register, read, change."""
 
+from flask import Flask
+from sqlalchemy import update
+
+from app.clinics.models import Settings
+from app.kernel.db import db
 from tests.cast import Cast
 from tests.client import Client
 
@@ -36,6 +41,23 @@ def test_patch_keeps_what_is_not_sent_and_put_does_not(ana: Client, cast: Cast) 
     assert (patched["occupation"], patched["document_number"], patched["version"]) == ("Docente", "45678912", 2)
     put = ana.api("PUT", path, {"given_names": "Clara", "paternal_surname": "Núñez"}).get_json()
     assert (put["full_name"], put["occupation"], put["document_number"]) == ("Clara Núñez", "", None)
+
+
+def test_a_local_landline_gets_the_area_code_of_the_clinic(app: Flask, ana: Client) -> None:
+    with app.app_context():
+        db.session.execute(update(Settings).where(Settings.clinic_id == 1).values(phone="+5154281111"))
+        db.session.commit()
+    made = ana.api("POST", "/api/patients/", {**ROSA, "phone": "281-234"}).get_json()
+    assert made["phone"] == "+5154281234"
+    for typed in ("281234", "054 281234", "%2B51 54 281 234"):
+        found = ana.api("GET", f"/api/patients/?search={typed}").get_json()["results"]
+        assert [row["id"] for row in found] == [made["id"]], typed
+
+
+def test_a_short_document_is_answered_with_its_zeros(ana: Client) -> None:
+    answer = ana.api("POST", "/api/patients/", {**ROSA, "document_number": "0141286"})
+    assert answer.status_code == 400
+    assert "escriba 00141286" in answer.get_json()["details"]["document_number"][0]
 
 
 def test_a_stale_version_is_a_conflict(ana: Client, cast: Cast) -> None:

@@ -69,7 +69,7 @@ def test_it_works(app: Flask, ana: Client) -> None:
     rosa = patient(app, int(answer.location.rpartition("/")[2]))
     assert (rosa.full_name, rosa.phone, rosa.email) == ("Rosa Elena Huamán Díaz", "+51987111222", "rosa@example.com")
     assert (rosa.organization_id, rosa.ubigeo, rosa.version, rosa.created_by) == (1, "150122", 1, 1)
-    assert rosa.search_text == " rosa elena huaman diaz 40112233 987111222"
+    assert rosa.search_text == " rosa elena huaman diaz 40112233 987111222 "
     card = ana.get(answer.location).text
     for words in ("Rosa Elena Huamán Díaz", "DNI 40112233", "987 111 222", "Miraflores, Lima, Lima", "28/02/1990"):
         assert words in card

@@ -44,6 +44,9 @@ def test_the_quick_form_takes_over_what_was_typed(ana: Client) -> None:
     for value in ("Rosa Elena", "Huamán", "Díaz", "booking-form"):
         assert f'value="{value}"' in html
     assert 'hx-include="#quick-document_type, #quick-form_id"' in html
+    html = ana.fragment("/patients/quick?q=CE001234567&form_id=booking-form", TARGET).text
+    assert 'value="001234567"' in html
+    assert '<option selected value="CE">' in html
     assert ana.get("/patients/quick").location == "/patients/new"
 
 

@@ -4,9 +4,11 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from app.kernel import contacts
+from app.kernel.contacts import InvalidValue
 from app.kernel.errors import Invalid
 from app.patients import rules
-from app.patients.rules import Details
+from app.patients.rules import Details, documents, names, search
 
 TODAY = date(2026, 11, 24)
 
@@ -26,37 +28,65 @@ def wrong_fields(**values: object) -> set[str]:
         ("CE", "ab-1234567", "AB1234567"),
         ("CE", "000123456789", "000123456789"),
         ("PAS", "aa12345", "AA12345"),
-        ("RUC", "10456789121", "10456789121"),
+        ("RUC", "10456789124", "10456789124"),
+        ("RUC", "٢٠١٠٠٠٤٧٢١٨", "20100047218"),
+        ("DNI", "４５６７８９１２", "45678912"),
+        ("CE", "00–123/4567", "001234567"),
+        ("PTP", "00123456789", "00123456789"),
+        ("CPP", "123456789", "123456789"),
+        ("CDI", "d-12345", "D12345"),
         ("DNI", "  ", None),
     ],
 )
 def test_documents_are_stored_without_ornament(kind: str, typed: str, stored: str | None) -> None:
-    assert rules.document(kind, typed) == stored
+    assert documents.normalize(kind, typed) == stored
 
 
 @pytest.mark.parametrize(
     ("kind", "typed"),
-    [("DNI", "1234567"), ("DNI", "123456789"), ("DNI", "1234567A"), ("DNI", "١٢٣٤٥٦٧٨x"), ("CE", "12345678"),
-     ("CE", "1234567890123"), ("PAS", "A12"), ("RUC", "30456789121"), ("OTRO", "<b>")],
+    [("DNI", "123456789"), ("DNI", "1234567A"), ("DNI", "١٢٣٤٥٦٧٨x"), ("CE", "12345678"),
+     ("CE", "1234567890123"), ("PAS", "A12"), ("RUC", "30456789121"), ("RUC", "20123456789"), ("OTRO", "<b>")],
 )  # fmt: skip
 def test_documents_that_are_none(kind: str, typed: str) -> None:
-    with pytest.raises(rules.InvalidValue):
-        rules.document(kind, typed)
+    with pytest.raises(InvalidValue):
+        documents.normalize(kind, typed)
+
+
+@pytest.mark.parametrize(
+    ("kind", "typed", "whole"),
+    [("DNI", "0141286", "00141286"), ("DNI", "1412860", "01412860"), ("CE", "1234567", "001234567"),
+     ("DNI", "1412", ""), ("PAS", "0141286", "")],
+)  # fmt: skip
+def test_the_zeros_that_a_spreadsheet_lost_are_offered(kind: str, typed: str, whole: str) -> None:
+    assert documents.with_zeros(kind, typed) == whole
+    if whole:
+        with pytest.raises(InvalidValue) as refused:
+            documents.normalize(kind, typed)
+        assert refused.value.params == {"number": whole}
 
 
 @pytest.mark.parametrize(
     ("typed", "stored"),
-    [("987 654 321", "+51987654321"), ("+51 987-654-321", "+51987654321"), ("(01) 456 7890", "+5114567890"),
+    [("987 654 321", "+51987654321"), ("+51 987-654-321", "+51987654321"), ("51987654321", "+51987654321"),
+     ("0051 987 654 321", "+51987654321"), ("0987654321", "+51987654321"), ("９８７６５４３２１", "+51987654321"),
+     ("(01) 456 7890", "+5114567890"), ("445-6789", "+5114456789"), ("281 234", "+5154281234"),
      ("+34 612 345 678", "+34612345678"), ("", "")],
 )  # fmt: skip
 def test_phones_become_e164(typed: str, stored: str) -> None:
-    assert rules.phone(typed) == stored
+    assert contacts.phone(typed, area_code="54") == stored
 
 
 @pytest.mark.parametrize("typed", ["12", "987 654", "llámame", "+99 1", "987654321 ext. 5"])
 def test_phones_that_are_none(typed: str) -> None:
-    with pytest.raises(rules.InvalidValue):
-        rules.phone(typed)
+    with pytest.raises(InvalidValue):
+        contacts.phone(typed)
+
+
+def test_phones_are_shown_as_people_write_them() -> None:
+    shown = [
+        contacts.format_phone(n) for n in ("+51987654321", "+5114456789", "+5154281234", "+34612345678", "anexo 3")
+    ]
+    assert shown == ["987 654 321", "(01) 445 6789", "(054) 281 234", "+34 612 34 56 78", "anexo 3"]
 
 
 def test_names_are_tidied() -> None:
@@ -96,24 +126,98 @@ def test_age_counts_whole_years() -> None:
     assert rules.age(None, TODAY) is None
 
 
-def test_search_text_holds_every_word_after_a_space() -> None:
+def test_search_text_holds_every_word_between_spaces() -> None:
     person = Details("D'Angelo", "García-Huidobro", "Núñez", document_number="45678912", phone="+51987654321")
-    assert person.search_text == " d angelo garcia huidobro nunez 45678912 987654321"
+    assert person.search_text == " dangelo garcia huidobro nunez 45678912 987654321 garciahuidobro angelo "
+
+
+def test_a_name_of_special_letters_is_cut_to_its_column() -> None:
+    assert len(Details("Æ" * 76, "ﷺ" * 60, "b" * 60).search_text) == search.MAX_TEXT
+
+
+def finds(stored: Details, typed: str) -> bool:
+    return search.matches(stored.search_text, search.terms(typed))
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["munoz ohiggins", "MUÑOZ-O'HIGGINS", "muñoz o higgins", "higgins", "munozohiggins", "aegir", "Ægir", "ægir muñoz"],
+)
+def test_letters_that_people_leave_out(typed: str) -> None:
+    assert finds(Details("Ægir", "Muñoz-O’Higgins"), typed)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["994552474", "994 552 474", "+51994552474 ", "+51 994-552-474", "51994552474", "0051994552474", "0994552474",
+     "552474", "994", "+51 994", "٩٩٤٥٥٢٤٧٤"],
+)  # fmt: skip
+def test_a_phone_is_found_as_it_is_dialled(typed: str) -> None:
+    person = Details("Rosa", "Díaz", phone="+51994552474")
+    assert finds(person, typed)
+    assert not finds(person, "994552475")
+
+
+@pytest.mark.parametrize("typed", ["445-6789", "(01) 445-6789", "014456789", "+5114456789", "4456789"])
+def test_a_landline_is_found_with_and_without_its_area_code(typed: str) -> None:
+    assert finds(Details("Rosa", "Díaz", other_phone="+5114456789"), typed)
+
+
+@pytest.mark.parametrize("typed", ["0141286", "141286", "00141286", "DNI 00141286", "dni: 141286"])
+def test_a_document_is_found_without_its_zeros(typed: str) -> None:
+    assert finds(Details("Rosa", "Díaz", document_number="00141286"), typed)
+
+
+def test_a_kind_of_document_before_its_number_is_no_word() -> None:
+    assert search.terms("CE001234567") == search.terms("ce 001234567") == ["001234567"]
+    assert search.terms("PAS AA12345") == ["aa12345"]
+    assert search.terms("Ce Díaz") == ["ce", "diaz"]
 
 
 def test_sought_words() -> None:
-    assert rules.search_terms("QUISPE, clara") == ["quispe", "clara"]
-    assert rules.search_terms("987 654 321") == rules.search_terms("+51 987-654-321") == ["987654321"]
-    assert rules.search_terms("% _ ' \\") == []
-    assert len(rules.search_terms("a " * 50)) == rules.MAX_SEARCH_TERMS
+    assert search.terms("QUISPE, clara") == ["quispe", "clara"]
+    assert search.terms("987 654 321") == search.terms("+51 987-654-321") == ["987654321"]
+    assert search.terms("% _ ' \\") == []
+    assert len(search.terms("a " * 50)) == search.MAX_TERMS
 
 
-def test_guess_reads_what_was_typed() -> None:
-    assert rules.parse_query("45678912").document_number == "45678912"
-    assert rules.parse_query("987 654 321").phone == "987654321"
-    rosa = rules.parse_query("Rosa Elena Huamán Díaz")
-    assert (rosa.given_names, rosa.paternal_surname, rosa.maternal_surname) == ("Rosa Elena", "Huamán", "Díaz")
-    assert rules.parse_query("").given_names == ""
+@pytest.mark.parametrize(
+    ("typed", "given", "paternal", "maternal"),
+    [
+        ("Rosa Elena Huamán Díaz", "Rosa Elena", "Huamán", "Díaz"),
+        ("rosa huamán", "Rosa", "Huamán", ""),
+        ("quispe", "Quispe", "", ""),
+        ("Del Águila Ríos, María", "María", "Del Águila", "Ríos"),
+        ("María del Carmen Ruiz de Somocurcio", "María del Carmen", "Ruiz", "de Somocurcio"),
+        ("maría del rosario quispe", "María del Rosario", "Quispe", ""),
+        ("Juan Pérez de la Cruz", "Juan", "Pérez", "de la Cruz"),
+        ("JUAN DE LOS RÍOS VAN DER BERG", "Juan", "De los Ríos", "Van der Berg"),
+        ("da Silva, João", "João", "da Silva", ""),
+        ("", "", "", ""),
+    ],
+)
+def test_a_line_of_names(typed: str, given: str, paternal: str, maternal: str) -> None:
+    assert names.split(typed) == names.Names(given, paternal, maternal)
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("45678912", {"document_type": "DNI", "document_number": "45678912"}),
+        ("0141286", {"document_type": "DNI", "document_number": "00141286"}),
+        ("CE001234567", {"document_type": "CE", "document_number": "001234567"}),
+        ("001234567", {"document_type": "CE", "document_number": "001234567"}),
+        ("20100047218", {"document_type": "RUC", "document_number": "20100047218"}),
+        ("AB123456", {"document_type": "PAS", "document_number": "AB123456"}),
+        ("51987654321", {"phone": "987654321"}),
+        ("987 654 321", {"phone": "987654321"}),
+        ("+34 612 345 678", {"phone": "+34612345678"}),
+        ("01 445 6789", {"phone": "014456789"}),
+        ("445-6789", {"phone": "4456789"}),
+    ],
+)
+def test_the_kind_of_a_typed_number(typed: str, read: dict[str, str]) -> None:
+    assert search.guess(typed)[1] == read
 
 
 def test_labels_show_the_end_of_the_document_only() -> None:

@@ -33,7 +33,7 @@ def test_words_in_any_order_with_or_without_accents(ana: Client, text: str) -> N
     assert found(ana, text) == ["Clara Inés Núñez Quispe"]
 
 
-@pytest.mark.parametrize("text", ["%", "_", "%%", "cl_ra", "clara%quispe%x", "uñez", "5678912", "clara gloria", "'--"])
+@pytest.mark.parametrize("text", ["%", "_", "%%", "cl_ra", "clara%quispe%x", "uñez", "567891", "clara gloria", "'--"])
 def test_what_finds_nobody(ana: Client, text: str) -> None:
     assert found(ana, text) == []
 

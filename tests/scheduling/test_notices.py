@@ -448,7 +448,7 @@ def test_no_link_when_it_is_too_late_to_change(app: Flask, cast: Cast, mails: Ma
         remind(app)
     (mail,) = mails().values()
     assert "http" not in body_of(mail)
-    assert "llame a la clínica: 1 446 7890" in body_of(mail)
+    assert "llame a la clínica: (01) 446 7890" in body_of(mail)
 
 
 def test_nobody_is_reminded_at_night(app: Flask, cast: Cast, mails: Mails) -> None:

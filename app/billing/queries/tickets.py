@@ -16,8 +16,8 @@ from app.identity.models import User
 from app.kernel.access import Actor, can
 from app.kernel.db import db
 from app.kernel.errors import NotFound
-from app.kernel.i18n import fold
 from app.kernel.outbox import EventRow
+from app.patients import queries as patients
 from app.patients.models import Patient
 from app.patients.profiles import patient_id_of
 
@@ -301,10 +301,10 @@ def search(
 def matches(text: str) -> ColumnElement[bool]:
     """A ticket's number (``412``, ``TKT-000412``) or its patient's name, document or phone."""
     digits = text.strip().upper().removeprefix("TKT-")
-    people = [Patient.search_text.contains(f" {part}", autoescape=True) for part in fold(text).split()]
+    people = patients.matches(text)
     if digits.isdecimal() and len(digits) < 10:
-        return or_(Ticket.number == int(digits), and_(*people))
-    return and_(*people)
+        return or_(Ticket.number == int(digits), people)
+    return people
 
 
 def payments(ticket_id: int) -> list[PaymentLine]:

@@ -23,7 +23,7 @@ def create_clinic(settings: rules.ClinicSettings, *, actor: Actor, now: datetime
     Payment methods, till and document series follow by billing's subscriber.
     """
     require_anywhere(actor, permissions.MANAGE)
-    rules.check_settings(settings)
+    settings = rules.check_settings(settings)
     clinic, row = Clinic(organization_id=actor.organization_id), Settings()
     _write(clinic, row, settings)
     db.session.add(clinic)
@@ -40,7 +40,7 @@ def create_clinic(settings: rules.ClinicSettings, *, actor: Actor, now: datetime
 def update_clinic(clinic_id: int, settings: rules.ClinicSettings, *, actor: Actor, now: datetime) -> None:
     """Give a clinic these settings. What is booked or ticketed already stays as it was."""
     clinic = _clinic(clinic_id, actor)
-    rules.check_settings(settings)
+    settings = rules.check_settings(settings)
     changes = _write(clinic, db.session.get_one(Settings, clinic.id), settings)
     if not changes:
         return

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Row, select
 
+from app.clinics import rules
 from app.clinics.models import Closure, Room, Service, Settings, Therapist, therapist_service
 from app.clinics.queries import lists as lists
 from app.kernel.db import db
@@ -203,3 +204,10 @@ def closures(clinic_id: int, from_day: date, to_day: date) -> dict[date, str]:
         .order_by(Closure.day)
     )
     return {row.day: row.reason for row in rows}
+
+
+def area_code(clinic_ids: Collection[int]) -> str:
+    """The area code by which local telephone numbers are completed there; empty when the clinics have several."""
+    rows = db.session.execute(select(Settings.phone, Settings.ubigeo).where(Settings.clinic_id.in_(clinic_ids)))
+    codes = {rules.area_code(row.phone, row.ubigeo) for row in rows} - {""}
+    return codes.pop() if len(codes) == 1 else ""

@@ -8,6 +8,7 @@ from flask_babel import gettext as _
 from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 
+from app.clinics import queries as clinics
 from app.clinics.profiles import therapist_id_of
 from app.clinics.queries import ubigeo
 from app.identity import actions as identity
@@ -51,7 +52,7 @@ def register_patient(details: rules.Details, *, actor: Actor, now: datetime) -> 
     Raises Invalid with every wrong field, PatientExists for a known document.
     """
     require_anywhere(actor, permissions.REGISTER)
-    clean = _validate(details, now)
+    clean = validated(details, actor=actor, now=now)
     values = {"organization_id": actor.organization_id, "created_by": actor.user_id, **_values(clean)}
     statement = insert(Patient).values(**values, version=1, created_at=now)
     patient_id = db.session.scalar(statement.on_conflict_do_nothing().returning(Patient.id))
@@ -74,7 +75,7 @@ def update_patient(patient_id: int, details: rules.Details, *, version: int, act
     before = queries.get(patient_id, actor=actor)
     if before["version"] != version:
         raise StalePatient
-    clean = _validate(details, now)
+    clean = validated(details, actor=actor, now=now)
     fields = [name for name in rules.FIELDS if getattr(clean, name) != before[name]]
     if not fields:
         return
@@ -114,7 +115,7 @@ def check_registration(details: rules.Details, *, password: str, address: str, n
     Raises Invalid, WeakPassword, RateLimited.
     """
     attempts.check_visits("registration", address=address, max_visits=MAX_REGISTRATIONS, now=now)
-    clean = _validate(details, now)
+    clean = validated(details, actor=None, now=now)
     if not clean.email:
         raise Invalid({"email": N_("Escriba su correo.")})
     check_password(password, staff=False, words=(clean.email, clean.full_name))
@@ -128,7 +129,7 @@ def register_self(details: rules.Details, *, password_hash: str, address: str, n
     against the paper; asked here, it would reveal who is a patient. Raises RateLimited.
     """
     attempts.record_visit("registration", address=address, max_visits=MAX_REGISTRATIONS, now=now)
-    clean = _validate(details, now)
+    clean = validated(details, actor=None, now=now)
     if not clean.email:
         raise Invalid({"email": N_("Escriba su correo.")})
     lock(
@@ -181,8 +182,15 @@ def _notify_owner(user_id: int, address: str, now: datetime) -> None:
     )
 
 
-def _validate(details: rules.Details, now: datetime) -> rules.Details:
-    clean = rules.normalize(details, today=rules.today(now))
+def validated(details: rules.Details, *, actor: Actor | None, now: datetime) -> rules.Details:
+    """The details as they are stored; local telephone numbers get the area code of the actor's clinics.
+
+    Raises Invalid with every wrong field.
+    """
+    area_code = ""
+    if actor is not None and rules.has_local_phone(details):
+        area_code = clinics.area_code(actor.clinics_with(permissions.READ))
+    clean = rules.normalize(details, today=rules.today(now), area_code=area_code)
     if clean.ubigeo and ubigeo.find(clean.ubigeo) is None:
         raise Invalid({"ubigeo": N_("Elija el distrito de la lista.")})
     return clean

@@ -11,9 +11,11 @@ from app.http import cycle, error_responses, fragments
 from app.http.html import PageBlueprint
 from app.http.paging import pager
 from app.kernel.access import can_anywhere
+from app.kernel.contacts import format_phone
 from app.kernel.errors import Conflict, DomainError
 from app.kernel.i18n import N_
 from app.patients import actions, forms, permissions, queries, rules
+from app.patients.rules import search
 
 pages = PageBlueprint("patients", __name__)
 
@@ -48,8 +50,8 @@ def index() -> Response:
 
 @pages.get("/patients/new", requires=permissions.REGISTER)
 def new() -> Response:
-    suggested = rules.parse_query(request.args.get("q", "")[:100])
-    return _form(forms.PatientForm(formdata=None, **_filled(suggested)))
+    _kind, suggested = search.guess(request.args.get("q", "")[:100])
+    return _form(forms.PatientForm(formdata=None, data=suggested))
 
 
 def _retry(*, form: forms.PatientForm, error: DomainError | None, patient_id: int | None = None) -> Response:
@@ -112,7 +114,7 @@ def _differences(person: Mapping[str, Any], typed: rules.Details) -> list[tuple[
 def _filled(details: rules.Details) -> dict[str, Any]:
     """Details as a form shows them: phones as people write them."""
     values = {name: getattr(details, name) for name in rules.FIELDS}
-    return values | {name: rules.format_phone(values[name]) for name in rules.PHONES}
+    return values | {name: format_phone(values[name]) for name in rules.PHONES}
 
 
 def _form(

@@ -16,8 +16,10 @@ from app.http import cycle, error_responses, fragments
 from app.http.html import PageBlueprint
 from app.identity.permissions import OWN_ACCOUNT
 from app.kernel.access import can_anywhere
+from app.kernel.contacts import InvalidValue
 from app.kernel.errors import DomainError
 from app.patients import actions, forms, permissions, queries, rules
+from app.patients.rules import documents, search
 
 pages = PageBlueprint("patient_picker", __name__)
 
@@ -61,18 +63,18 @@ def quick() -> Response:
     text = request.args.get("q", "").strip()[:100]
     if not cycle.is_fragment_request():
         return fragments.redirect_to("/patients/new")
-    suggested = rules.parse_query(text)
-    values = {name: getattr(suggested, name) for name in rules.FIELDS}
-    return _quick(forms.QuickForm(formdata=None, **values, form_id=_form_id()))
+    _kind, suggested = search.guess(text)
+    return _quick(forms.QuickForm(formdata=None, data=suggested, form_id=_form_id()))
 
 
 @pages.get("/patients/known", requires=permissions.REGISTER)
 def known() -> Response:
     """The picker with the person who has a document; 204 when there is none."""
     kind = request.args.get("document_type", "DNI")
+    typed = request.args.get("document_number", "")
     try:
-        number = rules.document(kind, request.args.get("document_number", ""))
-    except rules.InvalidValue:
+        number = documents.normalize(kind, documents.with_zeros(kind, typed) or typed)
+    except InvalidValue:
         number = None  # the registration reports the error
     person = queries.by_document(kind, number, actor=cycle.actor()) if number else None
     if person is None or person["deleted_at"] is not None:

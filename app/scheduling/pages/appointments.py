@@ -9,13 +9,12 @@ from flask_babel import gettext as _
 from app.clinics import queries as clinics
 from app.http import cycle, fragments
 from app.http.html import PageBlueprint
-from app.kernel import clock
+from app.kernel import clock, contacts
 from app.kernel.access import can, can_anywhere, require
 from app.kernel.errors import DomainError
 from app.kernel.i18n import N_
 from app.patients import permissions as patient_permissions
 from app.patients import queries as patients
-from app.patients import rules as patient_rules
 from app.scheduling import permissions, rules
 from app.scheduling.actions import appointments, transitions
 from app.scheduling.forms import booking as forms
@@ -47,7 +46,7 @@ def show(appointment_id: int) -> Response:
         "scheduling/_appointment.html",
         title=visit.patient_name,
         visit=visit,
-        phone=patient_rules.format_phone(visit.phone),
+        phone=contacts.format_phone(visit.phone),
         history=appointment_queries.history(appointment_id),
         labels=rules.LABELS,
         channels=rules.CHANNEL_LABELS,
