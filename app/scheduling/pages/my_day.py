@@ -7,8 +7,7 @@ from flask import Response, request
 from app.clinics import queries as clinics
 from app.http import cycle, fragments
 from app.http.html import PageBlueprint
-from app.kernel import clock
-from app.patients import rules as patient_rules
+from app.kernel import clock, contacts
 from app.scheduling import permissions
 from app.scheduling.queries import own_day
 
@@ -29,7 +28,7 @@ def my_day() -> Response:
         "scheduling/my_day.html",
         parts={"my-day": "scheduling/_my_day.html"},
         own=own,
-        phone=patient_rules.format_phone(head.row.phone) if head else "",
+        phone=contacts.format_phone(head.row.phone) if head else "",
         day=day,
         today=today,
         before=day - timedelta(days=1),
