@@ -202,15 +202,15 @@ def _respond_once(view: Callable[..., Any], spec: RouteSpec, adapter: Adapter, a
 
 def actor() -> Actor:
     """Who acts in this request. Raises Unauthenticated on a public page without a session."""
-    found: Actor | None = g.actor
-    if found is None:
+    actor: Actor | None = g.actor
+    if actor is None:
         raise Unauthenticated
-    return found
+    return actor
 
 
 def maybe_actor() -> Actor | None:
-    found: Actor | None = g.get("actor")
-    return found
+    actor: Actor | None = g.get("actor")
+    return actor
 
 
 def now() -> datetime:

@@ -121,8 +121,8 @@ def register(app: Flask, grants_of_packages: Iterable[Grants], profiles_of_packa
 
 def profiles() -> tuple[Profile, ...]:
     """The kinds of record that can describe a user."""
-    found: tuple[Profile, ...] = current_app.extensions["profiles"]
-    return found
+    declared: tuple[Profile, ...] = current_app.extensions["profiles"]
+    return declared
 
 
 def builtin_roles() -> Mapping[str, frozenset[str]]:
@@ -137,8 +137,8 @@ def codes_of(role: str) -> frozenset[str]:
 
 
 def vocabulary() -> dict[str, Permission]:
-    found: dict[str, Permission] = current_app.extensions["permissions"]
-    return found
+    declared: dict[str, Permission] = current_app.extensions["permissions"]
+    return declared
 
 
 def can(actor: Actor | None, permission: Permission, clinic_id: int) -> bool:

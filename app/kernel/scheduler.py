@@ -27,8 +27,8 @@ def register(app: Flask, jobs: Iterable[PeriodicJob]) -> None:
 
 
 def periodic_jobs() -> Mapping[str, PeriodicJob]:
-    found: Mapping[str, PeriodicJob] = current_app.extensions["periodic_jobs"]
-    return found
+    jobs: Mapping[str, PeriodicJob] = current_app.extensions["periodic_jobs"]
+    return jobs
 
 
 def run(app: Flask, stop: Event) -> None:

@@ -50,8 +50,8 @@ def register(app: Flask, channels: Iterable[Channel], rights_changes: Iterable[R
 
 
 def _channels() -> Mapping[str, Channel]:
-    found: Mapping[str, Channel] = current_app.extensions["channels"]
-    return found
+    declared: Mapping[str, Channel] = current_app.extensions["channels"]
+    return declared
 
 
 def find(topic: str) -> tuple[Channel | None, list[str]]:

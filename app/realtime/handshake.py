@@ -43,8 +43,8 @@ def _is_good_origin(origin: str | None, *, may_be_absent: bool) -> bool:
 
 
 def _actor_of_cookie() -> Actor | None:
-    found: Actor | None = current_user.actor if current_user.is_authenticated else None
-    return found
+    actor: Actor | None = current_user.actor if current_user.is_authenticated else None
+    return actor
 
 
 def _actor_of_token(token: str) -> Actor | None:

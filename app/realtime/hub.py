@@ -238,11 +238,11 @@ class Hub:
 
     def _update_rights(self, connection: Connection, actor: Actor) -> None:
         before, present = connection.topics, set(_presence_of(connection))
-        kept = frozenset(topic for topic in before if channels.may_join(actor, topic))
-        connection.actor, connection.topics = actor, kept
+        allowed = frozenset(topic for topic in before if channels.may_join(actor, topic))
+        connection.actor, connection.topics = actor, allowed
         presence.withdraw(present - set(_presence_of(connection)))
-        if before - kept:
-            connection.send(orjson.dumps({"type": "left", "topics": sorted(before - kept)}))
+        if before - allowed:
+            connection.send(orjson.dumps({"type": "left", "topics": sorted(before - allowed)}))
 
     def _end_dead_sessions(self) -> None:
         held = {connection.session_id for connection in self._snapshot()}

@@ -69,5 +69,5 @@ def connections_of(user_id: int) -> list[str]:
 
 
 def _members(key: str) -> list[str]:
-    found: Any = broker().attempt(lambda redis: redis.zrangebyscore(key, time.time(), "+inf"))
-    return [member.decode() for member in found or ()]
+    members: Any = broker().attempt(lambda redis: redis.zrangebyscore(key, time.time(), "+inf"))
+    return [member.decode() for member in members or ()]
