@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from flask import Flask, Response, current_app, g, request, session
 from werkzeug.routing import IntegerConverter, Map
 
-from app.kernel import access, clock, db, idempotency
+from app.kernel import access, access_log, clock, db, idempotency
 from app.kernel.access import Actor, Permission
 from app.kernel.errors import DomainError, Forbidden, NotFound, Unauthenticated
 
@@ -217,6 +217,11 @@ def now() -> datetime:
     """The instant of this request."""
     instant: datetime = g.now
     return instant
+
+
+def note_reading(subject_type: str, subject_id: int = 0, **details: Any) -> None:
+    """Note for the audit that the actor reads a person's data (``kernel.access_log.note``); 0 is a list or a search."""
+    access_log.note(subject_type, subject_id, actor=actor(), now=now(), **details)
 
 
 def clinic_id(permission: Permission) -> int:

@@ -27,7 +27,8 @@ FULL_BATCH = 1000  # entries that are written at once, without waiting for more
 
 
 class AccessLogEntry(Base):
-    """One read access. ``action`` is its kind: ``read``, ``exported``, ``printed``."""
+    """One read access. ``action`` is its kind: ``read``, ``searched``, ``exported``, ``printed``. ``subject_id`` 0 is a
+    list; of a search the words are not kept."""
 
     __tablename__ = "access_log"
     __table_args__ = (

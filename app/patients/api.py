@@ -11,7 +11,6 @@ from pydantic import AliasChoices, Field
 from app.http import cycle
 from app.http.json import ApiBlueprint
 from app.http.resources import Body, Day, ListQuery, envelope
-from app.kernel import access_log
 from app.patients import actions, permissions, queries, rules
 from app.patients.login import prepare_registration
 
@@ -84,6 +83,7 @@ def index(query: PatientQuery) -> dict[str, Any]:
     found = queries.page(
         query.search, actor=cycle.actor(), number=query.page, size=query.page_size, ordering=query.ordering
     )
+    cycle.note_reading("patient", action="searched")
     return envelope(found.rows, found.count, query.page, query.page_size)
 
 
@@ -107,7 +107,7 @@ def profile(patient_id: int) -> dict[str, Any]:
 
 def _read(patient_id: int) -> dict[str, Any]:
     found = _one(patient_id)
-    access_log.note("patient", patient_id, patient_id=patient_id, actor=cycle.actor(), now=cycle.now())
+    cycle.note_reading("patient", patient_id, patient_id=patient_id)
     return found
 
 

@@ -96,7 +96,9 @@ def _report(name: str, values: dict[str, Any]) -> dict[str, Any]:
     rules.check_format_parameter(rules.Format.JSON, values.pop("format", None))
     clinic = _clinic(values.pop("clinic_id", None))
     params = forms.parameters(report, values)
-    return report.to_json(report.load(clinic_id=clinic, params=params, actor=cycle.actor(), now=cycle.now()))
+    data = report.load(clinic_id=clinic, params=params, actor=cycle.actor(), now=cycle.now())
+    files.note_reading(report, clinic, action="read")
+    return report.to_json(data)
 
 
 @api.get("/api/exports/<format_>/<name>/", requires=permissions.READ, query=ReportQuery)
@@ -110,6 +112,8 @@ def export(format_: str, name: str, query: ReportQuery) -> Any:
     data = report.load(clinic_id=clinic, params=params, actor=actor, now=now)
     if report.row_count(data) > rules.MAX_INLINE_ROWS[export_format]:
         return _in_background(report, export_format, params, clinic, actor)
+
+    files.note_reading(report, clinic)
 
     def render() -> Response:
         file = renderers.render(report, data, export_format, by=actor.name, params=params, now=now)

@@ -43,6 +43,7 @@ def report(code: str) -> Response:
     defaults = chosen.defaults(clinic_id=clinic, now=cycle.now())
     params = forms.parameters(chosen, forms.submitted_values(request.args))
     data = chosen.load(clinic_id=clinic, params=params, actor=cycle.actor(), now=cycle.now())
+    files.note_reading(chosen, clinic, action="read")
     doc = chosen.document(data)
     submitted = params.model_dump(mode="json", exclude_defaults=True)
     return _report(chosen, clinic, defaults, {**defaults.initial, **submitted}, doc=doc, **doc.context)

@@ -196,6 +196,7 @@ class Report:
     document: Callable[[Any], Document]
     defaults: Callable[..., ParameterDefaults]  # (*, clinic_id, now)
     row_count: Callable[[Any], int]
+    names_people: bool = True  # readings are noted for the audit
     requires: Permission = permissions.READ
     template: str = "reports/_tables.html"  # the body, on screen and in the PDF
     icon: str = "report"

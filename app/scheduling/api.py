@@ -142,6 +142,8 @@ def index(query: AppointmentQuery) -> dict[str, Any]:
 
 def _listed(query: AppointmentQuery) -> dict[str, Any]:
     actor = cycle.actor()
+    if query.patient_id is not None:
+        cycle.note_reading("appointment", patient_id=query.patient_id, action="searched")
     seen = sight.of_actor(actor)
     visible = sight.whole(actor)
     if seen.agendas and query.patient_id is None and query.status is None:
@@ -283,7 +285,10 @@ def _one(appointment_id: int) -> dict[str, Any]:
 
 @api.get("/api/appointments/<int:appointment_id>/", requires=READERS)
 def show(appointment_id: int) -> dict[str, Any]:
-    return _one(appointment_id)
+    found = _one(appointment_id)
+    clinic_id, patient_id = found["clinic"]["id"], found["patient"]["id"]
+    cycle.note_reading("appointment", appointment_id, patient_id=patient_id, clinic_id=clinic_id)
+    return found
 
 
 @api.put("/api/appointments/<int:appointment_id>/", requires=BOOKERS, body=ChangedAppointment, endpoint="replace")

@@ -250,9 +250,12 @@ def _report(
     document: Any,
     icon: str,
     load_visits: Any = load,
+    *,
+    names_people: bool,
 ) -> Report:
     return Report(
         code=code,
+        names_people=names_people,
         export_name=export_name,
         title=title,
         description=description,
@@ -275,6 +278,7 @@ REPORTS = (
         therapists_json,
         therapists_document,
         "stethoscope",
+        names_people=False,
     ),
     _report(
         "patients-by-therapist",
@@ -284,6 +288,7 @@ REPORTS = (
         patients_json,
         patients_document,
         "users",
+        names_people=True,
     ),
     _report(
         "appointments-between-dates",
@@ -293,6 +298,7 @@ REPORTS = (
         visits_json,
         visits_document,
         "calendar",
+        names_people=True,
     ),
     _report(
         "statistics",
@@ -303,5 +309,6 @@ REPORTS = (
         statistics_document,
         "activity",
         load_open_days,
+        names_people=False,
     ),
 )

@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 
 from app.http import cycle, fragments, screens
 from app.http.html import PageBlueprint
-from app.kernel import access_log, contacts
+from app.kernel import contacts
 from app.kernel.access import can_anywhere
 from app.patients import permissions, queries, rules
 from app.timeline import actions
@@ -20,7 +20,7 @@ pages = PageBlueprint("patient", __name__)
 def show(patient_id: int) -> Response:
     actor = cycle.actor()
     person = queries.get(patient_id, actor=actor)
-    access_log.note("patient", patient_id, patient_id=patient_id, actor=actor, now=cycle.now())
+    cycle.note_reading("patient", patient_id, patient_id=patient_id)
     is_archived = person["deleted_at"] is not None
     return fragments.page(
         "timeline/patient.html",

@@ -37,6 +37,65 @@ def test_a_patients_page_and_its_json_are_noted(app: Flask, cast: Cast, ana: Cli
     assert entries(app) == [(*clara, "desk"), (*clara, "api")]
 
 
+def of_visit(visit: int) -> tuple[str, int, int]:
+    return "appointment", visit, Cast.clara
+
+
+def of_ticket(ticket: int) -> tuple[str, int, int]:
+    return "ticket", ticket, Cast.clara
+
+
+@pytest.fixture
+def visit(app: Flask) -> int:
+    """Clara's visit; its ticket has the number of the visit."""
+    with app.app_context():
+        return build.visit(build.at("11:00"))
+
+
+@pytest.mark.parametrize(
+    ("path", "subject", "action"),
+    [
+        ("/appointments/1", of_visit(1), "read"),
+        ("/api/appointments/1/", of_visit(1), "read"),
+        ("/api/appointments/?patient_id=1", of_visit(0), "searched"),
+        ("/tickets/1", of_ticket(1), "read"),
+        ("/api/tickets/1/", of_ticket(1), "read"),
+        ("/api/tickets/?patient_id=1", of_ticket(0), "searched"),
+        ("/tickets?q=clara", ("ticket", 0, None), "searched"),
+        ("/patients?q=clara", ("patient", 0, None), "searched"),
+        ("/api/patients/?search=clara", ("patient", 0, None), "searched"),
+        ("/patients/1/edit", ("patient", 1, 1), "read"),
+        ("/patients/picker?patient_id=1", ("patient", 1, 1), "read"),
+        ("/patients/known?document_type=DNI&document_number=45678912", ("patient", 1, 1), "read"),
+        ("/reports/patients-by-therapist", ("patients-by-therapist", 0, None), "read"),
+        ("/api/reports/patients-by-therapist/", ("patients-by-therapist", 0, None), "read"),
+        ("/api/exports/csv/patients-by-therapist/", ("patients-by-therapist", 0, None), "exported"),
+    ],
+)
+def test_each_way_to_a_persons_data_is_noted_once(
+    app: Flask, diego: Client, visit: int, path: str, subject: tuple[str, int, int | None], action: str
+) -> None:
+    answer = diego.api("GET", path) if path.startswith("/api/") else diego.get(path)
+    assert answer.status_code == 200
+    assert log_of(app).flush() == 1
+    assert entries(app) == [(*subject, Cast.diego_user, "api" if path.startswith("/api/") else "desk")]
+    with app.app_context(), unit_of_work(write=False):
+        assert db.session.scalars(select(AccessLogEntry.action)).all() == [action]
+
+
+def test_a_printed_slip_is_noted(app: Flask, ana: Client, visit: int) -> None:
+    assert ana.post("/tickets/1/slip", {"submission_id": "s"}).status_code == 303
+    assert log_of(app).flush() == 1
+    assert entries(app) == [(*of_ticket(1), Cast.ana_user, "desk")]
+
+
+@pytest.mark.parametrize("path", ["/agenda", "/front-desk", "/api/appointments/day/", "/api/reports/statistics/"])
+def test_a_day_and_figures_are_no_reading_of_a_person(app: Flask, diego: Client, visit: int, path: str) -> None:
+    answer = diego.api("GET", path) if path.startswith("/api/") else diego.get(path)
+    assert answer.status_code == 200
+    assert log_of(app).flush() == 0
+
+
 def test_who_was_refused_has_read_nothing(app: Flask, cast: Cast, bruno: Client) -> None:
     assert bruno.get(f"/patients/{cast.gloria}").status_code in {403, 404}
     assert log_of(app).flush() == 0

@@ -34,6 +34,8 @@ class TicketQuery(ListQuery, Period):
 def ticket_list(query: TicketQuery) -> dict[str, Any]:
     """Tickets by number, patient or day; ``owed=true`` leaves those with a debt."""
     statement = queries.tickets.listing_statement(actor=cycle.actor()).where(*_conditions(query))
+    if query.search or query.patient_id is not None:
+        cycle.note_reading("ticket", patient_id=query.patient_id, clinic_id=query.clinic_id, action="searched")
     if query.search:
         statement = statement.where(queries.tickets.matches(query.search))
     if query.owed:
@@ -105,6 +107,7 @@ def _named(id_: int | None, name: str | None) -> dict[str, Any] | None:
 def ticket(ticket_id: int) -> dict[str, Any]:
     """One ticket with its payments and refunds."""
     ticket = queries.tickets.ticket(ticket_id, actor=cycle.actor())
+    cycle.note_reading("ticket", ticket_id, patient_id=ticket.patient_id, clinic_id=ticket.clinic_id)
     lines = queries.tickets.payments(ticket_id)
     return ticket_json(ticket) | {"payments": [_payment_line(line, ticket.currency) for line in lines]}
 

@@ -25,6 +25,8 @@ def ticket_list() -> Response:
     if day is None and not text and not form.debts.data:
         day = form.day.data = today
     rows = queries.tickets.search(clinic.id, actor=cycle.actor(), text=text, day=day, debts=bool(form.debts.data))
+    if text:
+        cycle.note_reading("ticket", clinic_id=clinic.id, action="searched")
     return fragments.page(
         "billing/tickets.html",
         parts={"tickets": "billing/_tickets.html"},
@@ -40,9 +42,13 @@ def ticket_list() -> Response:
 
 @pages.get("/tickets/<int:ticket_id>", requires=permissions.READ)
 def ticket(ticket_id: int) -> Response:
-    return fragments.page(
-        "billing/ticket.html", parts={"ticket": "billing/_ticket.html"}, **_ticket(ticket_id), collect=None
-    )
+    context = _ticket(ticket_id)
+    _note_reading(context["ticket"])
+    return fragments.page("billing/ticket.html", parts={"ticket": "billing/_ticket.html"}, **context, collect=None)
+
+
+def _note_reading(ticket: queries.tickets.TicketView, action: str = "read") -> None:
+    cycle.note_reading("ticket", ticket.id, patient_id=ticket.patient_id, clinic_id=ticket.clinic_id, action=action)
 
 
 def _ticket(ticket_id: int) -> dict[str, Any]:
@@ -230,4 +236,5 @@ def slip(ticket_id: int) -> Response:
 @pages.post("/tickets/<int:ticket_id>/slip", requires=permissions.READ)
 def print_slip(ticket_id: int) -> Response:
     actions.tickets.print_slip(ticket_id, actor=cycle.actor(), now=cycle.now())
+    _note_reading(queries.tickets.ticket(ticket_id, actor=cycle.actor()), action="printed")
     return fragments.redirect_to(f"/tickets/{ticket_id}/slip")

@@ -59,6 +59,7 @@ CASH_SUMMARY = Report(
     document=tables.summary,
     defaults=day_and_method_defaults,
     row_count=lambda data: len(data.movements),
+    names_people=False,
     template="billing/print/_daily_cash.html",
     icon="wallet",
 )

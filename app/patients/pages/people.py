@@ -38,6 +38,7 @@ def index() -> Response:
     text = request.args.get("q", "").strip()[:100]
     number = max(1, request.args.get("page", 1, type=int))
     found = queries.page(text, actor=cycle.actor(), number=number, size=PAGE_SIZE)
+    cycle.note_reading("patient", action="searched")
     return fragments.page(
         "patients/list.html",
         parts={"patient-list": "patients/_list.html"},
@@ -72,6 +73,7 @@ def create(form: forms.PatientForm) -> Response:
 @pages.get("/patients/<int:patient_id>/edit", requires=permissions.UPDATE)
 def edit(patient_id: int) -> Response:
     person = queries.get(patient_id, actor=cycle.actor())
+    cycle.note_reading("patient", patient_id, patient_id=patient_id)
     form = forms.PatientForm(formdata=None, **_filled(queries.details(person)), q=queries.district_of(person))
     form.version.data = _stamp(person)
     return _form(form, person=person)

@@ -33,6 +33,8 @@ def _form_id() -> str:
 
 
 def _picker(person: Mapping[str, Any] | None, *, note: str = "") -> Response:
+    if person:
+        cycle.note_reading("patient", person["id"], patient_id=person["id"])
     chosen = {"id": person["id"], "label": rules.label(person)} if person else None
     html = fragments.render_partial("patients/_picker.html", patient=chosen, form_id=_form_id(), note=note, focus=True)
     return make_response(html)

@@ -42,6 +42,7 @@ NEEDED = {
 def show(appointment_id: int) -> Response:
     """Everything of a visit and the steps that this person may take."""
     visit = appointment_queries.get(appointment_id, actor=cycle.actor())
+    cycle.note_reading("appointment", visit.id, patient_id=visit.patient_id, clinic_id=visit.clinic_id)
     return fragments.dialog(
         "scheduling/_appointment.html",
         title=visit.patient_name,
