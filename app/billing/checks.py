@@ -7,11 +7,13 @@ import orjson
 from sqlalchemy import ColumnElement, func, literal_column, or_, select, text
 
 from app.billing import accounts
+from app.billing.events import PaymentRefunded, PaymentTaken
 from app.billing.models import DocumentSeries, Movement, MovementKind, Posting, Ticket, TillCount, TillSession
 from app.billing.queries import tills
 from app.billing.rules import tills as till_rules
 from app.kernel.db import db
 from app.kernel.integrity import Check, CheckContext
+from app.kernel.outbox import EventRow
 
 
 def _rows(statement: str, message: str) -> Callable[[CheckContext], Iterator[str]]:
@@ -29,7 +31,11 @@ def _gaps(_context: CheckContext) -> Iterator[str]:
         numbers = select(clinic_id.label("clinic_id"), func.count(number), func.min(number), func.max(number))
         series = select(DocumentSeries.clinic_id, DocumentSeries.next_number).where(DocumentSeries.kind == kind)
         following = dict(db.session.execute(series).tuples().all())
-        for clinic, count, lowest, highest in db.session.execute(numbers.group_by(clinic_id)):
+        counts = db.session.execute(numbers.group_by(clinic_id)).all()
+        for clinic in following.keys() - {row[0] for row in counts if row[1]}:
+            if following[clinic] != 1:
+                yield f"{kind} of clinic {clinic}: no document, next {following[clinic]}"
+        for clinic, count, lowest, highest in counts:
             if count and (lowest != 1 or highest != count or following.get(clinic) != count + 1):
                 yield (
                     f"{kind} of clinic {clinic}: {count} documents, numbers {lowest} to {highest},"
@@ -125,6 +131,24 @@ def _wrong_reversals(_context: CheckContext) -> Iterator[str]:
         yield f"movement {row.id} is not the mirror of what it names"
 
 
+def _payments_unlike_their_events(_context: CheckContext) -> Iterator[str]:
+    """The event of a payment or refund keeps its amount and method beside the ledger."""
+    kept = select(EventRow.data, EventRow.changes).where(
+        EventRow.type.in_((PaymentTaken.type, PaymentRefunded.type)), EventRow.changes.is_not(None)
+    )
+    recorded = {row.data["payment_id"]: row.changes for row in db.session.execute(kept) if row.changes}
+    if not recorded:
+        return
+    received = func.sum(Posting.cents).filter(Posting.account == "receivable")
+    ledger = select(Movement.id, Movement.method_id, received.label("cents"))
+    ledger = ledger.join(Posting, Posting.movement_id == Movement.id).where(Movement.id >= min(recorded))
+    found = {row.id: (abs(row.cents or 0), row.method_id) for row in db.session.execute(ledger.group_by(Movement.id))}
+    for payment_id, kept_values in recorded.items():
+        expected = (kept_values["cents"], kept_values["method_id"])
+        if found.get(payment_id) != expected:
+            yield f"movement {payment_id} is {found.get(payment_id)} in the ledger, its event says {expected}"
+
+
 CHECKS = (
     Check("numbers have no gaps", _gaps),
     Check(
@@ -179,5 +203,6 @@ CHECKS = (
             "{} of {} is below zero",
         ),
     ),
+    Check("payments are what their events say", _payments_unlike_their_events),
     Check("closed tills are what was sealed", _closed_sessions),
 )

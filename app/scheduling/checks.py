@@ -10,10 +10,12 @@ from app.clinics.models import Room, Service
 from app.encounters.models import Encounter
 from app.kernel.db import db
 from app.kernel.integrity import Check, CheckContext
+from app.kernel.outbox import EventRow
 from app.notifications.models import Delivery
 from app.patients.models import CareRelation
 from app.scheduling import rules
 from app.scheduling.actions.reach import CARE_SOURCE
+from app.scheduling.events import AppointmentBooked
 from app.scheduling.models import Appointment, AppointmentEvent
 from app.scheduling.rules import Status
 
@@ -109,11 +111,45 @@ def _wrong_care_relations(_context: CheckContext) -> Iterator[str]:
             yield f"patient {row.patient_id} {problem} care relation with therapist {row.therapist_id}"
 
 
+def _tickets_of_others(_context: CheckContext) -> Iterator[str]:
+    """``ticket.appointment_id`` has no foreign key: each visit has a ticket, of its own patient."""
+    rows = db.session.execute(
+        select(Ticket.id, Ticket.appointment_id)
+        .outerjoin(Appointment, Appointment.id == Ticket.appointment_id)
+        .where(
+            Ticket.appointment_id.is_not(None),
+            or_(Appointment.id.is_(None), Appointment.patient_id != Ticket.patient_id),
+        )
+    )
+    for row in rows:
+        yield f"ticket {row.id} does not fit its appointment {row.appointment_id}"
+    without = select(Appointment.id).where(~select(Ticket.id).where(Ticket.appointment_id == Appointment.id).exists())
+    for number in db.session.scalars(without):
+        yield f"appointment {number} has no ticket"
+
+
+def _unrecorded_bookings(_context: CheckContext) -> Iterator[str]:
+    """Each visit since the first recorded booking has its event, and each event its visit. Rows that were brought in
+    by other ways, the demo's and those of another system, are older."""
+    booked = select(EventRow.subject_id, EventRow.patient_id).where(EventRow.type == AppointmentBooked.type).subquery()
+    began = select(func.min(EventRow.at)).where(EventRow.type == AppointmentBooked.type).scalar_subquery()
+    missing = select(Appointment.id).outerjoin(booked, booked.c.subject_id == Appointment.id)
+    for number in db.session.scalars(
+        missing.where(Appointment.created_at >= began, booked.c.subject_id.is_(None)).order_by(Appointment.id)
+    ):
+        yield f"appointment {number} has no event of its booking"
+    lost = select(booked.c.subject_id).outerjoin(Appointment, Appointment.id == booked.c.subject_id)
+    for number in db.session.scalars(lost.where(Appointment.id.is_(None))):
+        yield f"appointment {number} was booked and is not there"
+
+
 CHECKS = (
     Check("visits do not overlap", _overlapping_visits),
     Check("a visit's state is that of its last transition", _wrong_states),
     Check("a visit, its service, room and ticket belong to one clinic", _mixed_clinics),
     Check("no cancelled visit is reminded of", _false_reminders),
     Check("the encounter of a visit is of its patient and state", _encounters_without_their_visit),
+    Check("a visit and its ticket are of one patient", _tickets_of_others),
+    Check("each visit has the event of its booking", _unrecorded_bookings),
     Check("who treats whom is what the visits say", _wrong_care_relations),
 )

@@ -102,7 +102,15 @@ def take_payment(
         accounts.collected(session.till_id, payment_method.id, ticket.id, amount, is_cash=payment_method.is_cash),
     )
     payment = _payment(movement, session.id, ticket.id, payment_method.code, amount)
-    tickets.record(events.PaymentTaken, ticket, payment_id=payment.id, session_id=session.id, actor=actor, now=now)
+    tickets.record(
+        events.PaymentTaken,
+        ticket,
+        payment_id=payment.id,
+        session_id=session.id,
+        kept={"cents": amount, "method_id": payment_method.id},
+        actor=actor,
+        now=now,
+    )
     return payment
 
 
@@ -148,6 +156,7 @@ def refund_payment(payment_id: int, *, reason: str, overdraw_reason: str = "", a
         payment_id=movement.id,
         reverses_id=payment_id,
         session_id=session.id,
+        kept={"cents": payment.amount_cents, "method_id": payment.method_id},
         actor=actor,
         now=now,
     )

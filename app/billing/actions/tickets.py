@@ -226,9 +226,15 @@ def _movement(kind: str, ticket: Ticket, *, actor: Actor | None, now: datetime, 
 
 
 def record(
-    event: type[events.TicketEvent], ticket: Ticket, *, actor: Actor | None, now: datetime, **more: object
+    event: type[events.TicketEvent],
+    ticket: Ticket,
+    *,
+    actor: Actor | None,
+    now: datetime,
+    kept: dict[str, int] | None = None,
+    **more: object,
 ) -> None:
-    """Record an event of a ticket."""
+    """Record an event of a ticket; ``kept`` stays in the event log: ``flask verify`` compares the ledger with it."""
     outbox.record(
         event(ticket_id=ticket.id, appointment_id=ticket.appointment_id, service_day=ticket.service_day, **more),
         actor=actor,
@@ -236,5 +242,6 @@ def record(
         clinic_id=ticket.clinic_id,
         subject_id=ticket.id,
         patient_id=ticket.patient_id,
+        changes=kept,
         organization_id=None if actor else clinics.clinic(ticket.clinic_id).organization_id,
     )
