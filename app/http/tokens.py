@@ -58,9 +58,13 @@ def read(token: str) -> dict[str, Any]:
         raise TokenExpired from error
     except jwt.InvalidTokenError as error:
         raise BadToken from error
-    if claims["typ"] != "access":
+    if claims["typ"] != "access" or not _is_row_number(claims["sid"]):
         raise BadToken
     return claims
+
+
+def _is_row_number(value: object) -> bool:
+    return isinstance(value, int) and 0 < value < 2**31
 
 
 def _key() -> str:
@@ -83,7 +87,7 @@ def actor_of(token: str) -> Actor:
     """The actor of an access token. Raises TokenExpired, or BadToken also when its session is over."""
     g.claims = read(token)
     load: access.SessionLoader = current_app.extensions["session_loader"]
-    found = load(session_id=int(g.claims["sid"]))
-    if found is None:
+    found = load(session_id=g.claims["sid"])
+    if found is None or str(found.user_id) != g.claims["sub"]:
         raise BadToken
     return found

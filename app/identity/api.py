@@ -70,8 +70,8 @@ def _tokens(opened: actions.SignIn, now: datetime) -> dict[str, Any]:
 
 @api.post("/api/auth/refresh/", public="the refresh token is the proof", body=RefreshToken)
 def refresh(body: RefreshToken) -> Any:
-    """Exchange the refresh token; the old one is spent."""
-    opened = actions.refresh(body.refresh, now=cycle.now())
+    """Exchange the refresh token for a successor; using that one spends the old one."""
+    opened = actions.exchange(body.refresh, now=cycle.now())
     if opened is None:
         return problem(401, "INVALID_TOKEN", _("Token inválido"))
     return _tokens(opened, cycle.now())

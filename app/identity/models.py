@@ -20,6 +20,7 @@ class User(Base):
     username: Mapped[str | None] = mapped_column(String(60), unique=True)
     full_name: Mapped[str] = mapped_column(String(160))
     password_hash: Mapped[str | None] = mapped_column(String(200))
+    password_expires_at: Mapped[datetime | None]  # of a temporary one, which has to be changed first
     locale: Mapped[str | None] = mapped_column(String(10))
     theme: Mapped[str | None] = mapped_column(String(10))
     is_active: Mapped[bool] = mapped_column(default=True)
@@ -90,13 +91,32 @@ class UserSession(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey(User.id), index=True)
     kind: Mapped[str] = mapped_column(String(10))  # browser, api
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
-    previous_token_hash: Mapped[str | None] = mapped_column(String(64), unique=True)
-    rotated_at: Mapped[datetime | None]
+    refresh_head: Mapped[int | None]  # of an API client: the generation whose children are not spent yet
     created_at: Mapped[datetime]
     last_seen_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
     device: Mapped[str] = mapped_column(String(120), default="")
+
+
+class RefreshGeneration(Base):
+    """Refresh tokens of a session that were issued together, as successors of one token (``docs/adr/0006``)."""
+
+    __tablename__ = "refresh_generation"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    session_id: Mapped[int] = mapped_column(ForeignKey(UserSession.id, ondelete="CASCADE"), index=True)
+    parent_id: Mapped[int | None]  # the generation of the token they succeed
+    begun_at: Mapped[datetime]
+
+
+class RefreshToken(Base):
+    """A refresh token by its digest, kept as long as its session: a spent one is known again whenever it comes."""
+
+    __tablename__ = "refresh_token"
+
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    generation_id: Mapped[int] = mapped_column(ForeignKey(RefreshGeneration.id, ondelete="CASCADE"), index=True)
 
 
 class LoginAttempt(Base):

@@ -38,7 +38,7 @@ BUILTIN_ROLES = (
 IDLE = timedelta(minutes=30)
 ABSOLUTE = timedelta(hours=12)
 REFRESH_IDLE = timedelta(days=14)
-REFRESH_GRACE = timedelta(seconds=10)
+GENERATION_TIME = timedelta(seconds=10)  # successors issued within it are one generation of refresh tokens
 TOUCH_EVERY = timedelta(seconds=60)
 
 FREE_FAILURES = 5
@@ -71,6 +71,11 @@ def is_valid_on(day: date, valid_from: date | None, valid_until: date | None) ->
 
 def is_idle(last_seen_at: datetime, kind: str, now: datetime) -> bool:
     return now - last_seen_at > (IDLE if kind == "browser" else REFRESH_IDLE)
+
+
+def is_spent(generation_id: int, parent_id: int | None, head: int | None) -> bool:
+    """Whether a refresh token may be used no more: only the head's tokens and those of its children may (D41)."""
+    return head not in (generation_id, parent_id)
 
 
 def check_password(password: str, *, staff: bool, words: tuple[str, ...] = ()) -> None:

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.identity import events, queries, rules
-from app.identity.actions import attempts
+from app.identity.actions import attempts, refresh
 from app.identity.actions.attempts import Attempt
 from app.identity.models import User, UserSession
 from app.kernel import ids, outbox
@@ -71,6 +71,8 @@ def open_session(user_id: int, *, kind: str, device: str, now: datetime) -> Sign
     )
     db.session.add(row)
     db.session.flush()  # the actor is read by a query that joins the session
+    if kind == "api":
+        refresh.begin(row, now=now)
     found = queries.actors.actor_of_session(row.id, now=now)
     if found is None:
         raise NotFound
@@ -78,6 +80,24 @@ def open_session(user_id: int, *, kind: str, device: str, now: datetime) -> Sign
     event = events.SignedIn(user_id=user_id, session_id=row.id, kind=kind)
     outbox.record(event, actor=actor, now=now, clinic_id=None, subject_id=row.id)
     return SignIn(token, actor, row.id)
+
+
+def exchange(token: str, *, now: datetime) -> SignIn | None:
+    """Exchange a refresh token for a successor; None when it is unknown, or its session over.
+
+    A spent one ends its session (``docs/adr/0006``): the caller commits that too.
+    """
+    row, next_token = refresh.exchange(token, now=now)
+    if row is None:
+        return None
+    if next_token is None:
+        _revoke(row.user_id, [row.id], actor=None, now=now)
+        return None
+    found = queries.actors.actor_of_session(row.id, now=now)
+    if found is None:
+        return None
+    row.last_seen_at = now
+    return SignIn(next_token, found[0], row.id)
 
 
 def touch_session(session_id: int, *, now: datetime) -> None:
@@ -119,37 +139,6 @@ def _revoke(user_id: int, session_ids: list[int], *, actor: Actor | None, now: d
         clinic_id=None,
         subject_id=user_id,
     )
-
-
-def refresh(token: str, *, now: datetime) -> SignIn | None:
-    """Exchange a refresh token for the next one; None when it is invalid or expired.
-
-    Reuse of an exchanged token revokes the session, as one of its two holders stole it. Within REFRESH_GRACE
-    it is only refused, for clients that retry after a lost response.
-    """
-    hashed = ids.digest(token)
-    row = db.session.scalar(
-        select(UserSession)
-        .where(
-            or_(UserSession.token_hash == hashed, UserSession.previous_token_hash == hashed),
-            UserSession.kind == "api",
-            UserSession.revoked_at.is_(None),
-        )
-        .with_for_update()
-    )
-    if row is None:
-        return None
-    if row.token_hash != hashed:
-        if row.rotated_at is not None and now - row.rotated_at > rules.REFRESH_GRACE:
-            _revoke(row.user_id, [row.id], actor=None, now=now)
-        return None
-    found = queries.actors.actor_of_session(row.id, now=now)
-    if found is None:
-        return None
-    new_token = ids.secret()
-    row.previous_token_hash, row.token_hash = row.token_hash, ids.digest(new_token)
-    row.rotated_at = row.last_seen_at = now
-    return SignIn(new_token, found[0], row.id)
 
 
 def change_password(*, new: str, checked: Attempt, actor: Actor, now: datetime) -> None:
