@@ -4,13 +4,14 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Flask, Response, g, request, session
+from flask import Flask, Response, after_this_request, current_app, g, request, session
 from flask_login import LoginManager, UserMixin, login_user
+from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from app.identity import actions, queries, rules
 from app.identity.actions import attempts
 from app.identity.actions.attempts import Attempt, KnownDevice
-from app.kernel import clock, db, passwords
+from app.kernel import clock, db, ids, passwords
 from app.kernel.access import Actor
 from app.kernel.errors import Unavailable
 
@@ -37,10 +38,49 @@ def register(app: Flask) -> None:
     app.after_request(_touch)
 
 
-def begin(sign_in: actions.SignIn) -> None:
-    """Put a fresh session into the cookie; the data of the previous session is cleared."""
+def begin(sign_in: actions.SignIn, *, password_hash: str) -> None:
+    """Put a fresh session into the cookie; the data of the previous session is cleared. The device is known now."""
     session.clear()
     login_user(SessionUser(sign_in.actor, sign_in.token))
+    remember_device(sign_in.actor.person_id, password_hash)
+
+
+def remember_device(user_id: int, password_hash: str) -> None:
+    """Let this browser prove later that the user signed in on it with this password (``attempts.KnownDevice``)."""
+    content = _device_content()
+    users = {str(user_id): attempts.proof(password_hash), **content.get("users", {})}
+    users[str(user_id)] = attempts.proof(password_hash)
+    kept = dict(list(users.items())[: rules.MAX_USERS_PER_DEVICE])
+    value = _device_serializer().dumps({"id": content.get("id") or ids.uid(), "users": kept})
+
+    @after_this_request
+    def set_cookie(response: Response) -> Response:
+        secure = current_app.config["SESSION_COOKIE_SECURE"]
+        max_age = int(rules.DEVICE_LIFETIME.total_seconds())
+        response.set_cookie(_device_cookie(), value, max_age=max_age, secure=secure, httponly=True, samesite="Lax")
+        return response
+
+
+def known_devices() -> tuple[KnownDevice, ...]:
+    """What this browser proves: the users who signed in on it."""
+    content = _device_content()
+    return tuple(KnownDevice(int(user), content["id"], proof) for user, proof in content.get("users", {}).items())
+
+
+def _device_content() -> dict[str, Any]:
+    max_age = int(rules.DEVICE_LIFETIME.total_seconds())
+    try:
+        return dict(_device_serializer().loads(request.cookies.get(_device_cookie(), ""), max_age=max_age))
+    except BadSignature:
+        return {}
+
+
+def _device_serializer() -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(current_app.config["SECRET_KEY"], salt="known-device")
+
+
+def _device_cookie() -> str:
+    return "__Host-device" if current_app.config["SESSION_COOKIE_SECURE"] else "device"
 
 
 def check_password(name: str, password: str, *, devices: tuple[KnownDevice, ...] = ()) -> actions.Verified:

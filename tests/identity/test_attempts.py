@@ -10,7 +10,7 @@ from app.identity import login, rules
 from app.identity.models import LoginAttempt
 from app.kernel import passwords
 from app.kernel.db import db, unit_of_work
-from tests.cast import PASSWORD
+from tests.cast import PASSWORD, Cast
 from tests.client import Client
 
 WRONG = {"email": "ana@example.com", "password": "no es"}
@@ -100,3 +100,81 @@ def test_a_password_changed_between_check_and_session_opens_none(
     monkeypatch.setattr("app.identity.api.check_password", check_and_lose)
     answer = client.api("POST", "/api/auth/login/", {"email": "ana@example.com", "password": PASSWORD})
     assert (answer.status_code, answer.get_json()["code"]) == (401, "INVALID_CREDENTIALS")
+
+
+def spend_the_address(client: Client) -> None:
+    """As many wrong passwords for as many names as an address has; the next one waits."""
+    for number in range(rules.MAX_FAILURES_PER_ADDRESS):
+        body = {"email": f"name{number}@example.com", "password": "no es"}
+        assert client.api("POST", "/api/auth/login/", body).status_code == 401
+    assert client.api("POST", "/api/auth/login/", {**WRONG, "email": "bruno@example.com"}).status_code == 429
+
+
+def tries(browser: Client, password: str = PASSWORD, email: str = "ana@example.com") -> int:
+    browser.get("/login")
+    return browser.post("/login", {"email": email, "password": password}).status_code
+
+
+class TestKnownDevice:
+    @pytest.fixture
+    def desk(self, app: Flask) -> Client:
+        """A browser on which Ana has signed in, and out again."""
+        browser = Client(app).sign_in("ana@example.com")
+        browser.post("/logout")
+        return browser
+
+    def test_others_wrong_passwords_at_the_same_address_keep_nobody_out(
+        self, app: Flask, desk: Client, client: Client
+    ) -> None:
+        spend_the_address(client)
+        assert tries(Client(app)) == 429
+        assert tries(desk) == 303
+
+    def test_an_account_at_its_pause_signs_in_from_its_device(self, app: Flask, desk: Client) -> None:
+        stranger = Client(app)
+        for _ in range(rules.FREE_FAILURES + 1):
+            tries(stranger, "no es")
+        assert tries(stranger) == 429
+        assert tries(desk) == 303
+
+    def test_it_has_a_pace_of_its_own(self, desk: Client, app: Flask) -> None:
+        for _ in range(rules.FREE_FAILURES):
+            assert tries(desk, "no es") == 422
+        assert tries(desk) == 429
+        assert tries(Client(app)) == 303
+
+    def test_it_is_known_for_its_own_users_alone(self, desk: Client, client: Client) -> None:
+        spend_the_address(client)
+        assert tries(desk, email="diego@example.com") == 429
+
+    def test_two_who_share_a_computer_are_both_known(self, desk: Client, client: Client) -> None:
+        desk.sign_in("diego@example.com")
+        desk.post("/logout")
+        spend_the_address(client)
+        assert tries(desk) == 303
+        desk.post("/logout")
+        assert tries(desk, email="diego@example.com") == 303
+
+    def test_another_password_ends_it(self, app: Flask, desk: Client, eva: Client, cast: Cast, client: Client) -> None:
+        eva.post(f"/admin/users/{cast.ana_user}/temporary-password")
+        spend_the_address(client)
+        assert tries(desk) == 429
+
+    def test_ones_own_change_of_password_keeps_it(self, desk: Client, client: Client) -> None:
+        desk.sign_in("ana@example.com")
+        new = "otra frase bien larga"
+        assert desk.post("/account/password", {"current": PASSWORD, "new": new, "again": new}).status_code == 303
+        desk.post("/logout")
+        spend_the_address(client)
+        assert tries(desk, new) == 303
+
+    def test_its_cookie_cannot_be_made_up_or_read_by_scripts(self, app: Flask, desk: Client, client: Client) -> None:
+        cookie = desk.http.get_cookie("device")
+        assert cookie is not None
+        assert (cookie.http_only, cookie.same_site) == (True, "Lax")
+        spend_the_address(client)
+        forger = Client(app)
+        forger.http.set_cookie("device", cookie.value[:-2] + "xx")
+        assert tries(forger) == 429
+        forger.http.set_cookie("device", "nonsense")
+        assert tries(forger) == 429

@@ -41,6 +41,11 @@ class Verified:
     attempt: Attempt
     renewed_hash: str | None = None
 
+    @property
+    def password_hash(self) -> str:
+        """The account's hash from now on."""
+        return self.renewed_hash or self.attempt.password_hash or ""
+
 
 def sign_in(verified: Verified, *, kind: str, device: str, now: datetime) -> SignIn:
     """Open a session for a password that was checked before this transaction (``login.check_password``).
@@ -49,8 +54,7 @@ def sign_in(verified: Verified, *, kind: str, device: str, now: datetime) -> Sig
     """
     attempt = verified.attempt
     same = (User.id == attempt.user_id, User.password_hash == attempt.password_hash, User.is_active.is_(True))
-    values = {"password_hash": verified.renewed_hash or attempt.password_hash}
-    if not changed(db.session.execute(update(User).where(*same).values(**values))):
+    if not changed(db.session.execute(update(User).where(*same).values(password_hash=verified.password_hash))):
         raise WrongCredentials
     attempts.succeed(attempt)
     return open_session(attempt.user_id or 0, kind=kind, device=device, now=now)

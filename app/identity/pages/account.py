@@ -49,13 +49,14 @@ def _retry_login(*, form: forms.LoginForm, error: DomainError | None) -> Respons
 
 
 def _check(form: forms.LoginForm) -> dict[str, Any]:
-    return {"verified": login.check_password(form.email.data or "", form.password.data or "")}
+    devices = login.known_devices()
+    return {"verified": login.check_password(form.email.data or "", form.password.data or "", devices=devices)}
 
 
 @pages.post("/login", public="signing in", form=forms.LoginForm, retry=_retry_login, prepare=_check)
 def sign_in(form: forms.LoginForm, verified: actions.Verified) -> Any:
     opened = actions.sign_in(verified, kind="browser", device=request.user_agent.string, now=cycle.now())
-    login.begin(opened)
+    login.begin(opened, password_hash=verified.password_hash)
     return redirect(fragments.local_path(request.form.get("next", "")) or screens.home(opened.actor), 303)
 
 
@@ -116,6 +117,7 @@ def _new_password(form: forms.PasswordForm) -> dict[str, Any]:
 )
 def change_password(form: forms.PasswordForm, checked: Attempt, new: str) -> Response:
     actions.change_password(new=new, checked=checked, actor=cycle.actor(), now=cycle.now())
+    login.remember_device(cycle.actor().person_id, new)
     return fragments.fragment_response(
         redirect_url="/account", toast=_("Contraseña cambiada. Las otras sesiones se cerraron.")
     )
