@@ -91,7 +91,7 @@ def _fingerprint(app: Flask) -> dict[str, int]:
 
     from app.kernel.db import Base, db
 
-    skip = {"user_session", "login_attempt"}
+    skip = {"user_session", "refresh_generation", "refresh_token", "login_attempt"}
     with app.app_context():
         return {
             table.name: db.session.scalar(select(func.count()).select_from(table))
