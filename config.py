@@ -52,6 +52,9 @@ class Settings:
     encryption_keys: tuple[str, ...] = field(repr=False)
     demo_password: str = field(repr=False)
     web_processes: int
+    rate_per_session: int
+    rate_per_address: int
+    cors_origins: tuple[str, ...]
     log_level: str
     default_locale: str
 
@@ -101,6 +104,9 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         encryption_keys=_encryption_keys(given.get("ENCRYPTION_KEYS") or _kept(data_dir, "encryption_keys")),
         demo_password=given.get("DEMO_PASSWORD", "mediconnect-demo"),
         web_processes=_number("WEB_PROCESSES", given.get("WEB_PROCESSES", "1"), 1, 64),
+        rate_per_session=_number("RATE_PER_SESSION", given.get("RATE_PER_SESSION", "20"), 0, 10_000),
+        rate_per_address=_number("RATE_PER_ADDRESS", given.get("RATE_PER_ADDRESS", "10"), 0, 10_000),
+        cors_origins=_origins(given.get("CORS_ORIGINS", "")),
         log_level=_one_of("LOG_LEVEL", given.get("LOG_LEVEL", "info").lower(), LOG_LEVELS),
         default_locale=_one_of("DEFAULT_LOCALE", given.get("DEFAULT_LOCALE", "es_PE"), LOCALES),
     )
@@ -133,6 +139,9 @@ def describe(settings: Settings) -> list[tuple[str, str]]:
         ("ENCRYPTION_KEYS", f"set, {len(settings.encryption_keys)} keys"),
         ("DEMO_PASSWORD", "unused in production" if production else "set"),
         ("WEB_PROCESSES", str(settings.web_processes)),
+        ("RATE_PER_SESSION", str(settings.rate_per_session)),
+        ("RATE_PER_ADDRESS", str(settings.rate_per_address)),
+        ("CORS_ORIGINS", ", ".join(settings.cors_origins) or "none"),
         ("LOG_LEVEL", settings.log_level),
         ("DEFAULT_LOCALE", settings.default_locale),
     ]
@@ -290,6 +299,16 @@ def _certificates(name: str, value: str) -> str:
     if value and not (path.is_file() and os.access(path, os.R_OK)):
         raise BadSetting(f"{name}={value} is not a file that can be read.")
     return str(path.resolve()) if value else ""
+
+
+def _origins(value: str) -> tuple[str, ...]:
+    """Origins separated by commas, each exactly as a browser sends it."""
+    origins = tuple(origin.strip() for origin in value.split(",") if origin.strip())
+    for origin in origins:
+        parts = urlsplit(_url("CORS_ORIGINS", origin, ("http", "https")))
+        if origin != f"{parts.scheme}://{parts.netloc}" or not parts.hostname or "*" in origin or parts.username:
+            raise BadSetting(f"CORS_ORIGINS: {origin} must be an origin such as https://app.example.com.")
+    return origins
 
 
 def _address(name: str, value: str) -> str:

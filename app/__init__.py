@@ -10,7 +10,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import config
 import logs
 from app import tables, wiring  # noqa: F401 - tables are known before the first query
-from app.http import cycle, error_responses, headers, request_log
+from app.http import cors, cycle, error_responses, headers, limits, request_log
 from app.http.templating import register as register_jinja
 from app.kernel import context
 from app.kernel.access_log import AccessLog
@@ -37,11 +37,13 @@ def create_app(settings: config.Settings | None = None, *, commands: bool = True
         default_locale=settings.default_locale,
         default_translation_directories=str(ROOT / "app/translations"),
     )
-    csrf = CSRFProtect(app)
     app.extensions["broker"] = Broker(settings.redis_url)
     app.extensions["access_log"] = AccessLog(app, background=settings.env != "test")
     request_log.register(app)
     headers.register(app)
+    cors.register(app)
+    limits.register(app)
+    csrf = CSRFProtect(app)  # reads the form: after the limits
     error_responses.register(app)
     register_jinja(app)
     for api in wiring.register(app):
@@ -67,13 +69,12 @@ def _configure(app: Flask, settings: config.Settings) -> None:
             "pool_pre_ping": settings.database_url.startswith("postgresql"),
             "hide_parameters": True,  # logged errors show the statement without personal data
         },
-        MAX_CONTENT_LENGTH=1024 * 1024,
         SESSION_COOKIE_NAME="__Host-sid" if secure else "sid",
         SESSION_COOKIE_SECURE=secure,
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session, which expires when idle
-        WTF_CSRF_SSL_STRICT=False,  # the Origin is checked by the session cookie's SameSite and the token
+        WTF_CSRF_SSL_STRICT=False,  # limits.py checks the Origin
         TESTING=settings.env == "test",
     )
     logs.configure(settings.log_level, lambda: context.current().request_id or "")

@@ -93,6 +93,8 @@ def settings_for(folder: Path, database_url: str, redis_url: str) -> config.Sett
             "DATABASE_URL": database_url,
             "REDIS_URL": redis_url,
             "LOG_LEVEL": "warning",
+            "RATE_PER_SESSION": "0",  # a test asks faster than a person; tests/http/test_limits.py sets its own
+            "RATE_PER_ADDRESS": "0",
         }
     )
 

@@ -135,7 +135,7 @@ def run_flask(environment: Mapping[str, str], *arguments: str) -> "subprocess.Co
 def environment_for(data_dir: Path, database_url: str, port: int, env: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not INHERITED_SETTINGS.fullmatch(name)}
     own = {"MEDICONNECT_ENV": env, "DATA_DIR": str(data_dir), "DATABASE_URL": database_url, "PORT": str(port)}
-    return {**kept, **own, "LOG_LEVEL": "warning"}
+    return {**kept, **own, "LOG_LEVEL": "warning", "RATE_PER_SESSION": "0", "RATE_PER_ADDRESS": "0"}
 
 
 def free_port() -> int:

@@ -26,6 +26,7 @@ HTTP_ERRORS = {
     403: ("INSUFFICIENT_PERMISSIONS", N_("Permisos insuficientes")),
     404: ("NOT_FOUND", N_("No encontrado")),
     405: ("METHOD_NOT_ALLOWED", N_("Esta dirección no admite esa operación.")),
+    408: ("REQUEST_TIMEOUT", N_("Lo enviado tardó demasiado en llegar. No se guardó nada; vuelva a intentar.")),
     413: ("PAYLOAD_TOO_LARGE", N_("Lo enviado es demasiado grande.")),
     415: ("UNSUPPORTED_MEDIA_TYPE", N_("El tipo de contenido no se admite; envíe JSON.")),
     429: ("RATE_LIMITED", N_("Demasiados intentos. Espere un momento y vuelva a intentar.")),
@@ -131,7 +132,7 @@ def _unexpected(error: Exception) -> Response:
     if isinstance(error, DBAPIError) and (failure := unavailable(error)):
         return _domain(failure)
     if isinstance(error, OverflowError | DataError):  # a number, date or text out of the range of a column
-        log.warning("request %s: value out of range", g.get("request_id"), exc_info=error)
+        log.warning("request %s: value out of range", g.get("request_id"))
         return _error_response(400, HTTP_ERRORS[400][0], gettext(HTTP_ERRORS[400][1]))
     log.error("request %s failed", g.get("request_id"), exc_info=error)
     text = gettext("Error interno del servidor. No se guardó nada; vuelva a intentar o avise a soporte.")

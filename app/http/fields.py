@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from flask_babel import gettext
 from flask_wtf import FlaskForm
-from wtforms import DateField, Field, HiddenField, StringField
+from wtforms import DateField, Field, HiddenField, IntegerField, StringField
 from wtforms.validators import ValidationError
 from wtforms.widgets import TextInput, TimeInput
 
@@ -20,6 +20,10 @@ class Form(FlaskForm):
 
     submission_id = HiddenField()
     FIELD_NAMES: ClassVar[dict[str, str]] = {}  # name of an input in the rules → name of the form's field
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        is_valid = bool(super().validate(extra_validators))
+        return all([*map(_is_in_range, self)]) and is_valid
 
     def with_submission_id(self) -> "Form":
         """Give the form the id of its next submission; keep what was typed."""
@@ -61,6 +65,14 @@ class PhoneField(StringField):
 
     def _value(self) -> str:
         return contacts.format_phone(self.data or "")
+
+
+def _is_in_range(field: Field) -> bool:
+    """Whether a whole number fits its column, on either database."""
+    if not isinstance(field, IntegerField) or field.data is None or abs(field.data) < 2**31:
+        return True
+    field.errors = [*field.errors, gettext("El valor es demasiado grande.")]
+    return False
 
 
 class MoneyField(StringField):

@@ -9,7 +9,7 @@
 ``/api/openapi.json`` is generated from these declarations.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -25,6 +25,8 @@ from app.kernel import idempotency
 from app.kernel.access import Actor, Permission
 from app.kernel.errors import DomainError, Invalid
 from app.kernel.i18n import N_
+
+MAX_DEPTH = 20  # of objects and lists in each other
 
 Requires = Permission | tuple[Permission, ...]
 
@@ -129,9 +131,16 @@ def _json(raw: bytes) -> Any:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise BadJson from error
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or not _is_shallow(value, MAX_DEPTH):
         raise BadJson
     return value
+
+
+def _is_shallow(value: Any, levels: int) -> bool:
+    if not isinstance(value, dict | list):
+        return True
+    inner = value.values() if isinstance(value, dict) else value
+    return levels > 0 and all(_is_shallow(part, levels - 1) for part in inner)
 
 
 def _query_values() -> dict[str, str]:
@@ -160,10 +169,33 @@ FIELD_MESSAGES = {
 def parse(model: type[BaseModel], values: Any) -> Any:
     """Values as ``model``. Raises Invalid with a sentence per field."""
     try:
-        return model.model_validate(values)
+        parsed = model.model_validate(values)
     except ValidationError as error:
         wrong = error.errors(include_url=False)
         raise Invalid({_field_path(each["loc"]): _field_message(each, model) for each in wrong}) from error
+    if out_of_range := dict(_out_of_range(parsed, ())):
+        raise Invalid(out_of_range)
+    return parsed
+
+
+def _out_of_range(value: Any, path: tuple[int | str, ...]) -> Iterator[tuple[str, str]]:
+    """What no column takes, on either database: numbers beyond 32 bits, texts with a NUL."""
+    if isinstance(value, int):
+        if not -(2**31) <= value < 2**31:
+            yield _field_path(path), FIELD_MESSAGES["less_than_equal" if value > 0 else "greater_than_equal"]
+    elif isinstance(value, str):
+        if "\0" in value:
+            yield _field_path(path), N_("El texto tiene un carácter que no se admite.")
+    elif isinstance(value, BaseModel):
+        for name, inner in value:
+            yield from _out_of_range(inner, (*path, name))
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _out_of_range(name, (*path, "__all__"))
+            yield from _out_of_range(inner, (*path, name))
+    elif isinstance(value, list | tuple):
+        for number, inner in enumerate(value):
+            yield from _out_of_range(inner, (*path, number))
 
 
 def _field_path(location: tuple[int | str, ...]) -> str:

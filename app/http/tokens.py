@@ -45,7 +45,14 @@ def issue(*, user_id: int, session_id: int, now: datetime) -> str:
 
 
 def read(token: str) -> dict[str, Any]:
-    """The claims of a token. Raises TokenExpired or BadToken."""
+    """The claims of a token, checked once in a request. Raises TokenExpired or BadToken."""
+    known: tuple[str, dict[str, Any]] | None = g.get("read_token")
+    if known is None or known[0] != token:
+        known = g.read_token = (token, _read(token))
+    return known[1]
+
+
+def _read(token: str) -> dict[str, Any]:
     try:
         claims: dict[str, Any] = jwt.decode(
             token,

@@ -15,6 +15,7 @@ from app.kernel.errors import RuleBroken
 from app.kernel.i18n import N_
 
 _AMOUNT = re.compile(r"-?([0-9]{1,9}|[0-9]{1,3}(,[0-9]{3}){1,2})(\.[0-9]{1,2})?")
+MAX_CENTS = 2**31 - 1  # what the columns hold
 SYMBOLS = {"PEN": "S/", "USD": "US$", "BOB": "Bs", "CLP": "$", "COP": "$"}
 # Notes and coins in cents, the largest first: what a drawer is counted by.
 DENOMINATIONS = {
@@ -52,7 +53,10 @@ def parse_cents(text: object) -> int:
     plain = str(text).strip()
     if not _AMOUNT.fullmatch(plain):
         raise BadAmount
-    return int(Decimal(plain.replace(",", "")) * 100)
+    cents = int(Decimal(plain.replace(",", "")) * 100)
+    if abs(cents) > MAX_CENTS:
+        raise BadAmount(N_("El monto es demasiado grande."))
+    return cents
 
 
 def decimal_text(cents: int) -> str:

@@ -1,5 +1,6 @@
 """The registry of channels: who may join a topic, which events refresh it, what it does with messages."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,7 @@ from app.kernel.events import Event
 from app.kernel.outbox import EventRow
 
 MAX_TOPIC_LENGTH = 200
+NUMBERS = re.compile(r"[0-9]+")
 
 Topics = Callable[[EventRow], Iterable[str]]
 RightsChanges = Mapping[type[Event], Callable[[EventRow], Iterable[int]]]
@@ -62,11 +64,19 @@ def find(topic: str) -> tuple[Channel | None, list[str]]:
 
 def may_join(actor: Actor, topic: str) -> bool:
     """Whether the actor may join a topic; an unknown or malformed one is refused like a forbidden one."""
+    if not _is_well_formed(topic):
+        return False
     channel, parts = find(topic)
     try:
-        return channel is not None and len(topic) <= MAX_TOPIC_LENGTH and channel.may_join(actor, *parts)
+        return channel is not None and channel.may_join(actor, *parts)
     except (TypeError, ValueError, DomainError):
         return False
+
+
+def _is_well_formed(topic: str) -> bool:
+    """Short, and every number in it is one that a row can have: what reaches a query cannot fail there."""
+    numbers = (int(part) for part in NUMBERS.findall(topic[:MAX_TOPIC_LENGTH]))
+    return len(topic) <= MAX_TOPIC_LENGTH and topic.isprintable() and all(number < 2**31 for number in numbers)
 
 
 def topics_of(rows: Iterable[EventRow]) -> list[str]:

@@ -31,14 +31,14 @@ class TokenBucket:
         self._tokens = float(capacity)
         self._filled_at = clock()
 
-    def take(self) -> bool:
+    def take(self, cost: float = 1) -> bool:
         """Whether one more is within the limit; it is counted then."""
         now = self._clock()
         self._tokens = min(self._capacity, self._tokens + (now - self._filled_at) * self._per_second)
         self._filled_at = now
-        if self._tokens < 1:
+        if self._tokens < cost:
             return False
-        self._tokens -= 1
+        self._tokens -= cost
         return True
 
 
@@ -77,6 +77,7 @@ class Connection:
         self.session_id = actor.session_id or 0  # a socket is opened by a session; no row has the number 0
         self.opened_at = opened_at
         self.topics: frozenset[str] = frozenset()
+        self.subscription: str | bytes = b""  # the last subscribe frame, as it was sent
         self.is_closing = False
         self.state: dict[str, Any] = {}
         self.joining = threading.Lock()  # serializes joins and changes of rights

@@ -6,12 +6,11 @@ an API client may send none, and authenticates by its token.
 """
 
 from collections.abc import Iterable
-from urllib.parse import urlsplit
 
-from flask import Response, current_app, g, request
+from flask import Response, g, request
 from flask_login import current_user
 
-from app.http import tokens
+from app.http import origin, tokens
 from app.kernel import clock, db
 from app.kernel.access import Actor
 from app.kernel.errors import Unauthenticated
@@ -32,14 +31,11 @@ def check(hub: Hub, *, cookie: bool, topics: Iterable[str] = ()) -> Response | N
             return Response(status=401)
         if not all(channels.may_join(g.actor, topic) for topic in topics):
             return Response(status=403)
-    return Response(status=429) if hub.is_full(g.actor.session_id) else None
+    return Response(status=429) if hub.is_full(g.actor) else None
 
 
-def _is_good_origin(origin: str | None, *, may_be_absent: bool) -> bool:
-    if origin is None:
-        return may_be_absent
-    ours = {request.host, urlsplit(current_app.config["SETTINGS"].public_url).netloc}
-    return urlsplit(origin).netloc in ours
+def _is_good_origin(sent: str | None, *, may_be_absent: bool) -> bool:
+    return may_be_absent if sent is None else origin.is_ours(sent)
 
 
 def _actor_of_cookie() -> Actor | None:

@@ -26,6 +26,7 @@ from app.realtime.connection import Connection
 log = logging.getLogger(__name__)
 
 MAX_CONNECTIONS_PER_SESSION = 20  # in each web process
+MAX_CONNECTIONS_PER_USER = 60
 MAX_TOPICS = 40
 CHECK_SECONDS = 4
 MAX_REMEMBERED, REMEMBER_SECONDS = 10_000, 120
@@ -83,10 +84,12 @@ class Hub:
         for thread in self._threads:
             thread.join()
 
-    def is_full(self, session_id: int) -> bool:
-        """Whether a session has as many connections as it may have."""
-        held = sum(connection.session_id == session_id for connection in self._snapshot())
-        return held >= MAX_CONNECTIONS_PER_SESSION
+    def is_full(self, actor: Actor) -> bool:
+        """Whether a session, or all sessions of a user, have as many connections as they may have."""
+        connections = self._snapshot()
+        of_session = sum(connection.session_id == actor.session_id for connection in connections)
+        of_user = sum(connection.user_id == actor.user_id for connection in connections)
+        return of_session >= MAX_CONNECTIONS_PER_SESSION or of_user >= MAX_CONNECTIONS_PER_USER
 
     def join(self, connection: Connection, topics: Iterable[str], *, since: float | None = None) -> None:
         """Replace what a connection has joined by those topics it may join.
@@ -96,7 +99,8 @@ class Hub:
         """
         left = set(_presence_of(connection))
         with connection.joining, unit_of_work(write=False):
-            connection.topics = frozenset(t for t in topics if channels.may_join(connection.actor, t))
+            held = connection.topics  # checked when they were joined, and again when rights change
+            connection.topics = frozenset(t for t in topics if t in held or channels.may_join(connection.actor, t))
         present = set(_presence_of(connection))
         presence.withdraw(left - present)
         presence.renew(present - left)

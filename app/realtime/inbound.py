@@ -15,22 +15,35 @@ from app.realtime.hub import MAX_TOPICS, Hub
 
 MAX_MESSAGE_BYTES = 16 * 1024
 POLICY_VIOLATION = 1008
+TOPIC_COST = 0.2  # of a message, for each topic that is new
 
 
 def handle(hub: Hub, connection: Connection, text: str | bytes, *, subscribes: bool) -> None:
     """Take one message; a client that exceeds its rate is closed with 1008 and ignored from then on."""
     if connection.is_closing:
         return
-    if not connection.inbound.take():
+    message = _parse(text)
+    if not connection.inbound.take(1 + TOPIC_COST * _new_topics(connection, message)):
         connection.close(POLICY_VIOLATION, "too many messages")
         return
-    message = _parse(text)
     if message is None:
         return
     if message["type"] == "subscribe" and subscribes:
-        _subscribe(hub, connection, message)
+        if text != connection.subscription:  # the same again asks for nothing
+            connection.subscription = text
+            _subscribe(hub, connection, message)
     elif message.get("topic") in connection.topics:
         _dispatch(connection, message)
+
+
+def _new_topics(connection: Connection, message: dict[str, Any] | None) -> int:
+    """How many topics a message asks to join: each may cost a query."""
+    topics = message.get("topics") if message else None
+    return sum(topic not in connection.topics for topic in _names(topics)) if isinstance(topics, list) else 0
+
+
+def _names(topics: list[Any]) -> list[str]:
+    return [topic for topic in topics[:MAX_TOPICS] if isinstance(topic, str)]
 
 
 def _parse(text: str | bytes) -> dict[str, Any] | None:
@@ -45,8 +58,7 @@ def _parse(text: str | bytes) -> dict[str, Any] | None:
 def _subscribe(hub: Hub, connection: Connection, message: dict[str, Any]) -> None:
     topics, since = message.get("topics"), message.get("since")
     if isinstance(topics, list):
-        names = [topic for topic in topics[:MAX_TOPICS] if isinstance(topic, str)]
-        hub.join(connection, names, since=since if isinstance(since, int | float) else None)
+        hub.join(connection, _names(topics), since=since if isinstance(since, int | float) else None)
 
 
 def _dispatch(connection: Connection, message: dict[str, Any]) -> None:

@@ -68,7 +68,7 @@ def test_a_session_has_a_limited_number_of_connections(process: Process, monkeyp
         assert socket.join("room:1")
     assert refused(process, cookie=cookie) == 429
     assert process.page("ana@example.com").join("room:1") == ["room:1"]  # another session
-    assert held[0].join("room:1") == ["room:1"]
+    assert held[0].join("room:2") == ["room:2"]
 
 
 def test_the_inbox_of_a_program_gets_each_new_line_once(process: Process) -> None:

@@ -7,7 +7,7 @@ from app.identity import actions as identity
 from app.identity.models import Membership
 from app.kernel import clock, outbox
 from app.kernel.db import db, unit_of_work
-from app.realtime import connection, hub, presence, push, relay
+from app.realtime import channels, connection, hub, presence, push, relay
 from tests.cast import Cast
 from tests.realtime.conftest import Process, Socket, wait_until
 
@@ -46,6 +46,10 @@ def test_topics_that_may_not_be_joined_are_left_out(process: Process) -> None:
         "room:100",
         f"inbox:{Cast.diego_user}",
         "room:" + "1" * 300,
+        "report:99999999999999999999999",
+        "patient-visits:2147483648",
+        "report:1\0",
+        "report:-99999999999999999999",
     ]
     assert ana.join(f"desk:1:{DAY}", *refused) == [f"desk:1:{DAY}"]
 
@@ -185,6 +189,25 @@ class TestMessages:
         ana = process.page("ana@example.com")
         for _number in range(connection.BURST + 20):
             ana.send(type="greet", topic="room:1")
+        assert ana.close_code() == 1008
+
+    def test_the_same_subscription_again_asks_nothing(self, process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+        ana = process.page("ana@example.com")
+        asked: list[str] = []
+        may_join = channels.may_join
+        monkeypatch.setattr(channels, "may_join", lambda actor, topic: asked.append(topic) or may_join(actor, topic))
+        topics = [f"desk:1:{DAY}", "report:7"]
+        ana.join(*topics)
+        for _number in range(10):
+            ana.send(type="subscribe", topics=topics, since=0)
+        assert ana.is_silent()
+        ana.join(*topics, "room:1")
+        assert asked == [*topics, "report:7", "room:1"]
+
+    def test_who_asks_for_ever_new_topics_is_closed(self, process: Process) -> None:
+        ana = process.page("ana@example.com")
+        for number in range(12):
+            ana.send(type="subscribe", topics=[f"report:{number * 40 + offset}" for offset in range(40)])
         assert ana.close_code() == 1008
 
     def test_who_sends_a_very_long_one_is_closed(self, process: Process) -> None:
