@@ -1,14 +1,14 @@
 """Refresh tokens are rows with generations: a spent one of any age is known again. Temporary passwords end.
 
 Revision ID: 20261125_identity_refresh
-Revises: 20261125_notifications_patient
+Revises: 20261125_patients_identifiers
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "20261125_identity_refresh"
-down_revision = "20261125_notifications_patient"
+down_revision = "20261125_patients_identifiers"
 
 
 def upgrade() -> None:

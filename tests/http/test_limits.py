@@ -37,8 +37,10 @@ class TestBodies:
         deep: Any = []
         for _level in range(30):
             deep = [deep]
-        assert client.api("POST", path, {"email": "a", "password": "b", "x": deep}).status_code == 400
-        assert client.api("POST", path, {"email": "a", "password": "b", "x": [[[1]]]}).status_code == 401
+        answer = client.api("POST", path, {"email": "a", "password": "b", "x": deep})
+        assert (answer.status_code, answer.get_json()["code"]) == (400, "BAD_REQUEST")
+        answer = client.api("POST", path, {"email": "a", "password": "b", "x": [[[1]]]})
+        assert (answer.status_code, answer.get_json()["code"]) == (400, "VALIDATION_ERROR")
 
 
 class TestValues:
