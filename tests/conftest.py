@@ -192,6 +192,12 @@ def bruno(app: Flask, worker: Worker) -> Client:
 
 
 @pytest.fixture
+def hugo(app: Flask) -> Client:
+    """Another therapist of Miraflores, Gloria's."""
+    return Client(app).sign_in("hugo@example.com")
+
+
+@pytest.fixture
 def clara(app: Flask, worker: Worker) -> Client:
     """A patient, Bruno's."""
     return Client(app).resume(worker.sessions["clara"])

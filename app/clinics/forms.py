@@ -75,6 +75,15 @@ class ClinicForm(Form):
         _l("Aceptar al momento las reservas por internet"),
         description=_l("Sin marcar, recepción las confirma una por una."),
     )
+    pending_hours = IntegerField(
+        _l("Solicitudes sin confirmar (horas)"),
+        _whole(720),
+        description=_l("Pasado este tiempo se cancelan solas; con 0, nunca."),
+    )
+    therapists_receive = BooleanField(
+        _l("Los terapeutas reciben a sus pacientes"),
+        description=_l("Marcan llegadas, «No vino» y cancelan en sus propias citas; el dinero sigue en recepción."),
+    )
     currency = SelectField(_l("Moneda"), choices=[SelectChoice(code, code) for code in rules.CURRENCIES])
     tax_rate = DecimalField(
         _l("IGV (%)"),
@@ -106,6 +115,7 @@ class ClinicForm(Form):
             "change_notice_hours",
             "horizon_days",
             "noshow_grace_minutes",
+            "pending_hours",
             "difference_limit_cents",
         )
         typed: dict[str, Any] = {name: (self[name].data or "").strip() for name in text}
@@ -115,6 +125,7 @@ class ClinicForm(Form):
             closed_weekdays=tuple(int(day) for day in self.closed_weekdays.data or ()),
             tax_rate_bp=int((self.tax_rate.data or 0) * 100),
             auto_confirm=bool(self.auto_confirm.data),
+            therapists_receive=bool(self.therapists_receive.data),
             blind_close=bool(self.blind_close.data),
             therapists_see_names=bool(self.therapists_see_names.data),
         )

@@ -50,6 +50,8 @@ class Settings(Base):
     horizon_days: Mapped[int] = mapped_column(default=60)  # how far ahead a patient may book
     auto_confirm: Mapped[bool] = mapped_column(default=True)  # D12
     noshow_grace_minutes: Mapped[int] = mapped_column(default=15)
+    pending_hours: Mapped[int] = mapped_column(default=24)  # a request not confirmed by then is cancelled; 0: never
+    therapists_receive: Mapped[bool] = mapped_column(default=True)  # D38: with own visits as the desk, money apart
     blind_close: Mapped[bool] = mapped_column(default=True)  # the receptionist counts without seeing the expected
     therapists_see_names: Mapped[bool] = mapped_column(default=False)  # of the patients of other therapists (D40)
     difference_limit_cents: Mapped[int] = mapped_column(default=50)  # above it a supervisor approves the closing

@@ -65,6 +65,8 @@ class ClinicSettings:
     horizon_days: int = 60
     auto_confirm: bool = True
     noshow_grace_minutes: int = 15
+    pending_hours: int = 24
+    therapists_receive: bool = True
     blind_close: bool = True
     therapists_see_names: bool = False
     difference_limit_cents: int = 50
@@ -156,7 +158,7 @@ def check_settings(settings: ClinicSettings) -> ClinicSettings:
         wrong["closed_weekdays"] = N_("Deje abierto al menos un día de la semana.")
     if settings.slot_minutes not in SLOT_MINUTES:
         wrong["slot_minutes"] = N_("Elija uno de los pasos ofrecidos.")
-    for name in ("notice_minutes", "change_notice_hours", "horizon_days", "noshow_grace_minutes"):
+    for name in ("notice_minutes", "change_notice_hours", "horizon_days", "noshow_grace_minutes", "pending_hours"):
         if getattr(settings, name) < 0:
             wrong[name] = N_("Escriba cero o más.")
     if settings.horizon_days < 1:

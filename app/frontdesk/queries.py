@@ -14,16 +14,17 @@ from app.clinics import queries as clinics
 from app.clinics.queries import ClinicView, ServiceView
 from app.frontdesk import rules as desk_rules
 from app.kernel import clock, contacts, money
-from app.kernel.access import Actor, can
+from app.kernel.access import Actor
 from app.kernel.db import db
 from app.kernel.i18n import N_
 from app.patients.rules import age
 from app.patients.rules import search as finding
-from app.scheduling import permissions, rules
+from app.scheduling import rules
 from app.scheduling.queries import day as day_queries
-from app.scheduling.queries import slots
+from app.scheduling.queries import slots, transitions
 from app.scheduling.queries.appointments import VisitDetails
 from app.scheduling.queries.visit_rows import VisitRow
+from app.scheduling.rules import menu
 from app.scheduling.rules.calendar import Calendar, Slot, free_slots, occupied, open_periods
 from app.scheduling.rules.periods import covering, first_clash
 
@@ -135,13 +136,7 @@ def _cards(
     visits: Sequence[day_queries.Visit], clinic: ClinicView, day: date, *, actor: Actor, now: datetime
 ) -> list[Card]:
     debts = tickets.debts_of_patients({v.row.patient_id for v in visits}, before_day=day)
-    offset = (day - clock.local_day(now, clinic.timezone)).days
-    may_correct = can(actor, permissions.CORRECT, clinic.id)
-    grace = timedelta(minutes=clinic.noshow_grace_minutes)
-    return [
-        _card(v, debts.get(v.row.patient_id, 0), clinic, day, offset, grace, may_correct=may_correct, now=now)
-        for v in visits
-    ]
+    return [_card(v, debts.get(v.row.patient_id, 0), clinic, day, actor=actor, now=now) for v in visits]
 
 
 def _card(
@@ -149,13 +144,16 @@ def _card(
     old_debt_cents: int,
     clinic: ClinicView,
     day: date,
-    offset: int,
-    grace: timedelta,
     *,
-    may_correct: bool,
+    actor: Actor,
     now: datetime,
 ) -> Card:
     row, owes = visit.row, visit.owed_cents > 0
+    has_payment = visit.ticket is not None and visit.ticket.paid_cents > 0
+    facts = transitions.facts_of(row, clinic, payment=lambda: has_payment, now=now)
+    caller = transitions.caller_of(actor, clinic, therapist_id=row.therapist_id, patient_id=row.patient_id)
+    steps = menu.open_steps(visit.state, facts, caller)
+    offset, grace = facts.days_ahead, timedelta(minutes=clinic.noshow_grace_minutes)
     debt_cents = old_debt_cents + (visit.owed_cents if visit.state == "fulfilled" else 0)
     timer = _timer(visit, grace, owes=owes, now=now) if offset == 0 else None
     return Card(
@@ -176,14 +174,8 @@ def _card(
         ticket_id=visit.ticket.ticket_id if visit.ticket else None,
         timer=timer,
         rises=(visit.state == "fulfilled" and owes) or (timer is not None and timer.kind == "late"),
-        step=desk_rules.desk_step(visit.state, days_from_today=offset, owes=owes),
-        menu=desk_rules.desk_menu(
-            visit.state,
-            days_from_today=offset,
-            owes=owes,
-            may_be_noshow=now >= row.starts_at + grace,
-            can_undo=rules.may_undo(visit.state, since=row.status_since, now=now, may_correct=may_correct),
-        ),
+        step=desk_rules.desk_step(visit.state, days_ahead=offset, owes=owes, steps=steps),
+        menu=desk_rules.desk_menu(visit.state, days_ahead=offset, owes=owes, steps=steps),
     )
 
 

@@ -4,40 +4,38 @@ Steps are the paths under ``/appointments/<id>/``, except "payment" (of the tick
 "patient" (the person's page).
 """
 
-from app.scheduling import rules as scheduling
+from collections.abc import Collection
+
+from app.scheduling.rules import menu
 
 WAIT_WARNING, WAIT_LATE = 10, 20  # minutes of waiting after the hour of the visit
 OVERTIME_LATE = 10  # minutes of a session after its planned end
 
 _MENU = {
     "pending": ("schedule", "cancellation"),
-    "booked": ("arrival", "confirmation", "session", "schedule", "cancellation", "noshow"),
-    "confirmed": ("arrival", "session", "schedule", "cancellation", "noshow"),
+    "booked": ("arrival", "confirmation", "session", "late-session", "schedule", "cancellation", "noshow"),
+    "confirmed": ("arrival", "session", "late-session", "schedule", "cancellation", "noshow"),
     "arrived": ("check-in", "payment", "cancellation"),
     "checked-in": ("payment", "cancellation"),
     "in-session": ("payment", "next"),
     "fulfilled": ("payment", "next"),
-    "noshow": ("arrival",),
+    "noshow": ("arrival", "payment"),
 }
 
 
-def desk_step(state: str, *, days_from_today: int, owes: bool) -> str:
+def desk_step(state: str, *, days_ahead: int, owes: bool, steps: Collection[str]) -> str:
     """The one action of a visit in a state (a key of ``scheduling.rules.LABELS``); empty when there is none."""
     if state == "fulfilled":
         return "payment" if owes else "next"
     if state in {"noshow", "cancelled"}:
         return "next"
-    return scheduling.main_step(state, days_from_today=days_from_today)
+    first = menu.main_step(state, days_ahead=days_ahead)
+    return first if first in steps else ""
 
 
-def desk_menu(state: str, *, days_from_today: int, owes: bool, may_be_noshow: bool, can_undo: bool) -> tuple[str, ...]:
-    """The other actions of a visit, without the one of ``desk_step``."""
-    first = desk_step(state, days_from_today=days_from_today, owes=owes)
-    allowed = {
-        "payment": owes,
-        "noshow": may_be_noshow,
-        "arrival": days_from_today == 0,
-        "session": days_from_today <= 0,
-    }
-    steps = [step for step in _MENU.get(state, ()) if step != first and allowed.get(step, True)]
-    return (*steps, *(("undo",) if can_undo else ()), "patient")
+def desk_menu(state: str, *, days_ahead: int, owes: bool, steps: Collection[str]) -> tuple[str, ...]:
+    """The other actions of a visit, without the one of ``desk_step``; ``steps`` are those that are open now."""
+    first = desk_step(state, days_ahead=days_ahead, owes=owes, steps=steps)
+    possible = {*steps, "next", *(("payment",) if owes else ())}
+    others = [step for step in _MENU.get(state, ()) if step != first and step in possible]
+    return (*others, *(("undo",) if "undo" in steps else ()), "patient")

@@ -8,6 +8,8 @@
     @pages.post("/patients", requires=permissions.REGISTER, form=forms.PatientForm, retry=_form)
     def create(form: forms.PatientForm) -> Response: ...
 
+``requires`` may be a tuple: any one of the permissions is enough.
+
 ``form`` is a form class, or a function of the route's arguments that makes one (for choices that come from the
 database). It is validated before the view runs. ``retry(form=…, error=…, **arguments)`` shows it again, with what
 was typed, when it does not validate and when an action raises an error of the domain: 422 for input and rules, 409
@@ -49,14 +51,14 @@ class PageBlueprint(Blueprint):
         self,
         rule: str,
         *,
-        requires: Permission | None = None,
+        requires: Permission | tuple[Permission, ...] | None = None,
         public: str = "",
         form: Callable[..., Any] | None = None,
         retry: Callable[..., Response] | None = None,
         prepare: Callable[..., dict[str, Any]] | None = None,
         **options: Any,
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        needed = (requires,) if requires else ()
+        needed = requires if isinstance(requires, tuple) else (requires,) if requires else ()
         cycle.require_declaration(f"{self.name} {rule}", needed, public, signed_in=False)
         spec = RouteSpec(needed, public, options={"form": form, "retry": retry, "prepare": prepare})
 

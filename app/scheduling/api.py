@@ -3,16 +3,17 @@
 import datetime as dt
 from typing import Annotated, Any
 
+from flask import Response, request
 from pydantic import AliasChoices, Field
 
 from app.clinics import queries as clinics
 from app.clinics.profiles import therapist_id_of
 from app.http import cycle
-from app.http.json import ApiBlueprint
+from app.http.json import ApiBlueprint, to_response
 from app.http.resources import Body, Day, Id, ListQuery, Period, Query, listing, one_of
 from app.kernel import clock
 from app.kernel.access import Actor, can
-from app.kernel.errors import Invalid, NotFound
+from app.kernel.errors import DomainError, Invalid, NotFound
 from app.kernel.i18n import N_
 from app.patients.profiles import patient_id_of
 from app.scheduling import permissions, rules
@@ -284,18 +285,39 @@ def _one(appointment_id: int) -> dict[str, Any]:
 
 
 @api.get("/api/appointments/<int:appointment_id>/", requires=READERS)
-def show(appointment_id: int) -> dict[str, Any]:
+def show(appointment_id: int) -> Response:
+    """One visit. Its ``ETag`` is its version: send it as ``If-Match`` with a change."""
     found = _one(appointment_id)
     clinic_id, patient_id = found["clinic"]["id"], found["patient"]["id"]
     cycle.note_reading("appointment", appointment_id, patient_id=patient_id, clinic_id=clinic_id)
-    return found
+    return _tagged(found)
+
+
+def _tagged(visit: dict[str, Any]) -> Response:
+    response = to_response(visit, 200)
+    response.set_etag(str(visit["version"]))
+    return response
+
+
+class VersionDiffers(DomainError):
+    status = 412
+    code = "STALE_VERSION"
+    message = booking.StaleVersion.message
+
+
+def _check_version(appointment_id: int) -> None:
+    """Raises VersionDiffers when the request names another version in ``If-Match``, NotFound out of sight."""
+    wanted = request.if_match
+    if wanted and not wanted.contains_weak(str(appointment_queries.get(appointment_id, actor=cycle.actor()).version)):
+        raise VersionDiffers
 
 
 @api.put("/api/appointments/<int:appointment_id>/", requires=BOOKERS, body=ChangedAppointment, endpoint="replace")
 @api.patch("/api/appointments/<int:appointment_id>/", requires=(*BOOKERS, permissions.ATTEND), body=ChangedAppointment)
-def change(appointment_id: int, body: ChangedAppointment) -> dict[str, Any]:
+def change(appointment_id: int, body: ChangedAppointment) -> Response:
     """Move the visit, change its state (D9) or its remarks."""
     actor, now = cycle.actor(), cycle.now()
+    _check_version(appointment_id)
     visit = appointment_queries.get(appointment_id, actor=actor)
     if body.starts_at is not None or body.therapist_id is not None or body.duration is not None:
         request = MoveRequest(
@@ -312,16 +334,15 @@ def change(appointment_id: int, body: ChangedAppointment) -> dict[str, Any]:
         appointments.edit_notes(
             appointment_id, reason=None if body.status else body.reason, notes=body.notes, actor=actor, now=now
         )
-    return _one(appointment_id)
+    return _tagged(_one(appointment_id))
 
 
 @api.delete("/api/appointments/<int:appointment_id>/", requires=BOOKERS, body=Cancellation)
-def cancel(appointment_id: int, body: Cancellation) -> dict[str, Any]:
+def cancel(appointment_id: int, body: Cancellation) -> Response:
     """Cancel (D10): the row stays. Without a reason it is the patient's wish or the clinic's."""
-    actor = cycle.actor()
-    reason = body.reason if body.reason in rules.CANCEL_REASONS else ("patient" if patient_id_of(actor) else "clinic")
-    appointments.cancel_appointment(appointment_id, reason=reason, actor=actor, now=cycle.now())
-    return _one(appointment_id)
+    _check_version(appointment_id)
+    appointments.cancel_appointment(appointment_id, reason=body.reason, actor=cycle.actor(), now=cycle.now())
+    return _tagged(_one(appointment_id))
 
 
 @api.patch(
@@ -330,10 +351,11 @@ def cancel(appointment_id: int, body: Cancellation) -> dict[str, Any]:
     body=NewStatus,
     endpoint="set_status",
 )
-def set_status(appointment_id: int, body: NewStatus) -> dict[str, Any]:
-    """Change the state through the one state machine; the present state is a no-op."""
+def set_status(appointment_id: int, body: NewStatus) -> Response:
+    """Change the state through the one table of transitions; the present state is a no-op."""
+    _check_version(appointment_id)
     transitions.change_status(appointment_id, body.status, reason=body.reason, actor=cycle.actor(), now=cycle.now())
-    return _one(appointment_id)
+    return _tagged(_one(appointment_id))
 
 
 BLUEPRINTS = (api,)

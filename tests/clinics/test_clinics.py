@@ -33,6 +33,7 @@ SETTINGS = {
     "change_notice_hours": "24",
     "horizon_days": "30",
     "noshow_grace_minutes": "10",
+    "pending_hours": "24",
     "currency": "PEN",
     "tax_rate": "10.5",
     "difference_limit_cents": "2.50",

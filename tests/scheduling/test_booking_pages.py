@@ -311,8 +311,8 @@ class TestSteps:
         assert ana.post_fragment(path, {"submission_id": "n"}, "div#toasts").status_code == 200
 
     @pytest.mark.parametrize("step", ["arrival", "check-in", "noshow"])
-    def test_it_requires_appointment_receive(self, bruno: Client, clara: Client, visit: int, step: str) -> None:
-        assert bruno.post(f"/appointments/{visit}/{step}", {"submission_id": "s"}).status_code == 403
+    def test_it_is_for_the_desk_and_the_own_therapist(self, hugo: Client, clara: Client, visit: int, step: str) -> None:
+        assert hugo.post(f"/appointments/{visit}/{step}", {"submission_id": "s"}).status_code == 404
         assert clara.post(f"/appointments/{visit}/{step}", {"submission_id": "s"}).status_code == 403
 
     @pytest.mark.parametrize(
@@ -332,8 +332,9 @@ class TestCard:
         offered = {step.removeprefix(f"/appointments/{visit}/") for step in steps if step and "/appointments/" in step}
         assert offered == {"confirmation", "arrival", "session", "schedule", "cancellation"}
 
-    def test_each_role_is_offered_its_own_steps(self, bruno: Client, diego: Client, visit: int) -> None:
-        assert "/arrival" not in bruno.get(f"/appointments/{visit}").text
+    def test_each_role_is_offered_its_own_steps(self, bruno: Client, hugo: Client, diego: Client, visit: int) -> None:
+        assert "/arrival" in bruno.get(f"/appointments/{visit}").text  # D38: of an own visit
+        assert "/arrival" not in hugo.get(f"/appointments/{visit}").text
         assert f"/appointments/{visit}/error" in diego.get(f"/appointments/{visit}").text
 
     def test_the_history_tells_who_did_what(self, ana: Client, visit: int) -> None:

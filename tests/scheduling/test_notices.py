@@ -24,6 +24,7 @@ from app.notifications.task_kinds import SEND_DELIVERY
 from app.patients.models import Patient
 from app.scheduling import events, jobs, rules
 from app.scheduling.models import Appointment, AppointmentEvent
+from app.scheduling.rules.transitions import UNDO_WITHIN
 from app.tenancy.models import Clinic
 from tests.background import run_pending_work, sweep
 from tests.cast import Cast
@@ -130,7 +131,7 @@ def cancelled(app: Flask, visit_id: int, *, sequence: int) -> None:
 def stepped(app: Flask, visit_id: int, before: str, after: str, **values: Any) -> None:
     change(app, visit_id, status=after, **values)
     common = {"appointment_id": visit_id, "therapist_id": 1, "day": "2026-11-25", "from_status": before}
-    if (before, after) in rules.UNDO:
+    if (before, after) in UNDO_WITHIN:
         record(app, events.AppointmentUndone(**common, to_status=after), visit_id)
     else:
         record(app, EVENT_OF_STEP[after](**common), visit_id)

@@ -3,12 +3,10 @@
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.scheduling import rules
-from app.scheduling.rules import Status
 from app.scheduling.rules.calendar import free_starts
 from app.scheduling.rules.periods import Shift, subtract
 
@@ -67,36 +65,6 @@ def test_subtract_cuts_absences_out() -> None:
         (NINE, NINE + minutes(60), 7),
         (NINE + minutes(120), NINE + minutes(450), 7),
     ]
-
-
-def check(origin: str, target: str, *, ago: int = 1, may_correct: bool = False, has_payment: bool = False) -> bool:
-    return rules.check_transition(
-        origin, target, since=NINE - minutes(ago), now=NINE, may_correct=may_correct, has_payment=has_payment
-    )
-
-
-@pytest.mark.parametrize("origin", list(Status))
-@pytest.mark.parametrize("target", list(Status))
-def test_every_pair_is_a_step_an_undo_or_refused(origin: Status, target: Status) -> None:
-    if target in rules.STEPS.get(origin, ()):
-        assert check(origin, target) is False
-    elif (origin, target) in rules.UNDO:
-        assert check(origin, target) is True
-    else:
-        with pytest.raises(rules.InvalidTransition) as refused:
-            check(origin, target)
-        assert refused.value.details["allowed"] == rules.allowed_from(origin)
-
-
-def test_undo_has_a_time_after_which_a_supervisor_is_needed() -> None:
-    with pytest.raises(rules.TooLateToUndo):
-        check("arrived", "booked", ago=16)
-    assert check("arrived", "booked", ago=16, may_correct=True)
-
-
-def test_an_arrival_with_a_payment_is_not_undone() -> None:
-    with pytest.raises(rules.HasPayment):
-        check("arrived", "booked", has_payment=True)
 
 
 def test_the_desk_sees_confirmation_and_session_beside_the_status() -> None:

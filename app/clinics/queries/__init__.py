@@ -44,6 +44,8 @@ class ClinicView:
     horizon_days: int
     auto_confirm: bool
     noshow_grace_minutes: int
+    pending_hours: int
+    therapists_receive: bool
     blind_close: bool
     difference_limit_cents: int
     is_active: bool

@@ -10,7 +10,9 @@ from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 
 from app.billing.actions import tickets
-from app.kernel import ids, outbox
+from app.billing.queries import tickets as ticket_queries
+from app.clinics import queries as clinics
+from app.kernel import clock, ids, outbox
 from app.kernel.access import Actor
 from app.kernel.db import db, lock
 from app.kernel.errors import Conflict
@@ -21,14 +23,17 @@ from app.scheduling.actions import history, reach
 from app.scheduling.models import Appointment
 from app.scheduling.queries import appointments
 from app.scheduling.queries import booking as booking_queries
+from app.scheduling.queries import transitions as transition_queries
 from app.scheduling.rules import Status
 from app.scheduling.rules.booking import (
+    Attempt,
     BookingContext,
     BookingRequest,
     MovePlan,
     MoveRequest,
     Plan,
     SlotTaken,
+    choose_room,
     plan_booking,
     plan_move,
 )
@@ -166,7 +171,7 @@ def move_appointment(appointment_id: int, request: MoveRequest, *, actor: Actor,
     if request.version is not None and visit.version != request.version:
         raise StaleVersion
     if visit.status not in rules.EXPECTED:
-        raise rules.invalid_transition(visit.status)
+        raise transition_queries.refusal(visit, actor=actor, now=now)
     lock("bookings", visit.organization_id)
     context = booking_queries.move_context(visit, request, actor=actor, now=now)
     plan = plan_move(context, request, now)
@@ -209,6 +214,53 @@ def _move(visit: Appointment, plan: MovePlan, *, actor: Actor, now: datetime) ->
         starts_at=plan.starts_at,
         old_starts_at=old_starts_at,
         old_day=plan.old_day.isoformat(),
+    )
+
+
+# ------------------------------------------------------------------ requests that are accepted
+
+
+def choose_room_for(visit: Appointment, *, now: datetime) -> None:
+    """The room in which a request takes its time. Raises SlotTaken, PatientBusy, OutsideSchedule, InThePast."""
+    clinic = clinics.clinic(visit.clinic_id)
+    calendar = booking_queries.calendar_of_visit(visit, clinic, now=now)
+    length = visit.ends_at - visit.starts_at
+    attempt = Attempt(visit.therapist_id, visit.patient_id, visit.starts_at, length, is_self=False)
+    visit.room_id = choose_room(calendar, attempt, now, override=False)
+
+
+def open_ticket_if_missing(visit: Appointment, *, actor: Actor, now: datetime) -> None:
+    """The ticket of a request that became a booking, at the present price."""
+    if ticket_queries.of_appointments([visit.id]):
+        return
+    clinic, service = clinics.clinic(visit.clinic_id), clinics.service(visit.service_id)
+    tickets.open_ticket(
+        clinic_id=visit.clinic_id,
+        appointment_id=visit.id,
+        patient_id=visit.patient_id,
+        therapist_id=visit.therapist_id,
+        service_id=visit.service_id,
+        concept=service.name,
+        amount_cents=service.price_cents,
+        currency=clinic.currency,
+        tax_rate_bp=clinic.tax_rate_bp,
+        service_day=clock.local_day(visit.starts_at, clinic.timezone),
+        actor=actor,
+        now=now,
+    )
+
+
+def record_request(visit: Appointment, *, actor: Actor, now: datetime) -> None:
+    """The event of a visit that is made, or takes its time now."""
+    history.record(
+        events.AppointmentBooked,
+        visit,
+        actor=actor,
+        now=now,
+        status=visit.status,
+        sequence=visit.sequence,
+        starts_at=visit.starts_at,
+        origin=visit.origin,
     )
 
 

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from app.kernel.access import Actor, can
+from app.kernel.db import lock
 from app.kernel.errors import Forbidden
 from app.kernel.i18n import N_
 from app.patients.actions import care
@@ -10,6 +11,9 @@ from app.patients.profiles import patient_id_of
 from app.scheduling import permissions
 from app.scheduling.models import Appointment
 from app.scheduling.queries import appointments
+from app.scheduling.queries import transitions as queries
+from app.scheduling.rules import Status, transitions
+from app.scheduling.rules.transitions import Step, Task, Who
 
 CARE_SOURCE = "appointment"
 
@@ -35,6 +39,34 @@ def require_booking(clinic_id: int, therapist_id: int, patient_id: int, actor: A
 def require_booking_of(visit: Appointment, actor: Actor) -> None:
     """``require_booking`` for a visit that exists."""
     require_booking(visit.clinic_id, visit.therapist_id, visit.patient_id, actor)
+
+
+def is_own_visit(visit: Appointment, actor: Actor) -> bool:
+    """Whether the actor is the patient of the visit and nobody of its clinic's staff."""
+    return patient_id_of(actor) == visit.patient_id and not can(actor, permissions.BOOK, visit.clinic_id)
+
+
+def require_step(visit: Appointment, goal: Status, *, actor: Actor, now: datetime) -> Step:
+    """The step of the table from the visit's state to ``goal``, open to this actor now.
+
+    What takes a time again holds the lock of bookings. Raises NotYourAppointment, Forbidden, InvalidTransition and
+    what the conditions of the step raise.
+    """
+    if patient_id_of(actor) != visit.patient_id:
+        require_own_or_any_therapist(visit.clinic_id, visit.therapist_id, actor)
+    step = transitions.step_between(Status(visit.status), goal)
+    if step is not None and transitions.slot_is_free in step.guards:
+        lock("bookings", visit.organization_id)
+    facts, caller = queries.situation(visit, actor=actor, now=now)
+    return transitions.check(facts, goal, caller)
+
+
+def require_attending(visit: Appointment, *, actor: Actor, now: datetime) -> None:
+    """The desk and the visit's own therapist end a session. Raises NotYourAppointment, Forbidden."""
+    require_own_or_any_therapist(visit.clinic_id, visit.therapist_id, actor)
+    _facts, caller = queries.situation(visit, actor=actor, now=now)
+    if not caller.is_one_of((Who.DESK, Who.THERAPIST), Task.ATTEND):
+        raise Forbidden
 
 
 def update_care_relation(visit: Appointment, therapist_id: int, *, actor: Actor, now: datetime) -> None:

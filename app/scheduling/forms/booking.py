@@ -85,8 +85,8 @@ class CancelForm(Form):
         self.reason.choices = [SelectChoice(code, gettext(rules.CANCEL_REASONS[code])) for code in reasons]
 
 
-class ErrorForm(Form):
-    """Entered in error: why, in words."""
+class WhyForm(Form):
+    """Why, in words: a visit entered in error, a session written down on a later day."""
 
     reason = StringField(_l("Motivo"), [InputRequired(_l("Indique el motivo.")), _REASON])
 

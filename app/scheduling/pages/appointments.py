@@ -1,6 +1,5 @@
 """One visit: its card, cancelling, entering in error; and the visits of a person."""
 
-from datetime import timedelta
 from typing import Any
 
 from flask import Response, request
@@ -10,7 +9,7 @@ from app.clinics import queries as clinics
 from app.http import cycle, fragments
 from app.http.html import PageBlueprint
 from app.kernel import clock, contacts
-from app.kernel.access import can, can_anywhere, require
+from app.kernel.access import can_anywhere, require
 from app.kernel.errors import DomainError
 from app.kernel.i18n import N_
 from app.patients import permissions as patient_permissions
@@ -20,22 +19,11 @@ from app.scheduling.actions import appointments, transitions
 from app.scheduling.forms import booking as forms
 from app.scheduling.pages.transitions import changed
 from app.scheduling.queries import appointments as appointment_queries
+from app.scheduling.queries import transitions as transition_queries
 from app.scheduling.queries.appointments import VisitDetails
+from app.scheduling.rules import menu
 
 pages = PageBlueprint("appointment", __name__)
-
-NEEDED = {
-    "confirmation": permissions.BOOK,
-    "arrival": permissions.RECEIVE,
-    "check-in": permissions.RECEIVE,
-    "session": permissions.ATTEND,
-    "session/end": permissions.ATTEND,
-    "noshow": permissions.RECEIVE,
-    "schedule": permissions.BOOK,
-    "cancellation": permissions.BOOK,
-    "undo": permissions.ATTEND,
-    "error": permissions.CORRECT,
-}
 
 
 @pages.get("/appointments/<int:appointment_id>", requires=permissions.READ)
@@ -60,23 +48,14 @@ def show(appointment_id: int) -> Response:
 
 def _steps(visit: VisitDetails) -> list[str]:
     """The steps this actor may take now; none on a colleague's visit for a therapist."""
-    if not appointment_queries.may_change(visit.clinic_id, visit.therapist_id, cycle.actor()):
+    actor, clinic = cycle.actor(), clinics.clinic(visit.clinic_id)
+    if not appointment_queries.may_change(visit.clinic_id, visit.therapist_id, actor):
         return []
-    actor, now, zone = cycle.actor(), cycle.now(), visit.timezone
-    grace = timedelta(minutes=clinics.clinic(visit.clinic_id).noshow_grace_minutes)
-    days = clock.local_day(visit.starts_at, zone) - clock.local_day(now, zone)
-    possible = rules.card_steps(
-        visit.state,
-        days_from_today=days.days,
-        may_be_noshow=now >= visit.starts_at + grace,
-        can_undo=rules.may_undo(
-            visit.state,
-            since=visit.status_since,
-            now=now,
-            may_correct=can(actor, permissions.CORRECT, visit.clinic_id),
-        ),
-    )
-    return [step for step in possible if can(actor, NEEDED[step], visit.clinic_id)]
+    has_payment = visit.ticket is not None and visit.ticket.paid_cents > 0
+    facts = transition_queries.facts_of(visit, clinic, payment=lambda: has_payment, now=cycle.now())
+    caller = transition_queries.caller_of(actor, clinic, therapist_id=visit.therapist_id, patient_id=visit.patient_id)
+    steps = menu.open_steps(visit.state, facts, caller)
+    return menu.card_steps(visit.state, days_ahead=facts.days_ahead, steps=steps)
 
 
 @pages.get("/appointments/<int:appointment_id>/cancellation", requires=permissions.BOOK)
@@ -112,12 +91,38 @@ def _ask_why_cancelled(visit: VisitDetails, form: forms.CancelForm) -> Response:
     return _ask_for_reason(visit, form, _("Cancelar la cita"), "cancellation")
 
 
+@pages.get("/appointments/<int:appointment_id>/late-session", requires=permissions.ATTEND)
+def late_session(appointment_id: int) -> Response:
+    return _ask_why_late(_visit(appointment_id), forms.WhyForm(formdata=None))
+
+
+def _retry_late_session(*, form: forms.WhyForm, error: DomainError | None, appointment_id: int) -> Response:
+    form.add_summary(error)
+    return _ask_why_late(_visit(appointment_id), form)
+
+
+@pages.post(
+    "/appointments/<int:appointment_id>/late-session",
+    requires=permissions.ATTEND,
+    form=forms.WhyForm,
+    retry=_retry_late_session,
+)
+def start_late_session(appointment_id: int, form: forms.WhyForm) -> Response:
+    """A session of an earlier day, written down afterwards."""
+    transitions.start_session(appointment_id, reason=form.reason.data or "", actor=cycle.actor(), now=cycle.now())
+    return changed(appointment_id, N_("En sesión: %(name)s"), may_undo=True)
+
+
+def _ask_why_late(visit: VisitDetails, form: forms.WhyForm) -> Response:
+    return _ask_for_reason(visit, form, _("Registrar como atendida"), "late-session")
+
+
 @pages.get("/appointments/<int:appointment_id>/error", requires=permissions.CORRECT)
 def error(appointment_id: int) -> Response:
-    return _ask_why_in_error(_visit(appointment_id), forms.ErrorForm(formdata=None))
+    return _ask_why_in_error(_visit(appointment_id), forms.WhyForm(formdata=None))
 
 
-def _retry_error(*, form: forms.ErrorForm, error: DomainError | None, appointment_id: int) -> Response:
+def _retry_error(*, form: forms.WhyForm, error: DomainError | None, appointment_id: int) -> Response:
     form.add_summary(error)
     return _ask_why_in_error(_visit(appointment_id), form)
 
@@ -125,15 +130,15 @@ def _retry_error(*, form: forms.ErrorForm, error: DomainError | None, appointmen
 @pages.post(
     "/appointments/<int:appointment_id>/error",
     requires=permissions.CORRECT,
-    form=forms.ErrorForm,
+    form=forms.WhyForm,
     retry=_retry_error,
 )
-def enter_in_error(appointment_id: int, form: forms.ErrorForm) -> Response:
+def enter_in_error(appointment_id: int, form: forms.WhyForm) -> Response:
     transitions.enter_in_error(appointment_id, reason=form.reason.data or "", actor=cycle.actor(), now=cycle.now())
     return changed(appointment_id, N_("Anulada: %(name)s"))
 
 
-def _ask_why_in_error(visit: VisitDetails, form: forms.ErrorForm) -> Response:
+def _ask_why_in_error(visit: VisitDetails, form: forms.WhyForm) -> Response:
     return _ask_for_reason(visit, form, _("Anular la cita"), "error")
 
 

@@ -15,6 +15,7 @@ from app.kernel.i18n import N_
 from app.scheduling import permissions
 from app.scheduling.actions import transitions
 from app.scheduling.queries import appointments
+from app.scheduling.queries import transitions as queries
 
 pages = PageBlueprint("transitions", __name__)
 
@@ -25,13 +26,17 @@ def confirmation(appointment_id: int) -> Response:
     return changed(appointment_id, N_("Confirmada: %(name)s"))
 
 
-@pages.post("/appointments/<int:appointment_id>/arrival", requires=permissions.RECEIVE)
+# who is no receptionist receives own patients only (D38); the table of transitions decides
+RECEIVERS = (permissions.RECEIVE, permissions.ATTEND)
+
+
+@pages.post("/appointments/<int:appointment_id>/arrival", requires=RECEIVERS)
 def arrival(appointment_id: int) -> Response:
     transitions.receive_patient(appointment_id, actor=cycle.actor(), now=cycle.now())
     return changed(appointment_id, N_("En sala: %(name)s"), may_undo=True)
 
 
-@pages.post("/appointments/<int:appointment_id>/check-in", requires=permissions.RECEIVE)
+@pages.post("/appointments/<int:appointment_id>/check-in", requires=RECEIVERS)
 def check_in(appointment_id: int) -> Response:
     transitions.check_in_patient(appointment_id, actor=cycle.actor(), now=cycle.now())
     return changed(appointment_id, N_("Lista: %(name)s"), may_undo=True)
@@ -49,13 +54,13 @@ def session_end(appointment_id: int) -> Response:
     return changed(appointment_id, N_("Sesión terminada: %(name)s"), may_undo=True)
 
 
-@pages.post("/appointments/<int:appointment_id>/noshow", requires=permissions.RECEIVE)
+@pages.post("/appointments/<int:appointment_id>/noshow", requires=RECEIVERS)
 def noshow(appointment_id: int) -> Response:
     transitions.mark_noshow(appointment_id, actor=cycle.actor(), now=cycle.now())
     return changed(appointment_id, N_("No vino: %(name)s"), may_undo=True)
 
 
-@pages.post("/appointments/<int:appointment_id>/undo", requires=permissions.ATTEND)
+@pages.post("/appointments/<int:appointment_id>/undo", requires=RECEIVERS)
 def undo(appointment_id: int) -> Response:
     transitions.undo_last_step(appointment_id, actor=cycle.actor(), now=cycle.now())
     return changed(appointment_id, N_("Deshecho: %(name)s"))
@@ -64,9 +69,11 @@ def undo(appointment_id: int) -> Response:
 def changed(appointment_id: int, text: str, *, may_undo: bool = False) -> Response:
     """What every change of a visit answers; ``text`` is a source text with ``name``, ``when``, ``therapist``.
 
-    An open dialog closes: it showed the visit as it was.
+    With ``may_undo`` the toast offers Deshacer, where the way back is open to this person. An open dialog closes: it
+    showed the visit as it was.
     """
     visit = appointments.heading(appointment_id)
+    may_undo = may_undo and queries.may_undo(visit, actor=cycle.actor(), now=cycle.now())
     starts = clock.local(visit.starts_at, visit.timezone)
     today = clock.local_day(cycle.now(), visit.timezone)
     words = gettext(

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Row, and_, bindparam, select
 
 from app.billing.queries import tickets
+from app.clinics.models import Settings
 from app.clinics.profiles import therapist_id_of
 from app.identity.models import User
 from app.kernel import clock, money
@@ -69,9 +70,15 @@ def day_of(appointment_id: int) -> date | None:
 
 
 def heading(appointment_id: int) -> Row[Any]:
-    """Patient, time and therapist of a visit, for a toast. Without permission check: the caller has just changed it."""
-    columns = (Appointment.starts_at, Appointment.clinic_id, *visit_rows.NAMES)
-    return db.session.execute(select_visits(*columns).where(Appointment.id == appointment_id)).one()
+    """Patient, time, therapist and state of a visit, for a toast.
+
+    Without permission check: the caller has just changed it.
+    """
+    columns = (*visit_rows.STATE, *visit_rows.KEYS, *visit_rows.NAMES, Appointment.status_since)
+    query = select_visits(*columns, Settings.therapists_receive).join(
+        Settings, Settings.clinic_id == Appointment.clinic_id
+    )
+    return db.session.execute(query.where(Appointment.id == appointment_id)).one()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,22 +116,6 @@ def history(appointment_id: int) -> list[HistoryEntry]:
         )
         for row in rows
     ]
-
-
-def previous_status(visit: Appointment) -> str | None:
-    """The status from which the visit last stepped forward to its present one; an undo is no step forward."""
-    event = AppointmentEvent
-    return db.session.scalar(
-        select(event.from_status)
-        .where(
-            event.appointment_id == visit.id,
-            event.to_status == visit.status,
-            event.from_status != event.to_status,
-            event.is_undo.is_(False),
-        )
-        .order_by(event.at.desc(), event.id.desc())
-        .limit(1)
-    )
 
 
 def of_patient(patient_id: int, *, actor: Actor, now: datetime) -> tuple[list[VisitRow], list[VisitRow]]:
