@@ -35,7 +35,7 @@ backup_group = AppGroup("backup", help="Database and files in one archive.")
 
 def register(app: Flask) -> None:
     Migrate(app, db, directory=str(ROOT / "migrations"), compare_type=True, render_as_batch=False)
-    for command in (config_group, demo_group, admin_group, backup_group, prepare, verify_data, clean_up):
+    for command in (config_group, demo_group, admin_group, backup_group, prepare, verify_data, show_status, clean_up):
         app.cli.add_command(command)
 
 
@@ -231,6 +231,21 @@ def verify_data() -> None:
         if len(finding.breaches) > MAX_SHOWN:
             click.echo(f"         and {len(finding.breaches) - MAX_SHOWN} more")
     if any(finding.breaches for finding in findings):
+        raise click.exceptions.Exit(1)
+
+
+@click.command("status")
+@with_appcontext
+@_report_errors
+def show_status() -> None:
+    """Print what waits, when the workers last showed life and how much space is left; status 1 when one is bad."""
+    from app.kernel import status
+
+    with unit_of_work(write=False):
+        lines = status.lines(_settings().data_dir, now=clock.now())
+    for line in lines:
+        click.echo(f"{'BAD' if line.is_bad else 'ok':7}{line.name}: {line.value}")
+    if any(line.is_bad for line in lines):
         raise click.exceptions.Exit(1)
 
 
