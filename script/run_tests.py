@@ -6,6 +6,7 @@ lint, types and contracts are of the project and always run whole.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -25,6 +26,10 @@ sys.path.insert(0, str(ROOT))
 from tests import services  # noqa: E402 - the project's root has to be on the path first
 
 BROWSER = "tests/browser"
+# Debian 12's own Python: older than tarfile's filters and other things that 3.11.4 brought.
+FLOOR_PYTHON = Path("/usr/bin/python3")
+FLOOR = (3, 11)
+FLOOR_TESTS = ("tests/operations/test_cli.py", "tests/operations/test_config.py", "tests/operations/test_logs.py")
 NO_TESTS_COLLECTED = 5
 OUTCOME = re.compile(r"(\d+) (passed|failed|errors?|skipped|xfailed|xpassed|warnings?|deselected)")
 # Settings of the machine or a developer's `.env`: the suite sets its own.
@@ -57,11 +62,18 @@ class Run:
                 print(output, end="", flush=True)
                 self.stages.append(stage)
 
-    def pytest(self, name: str, paths: Sequence[str], *options: str, extra: Mapping[str, str]) -> None:
+    def pytest(
+        self,
+        name: str,
+        paths: Sequence[str],
+        *options: str,
+        extra: Mapping[str, str],
+        python: str = sys.executable,
+    ) -> None:
         heading(name)
         started_at = time.monotonic()
         with subprocess.Popen(
-            [sys.executable, "-m", "pytest", *options, *self.options, *paths],
+            [python, "-m", "pytest", *options, *self.options, *paths],
             cwd=ROOT,
             env=environment() | dict(extra),
             stdout=subprocess.PIPE,
@@ -110,10 +122,35 @@ def main(arguments: list[str]) -> int:
                     *ordinary,
                     extra={"TEST_DATABASE_URL": url},
                 )
+    if not run.paths and not fast and (floor := floor_environment()):
+        run.pytest("pytest on the floor", FLOOR_TESTS, extra={}, python=str(floor))
     if (in_browser or not run.paths) and not fast and (ROOT / BROWSER).is_dir():
         run.pytest("browser", in_browser or [BROWSER], extra={})
 
     return report(run, time.monotonic() - started_at)
+
+
+def floor_environment() -> Path | None:
+    """The Python of a virtual environment of the oldest version there is support for, made once; None without one.
+
+    Installed offline or from the index that pip is set up with, like .venv itself.
+    """
+    asked = "import ensurepip, sys; print(*sys.version_info[:3])"
+    found = subprocess.run([str(FLOOR_PYTHON), "-c", asked], capture_output=True, text=True)
+    version = tuple(map(int, found.stdout.split()))
+    if found.returncode or version[:2] != FLOOR or version >= sys.version_info[:3]:
+        return None
+    folder, locked = ROOT / ".cache/floor", ("requirements.txt", "requirements-dev.txt")
+    stamp = hashlib.sha256(b"".join((ROOT / name).read_bytes() for name in locked)).hexdigest()
+    python = folder / "bin/python"
+    if not (folder / stamp).exists():
+        heading("the packages for the floor")
+        subprocess.run([str(FLOOR_PYTHON), "-m", "venv", "--clear", str(folder)], check=True)
+        for name in locked:
+            command = [str(python), "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input", "install"]
+            subprocess.run([*command, "--require-hashes", "--no-deps", "-r", name], cwd=ROOT, check=True)
+        (folder / stamp).touch()
+    return python
 
 
 def check(name: str, command: Sequence[str]) -> tuple[Stage, str]:
