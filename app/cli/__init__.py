@@ -198,7 +198,7 @@ def create_admin(email: str, full_name: str, password: str, organization: str, c
     from app.identity.rules import check_password
     from app.kernel.passwords import hash_password
 
-    check_password(password, staff=True, words=(email, full_name))
+    check_password(password, words=(email, full_name, organization, clinic))
     password_hash = hash_password(password)
     with unit_of_work(write=True):
         created = admin.create_admin(

@@ -20,7 +20,7 @@ from werkzeug.routing import IntegerConverter, Map
 
 from app.kernel import access, access_log, clock, db, idempotency
 from app.kernel.access import Actor, Permission
-from app.kernel.errors import DomainError, Forbidden, NotFound, Unauthenticated
+from app.kernel.errors import DomainError, Forbidden, NotFound, PasswordChangeRequired, Unauthenticated
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -142,7 +142,7 @@ def _admit(spec: RouteSpec, adapter: Adapter, arguments: dict[str, Any]) -> None
         if g.actor is None:
             raise Unauthenticated
         if spec.requires and not any(access.can_anywhere(g.actor, permission) for permission in spec.requires):
-            raise Forbidden
+            raise PasswordChangeRequired if g.actor.has_temporary_password else Forbidden
     adapter.parse(spec, arguments)
 
 
@@ -191,13 +191,19 @@ def _respond_once(view: Callable[..., Any], spec: RouteSpec, adapter: Adapter, a
     if stored is not None:
         return Response(stored.body, stored.status, stored.headers)
     response = _respond(view, spec, adapter, arguments)
+    kept = g.pop("repeated_response", response)
     if response.status_code < 400:  # else rolled back with its claim: the token stays free for the corrected form
         idempotency.store_response(
             owner,
             token,
-            idempotency.StoredResponse(response.status_code, adapter.stored_headers(response), response.get_data()),
+            idempotency.StoredResponse(kept.status_code, adapter.stored_headers(kept), kept.get_data()),
         )
     return response
+
+
+def repeat_with(response: Response) -> None:
+    """Give an equal submission this response instead of the first one, which is stored nowhere: it shows a secret."""
+    g.repeated_response = response
 
 
 def actor() -> Actor:

@@ -90,6 +90,8 @@ def _domain(error: errors.DomainError) -> Response:
         return problem_of(error)
     if isinstance(error, errors.Unauthenticated):
         return _redirect_to_login()
+    if isinstance(error, errors.PasswordChangeRequired) and request.method == "GET" and not is_fragment_request():
+        return make_response(redirect("/account", 303))
     response = _error_response(page_status(error), error.code, sentence(error))
     add_retry_after(response, error.details)
     return response

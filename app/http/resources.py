@@ -6,7 +6,16 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from flask import request
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_core import PydanticCustomError
 from sqlalchemy import Row, Select, func, select
 from sqlalchemy.orm import InstrumentedAttribute
@@ -55,6 +64,10 @@ def one_of(*values: str) -> AfterValidator:
         return value
 
     return AfterValidator(check)
+
+
+# A password: blanks at its ends are part of it.
+AsTyped = Annotated[str, StringConstraints(strip_whitespace=False)]
 
 
 class Body(BaseModel):

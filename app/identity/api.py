@@ -10,7 +10,7 @@ from pydantic import AliasChoices, Field
 from app.http import cycle, tokens
 from app.http.error_responses import problem
 from app.http.json import ApiBlueprint
-from app.http.resources import Body
+from app.http.resources import AsTyped, Body
 from app.identity import actions, permissions, queries
 from app.identity.login import check_password
 from app.kernel.access import Actor, require_anywhere
@@ -20,7 +20,7 @@ api = ApiBlueprint("auth", __name__)
 
 class Credentials(Body):
     login: str = Field(validation_alias=AliasChoices("email", "username"), min_length=1, max_length=254)
-    password: str = Field(min_length=1, max_length=1000)
+    password: AsTyped = Field(min_length=1, max_length=1000)
 
 
 class RefreshToken(Body):

@@ -1,12 +1,16 @@
 """Rules: built-in roles, session lifetimes, delays after failed sign-ins, password strength."""
 
+import re
 import secrets
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
 
 from app.kernel.errors import RuleBroken
-from app.kernel.i18n import N_
+from app.kernel.i18n import N_, fold
 
 
 class RoleCode(StrEnum):
@@ -46,13 +50,14 @@ FAILURE_WINDOW = timedelta(minutes=15)
 MAX_FAILURES_PER_ADDRESS = 60  # by devices that are not known; known ones have counters of their own
 DEVICE_LIFETIME = timedelta(days=180)
 MAX_USERS_PER_DEVICE = 12  # who share a computer at the desk
-MIN_PASSWORD_LENGTH = {"staff": 12, "patient": 8}
+MIN_PASSWORD_LENGTH = 12
+TEMPORARY_PASSWORD = timedelta(days=1)
 MAX_PASSWORD_LENGTH = 128
 
 
 class WeakPassword(RuleBroken):
     code = "WEAK_PASSWORD"
-    message = N_("Use al menos %(length)s caracteres y no una contraseña conocida.")
+    message = N_("Use al menos %(length)s caracteres, y ni una contraseña conocida ni su nombre o el de la clínica.")
     field = "password"
 
 
@@ -78,13 +83,47 @@ def is_spent(generation_id: int, parent_id: int | None, head: int | None) -> boo
     return head not in (generation_id, parent_id)
 
 
-def check_password(password: str, *, staff: bool, words: tuple[str, ...] = ()) -> None:
-    """Length and common words only; no composition rules (ASVS 6.2.5). Raises WeakPassword."""
-    length = MIN_PASSWORD_LENGTH["staff" if staff else "patient"]
-    plain = password.casefold()
-    known = plain in COMMON or any(len(w) > 3 and plain == w.casefold() for w in words)
-    if not length <= len(password) <= MAX_PASSWORD_LENGTH or known or len(set(plain)) < 4:
-        raise WeakPassword(length=length)
+def check_password(password: str, *, words: Iterable[str] = ()) -> None:
+    """The same rule for everybody and at every door: twelve characters or more, exactly as typed, no rule of
+    composition (ASVS 6.2.5), and nothing known. ``words`` are the person's and the clinic's own. Raises WeakPassword.
+    """
+    own = {part for word in words for part in re.split("[^a-z]+", fold(word)) if len(part) >= SHORT_WORD}
+    if not MIN_PASSWORD_LENGTH <= len(password) <= MAX_PASSWORD_LENGTH or is_known(password, own):
+        raise WeakPassword(length=MIN_PASSWORD_LENGTH)
+
+
+def is_known(password: str, own: Collection[str] = ()) -> bool:
+    """Whether a password is one of the common ones, or made of one as people do: with digits and signs at its ends,
+    digits for letters, repeated, two of them together; or of the person's and the clinic's ``own`` words."""
+    plain = fold(password).replace(" ", "")
+    once = _smallest_period(plain)
+    core = once.strip(NO_LETTERS)
+    forms = {plain, once, core, _smallest_period(core), core.translate(DIGITS_AS_LETTERS)}
+    if any(len(set(form)) < FEW_CHARACTERS or form in _common() for form in forms):
+        return True
+    letters = re.sub("[^a-z]", "", core.translate(DIGITS_AS_LETTERS))
+    left = re.sub("|".join(sorted(map(re.escape, own), key=len, reverse=True)), "", letters) if own else letters
+    return len(left) < SHORT_WORD or (len(letters) < LONG_ENOUGH and _is_two_words(letters))
+
+
+def _smallest_period(text: str) -> str:
+    """``abcabc`` is ``abc``."""
+    period = (text + text).find(text, 1)
+    return text[:period] if period > 0 else text
+
+
+def _is_two_words(letters: str) -> bool:
+    common = _common()
+    cuts = range(SHORT_WORD, len(letters) - SHORT_WORD + 1)
+    return any(letters[:cut] in common and letters[cut:] in common for cut in cuts)
+
+
+@lru_cache(maxsize=1)
+def _common() -> frozenset[str]:
+    """The listed passwords, and what is left of them without the digits and signs at their ends."""
+    listed = (Path(__file__).parent / "data/common_passwords.txt").read_text("utf-8").split()
+    cores = (word.strip(NO_LETTERS) for word in listed)
+    return frozenset(PERUVIAN.split()).union(listed, (core for core in cores if len(core) >= SHORT_WORD))
 
 
 def temporary_password() -> str:
@@ -94,31 +133,17 @@ def temporary_password() -> str:
 
 
 UNAMBIGUOUS_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # without i, l, o, 0 and 1
-COMMON = frozenset(
-    [
-        "password",
-        "password1",
-        "password123",
-        "contraseña",
-        "contrasena",
-        "contrasena1",
-        "12345678",
-        "123456789",
-        "1234567890",
-        "qwerty123",
-        "qwertyuiop",
-        "abcd1234",
-        "abc12345",
-        "iloveyou",
-        "teamomucho",
-        "mediconnect",
-        "clinica123",
-        "peru2026",
-        "bienvenido",
-        "administrador",
-        "administrator",
-        "123456789012",
-        "password1234",
-        "qwerty123456",
-    ]
-)
+NO_LETTERS = "0123456789 !\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~¡¿"
+DIGITS_AS_LETTERS = str.maketrans("0134578@$!", "oieastbasi")
+SHORT_WORD, LONG_ENOUGH, FEW_CHARACTERS = 4, 16, 5  # letters; letters; different characters
+PERUVIAN = """
+contrasena clave clavesecreta micontrasena miclave bienvenido bienvenida administrador administracion administrator
+usuario invitado mediconnect clinica clinicas consultorio hospital terapia terapeuta terapias fisioterapia paciente
+pacientes recepcion recepcionista doctor doctora medico medica salud enfermera peru lima arequipa cusco trujillo
+chiclayo piura iquitos tacna huancayo miraflores callao machupicchu alianzalima alianza universitario sportingcristal
+cristal futbol peruano peruana vivaelperu arribaperu teamo teamomucho teextrano miamor amor amormio mivida micorazon
+corazon jesus jesusteamo jesucristo diosesamor dios dioses diosmio virgen princesa princesita estrella mariposa
+enero febrero marzo abril mayo junio julio agosto setiembre septiembre octubre noviembre diciembre lunes martes
+miercoles jueves viernes sabado domingo verano invierno primavera otono siempre nunca hola familia mama papa mihija
+mihijo hermosa bonita chiquita chocolate gatito perrito hola1234 empezar cambiar cambiame temporal secreto secreta
+"""

@@ -56,6 +56,7 @@ class Actor:
     grants: Mapping[int, frozenset[str]] = field(default_factory=dict)
     own: frozenset[str] = frozenset()
     profiles: Mapping[str, int] = field(default_factory=dict)
+    has_temporary_password: bool = False  # then there are no rights but those on the own account
 
     @property
     def person_id(self) -> int:

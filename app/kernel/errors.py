@@ -36,6 +36,13 @@ class Forbidden(DomainError):
     message = N_("Permisos insuficientes")
 
 
+class PasswordChangeRequired(Forbidden):
+    """The password is a temporary one: it gives no right but that to change it."""
+
+    code = "PASSWORD_CHANGE_REQUIRED"
+    message = N_("Su contraseña es temporal. Cámbiela en «Mi cuenta» para empezar.")
+
+
 class NotFound(DomainError):
     """Also raised for what exists but is outside the actor's scope."""
 

@@ -10,7 +10,7 @@ from pydantic import AliasChoices, Field
 
 from app.http import cycle
 from app.http.json import ApiBlueprint
-from app.http.resources import Body, Day, ListQuery, envelope
+from app.http.resources import AsTyped, Body, Day, ListQuery, envelope
 from app.patients import actions, permissions, queries, rules
 from app.patients.login import prepare_registration
 
@@ -61,7 +61,7 @@ class Registration(Body):
     email: str = Field(max_length=254)
     phone: str = Field("", max_length=40)
     birth_date: Day | None = None
-    password: str = Field(min_length=1, max_length=128)
+    password: AsTyped = Field(min_length=1, max_length=128)
 
     def details(self) -> rules.Details:
         return rules.Details(**self.model_dump(exclude={"password"}))

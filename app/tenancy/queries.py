@@ -32,3 +32,12 @@ def home_organization() -> int:
 def organization_of_clinic(clinic_id: int) -> int:
     """The organization of a clinic."""
     return int(db.session.execute(select(Clinic.organization_id).where(Clinic.id == clinic_id)).scalar_one())
+
+
+def names_of(organization_id: int) -> list[str]:
+    """The names of an organization and of its clinics: nobody's password is one of them."""
+    names = select(Clinic.name).where(Clinic.organization_id == organization_id)
+    return [
+        *db.session.scalars(select(Organization.name).where(Organization.id == organization_id)),
+        *db.session.scalars(names),
+    ]

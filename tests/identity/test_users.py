@@ -1,13 +1,18 @@
 """The users of the clinics, as their admin sees and changes them."""
 
 import re
+from datetime import timedelta
 
 import pytest
+import time_machine
 from flask import Flask
 from sqlalchemy import select
 
+from app.identity import rules
 from app.identity.models import User
+from app.kernel import clock
 from app.kernel.db import db
+from app.kernel.idempotency import Submission
 from app.kernel.outbox import EventRow
 from tests import build
 from tests.cast import Cast
@@ -30,6 +35,14 @@ def password_on(page: str) -> str:
     return found.group(1)
 
 
+def stored_anywhere(app: Flask, client: Client) -> str:
+    """Cookies and the rows that hold responses."""
+    with app.app_context():
+        rows = db.session.execute(select(Submission.headers, Submission.body)).all()
+    with client.http.session_transaction() as session:
+        return f"{rows} {dict(session)}"
+
+
 def roles_of(app: Flask, user_id: int) -> set[tuple[int, str]]:
     with app.app_context():
         return build.roles_of(user_id)
@@ -41,13 +54,15 @@ def test_it_works(eva: Client, app: Flask) -> None:
     assert "Ana Torres" in listed.text
     assert "Centro Arequipa: Recepción" in listed.text
     assert eva.get("/admin/users/new").status_code == 200
-    answer = eva.post("/admin/users", NEW)
-    assert answer.status_code == 303, answer.text
-    shown = eva.get(answer.location)
-    password = password_on(shown.text)
-    assert password not in eva.get(answer.location).text  # shown once
+    answer = eva.post("/admin/users", {**NEW, "submission_id": "once"})
+    assert answer.status_code == 200, answer.text
+    password = password_on(answer.text)
+    again = eva.post("/admin/users", {**NEW, "submission_id": "once"})
+    assert again.status_code == 303  # the page was loaded again: shown once
+    assert password not in eva.get(again.location).text
+    assert password not in stored_anywhere(app, eva)
     karla = Client(app).sign_in("karla@example.com", password)
-    assert karla.get("/admin/users").status_code == 403
+    assert karla.get("/admin/users").status_code == 303
     with app.app_context():
         hashed = db.session.scalar(select(User.password_hash).where(User.email == "karla@example.com"))
         facts = set(db.session.scalars(select(EventRow.type)))
@@ -143,12 +158,46 @@ def test_a_closed_account_stays_out_until_it_is_opened(eva: Client, ana: Client,
 
 def test_a_temporary_password_replaces_the_old_one(eva: Client, ana: Client, app: Flask, cast: Cast) -> None:
     answer = eva.post(f"/admin/users/{cast.ana_user}/temporary-password")
-    password = password_on(eva.get(answer.location).text)
+    password = password_on(answer.text)
     assert ana.get("/account").status_code == 303
     fresh = Client(app)
     fresh.get("/login")
     assert fresh.post("/login", {"email": "ana@example.com", "password": cast.password}).status_code == 422
     Client(app).sign_in("ana@example.com", password)
+
+
+class TestTemporaryPassword:
+    @pytest.fixture
+    def password(self, eva: Client, cast: Cast) -> str:
+        return password_on(eva.post(f"/admin/users/{cast.ana_user}/temporary-password").text)
+
+    def test_it_has_to_be_changed_first(self, app: Flask, password: str) -> None:
+        ana = Client(app).sign_in("ana@example.com", password)
+        assert ana.get("/").location == "/account"
+        assert ana.get("/front-desk").location == "/account"
+        assert ana.post("/patients", {}).status_code == 403
+        assert "temporal" in ana.get("/account").text
+        new = "otra frase bien larga"
+        answer = ana.post("/account/password", {"current": password, "new": new, "again": new})
+        assert answer.location == "/"
+        assert ana.get("/").location == "/front-desk"
+        assert ana.get("/front-desk").status_code == 200
+
+    def test_it_gives_a_program_no_right(self, app: Flask, password: str) -> None:
+        http = app.test_client()
+        opened = http.post("/api/auth/login/", json={"email": "ana@example.com", "password": password}).get_json()
+        assert opened["permissions"] == ["account.own"]
+        answer = http.get("/api/patients/", headers={"Authorization": f"Bearer {opened['access']}"})
+        assert (answer.status_code, answer.get_json()["code"]) == (403, "PASSWORD_CHANGE_REQUIRED")
+
+    def test_it_ends_in_a_day(self, app: Flask, password: str) -> None:
+        late = clock.now() + rules.TEMPORARY_PASSWORD + timedelta(seconds=1)
+        with time_machine.travel(late, tick=False):
+            ana = Client(app)
+            ana.get("/login")
+            answer = ana.post("/login", {"email": "ana@example.com", "password": password})
+        assert answer.status_code == 422
+        assert "ya venció" in answer.text
 
 
 def test_permissions_are_told_to_oneself_and_to_the_admin(

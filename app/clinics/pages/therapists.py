@@ -129,8 +129,7 @@ def open_account(therapist_id: int, form: forms.AccountForm, temporary: Temporar
         actor=cycle.actor(),
         now=cycle.now(),
     )
-    users.keep_password_for_next_page(user_id, temporary.text)
-    return fragments.fragment_response(redirect_url=f"/admin/users/{user_id}", toast=_("Cuenta creada."))
+    return users.show_once(user_id, temporary)
 
 
 @pages.post("/admin/therapists/<int:therapist_id>/retirement", requires=MANAGE)

@@ -34,6 +34,14 @@ class WrongCredentials(RuleBroken):
     message = N_("El correo o la contraseña no son correctos.")
 
 
+class TemporaryPasswordOver(RuleBroken):
+    """It was given out too long ago."""
+
+    status = 401
+    code = "TEMPORARY_PASSWORD_OVER"
+    message = N_("Esta contraseña temporal ya venció. Pida una nueva a quien administra los usuarios.")
+
+
 @dataclass(frozen=True, slots=True)
 class Verified:
     """An attempt whose password was right; ``renewed_hash`` replaces one with outdated parameters."""
@@ -56,6 +64,9 @@ def sign_in(verified: Verified, *, kind: str, device: str, now: datetime) -> Sig
     same = (User.id == attempt.user_id, User.password_hash == attempt.password_hash, User.is_active.is_(True))
     if not changed(db.session.execute(update(User).where(*same).values(password_hash=verified.password_hash))):
         raise WrongCredentials
+    expires_at = db.session.scalar(select(User.password_expires_at).where(User.id == attempt.user_id))
+    if expires_at is not None and expires_at <= now:
+        raise TemporaryPasswordOver
     attempts.succeed(attempt)
     return open_session(attempt.user_id or 0, kind=kind, device=device, now=now)
 
@@ -152,7 +163,8 @@ def change_password(*, new: str, checked: Attempt, actor: Actor, now: datetime) 
     StalePassword when that was changed meanwhile.
     """
     same = (User.id == actor.user_id, User.password_hash == checked.password_hash)
-    if not changed(db.session.execute(update(User).where(*same).values(password_hash=new))):
+    values = {"password_hash": new, "password_expires_at": None}
+    if not changed(db.session.execute(update(User).where(*same).values(**values))):
         raise StalePassword
     attempts.succeed(checked)
     user_id = actor.person_id
@@ -191,10 +203,12 @@ def create_user(
     password_hash: str | None,
     now: datetime,
     actor: Actor | None,
+    expires_at: datetime | None = None,
 ) -> int:
     """Create an account and return its id. The caller checks the permission, as self-registration has none.
 
-    ``password_hash`` is of a password that ``rules.check_password`` accepts. Raises EmailTaken.
+    ``password_hash`` is of a password that ``rules.check_password`` accepts, or of a temporary one, good until
+    ``expires_at``. Raises EmailTaken.
     """
     email = email.strip().casefold()
     if db.session.scalar(select(User.id).where(User.email == email)):
@@ -204,6 +218,7 @@ def create_user(
         email=email,
         full_name=full_name.strip(),
         password_hash=password_hash,
+        password_expires_at=expires_at,
         created_at=now,
     )
     db.session.add(user)

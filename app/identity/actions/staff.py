@@ -39,6 +39,7 @@ def open_account(*, email: str, full_name: str, temporary_hash: str, actor: Acto
         email=email,
         full_name=full_name,
         password_hash=temporary_hash,
+        expires_at=now + rules.TEMPORARY_PASSWORD,
         actor=actor,
         now=now,
     )
@@ -149,7 +150,8 @@ def reset_password(user_id: int, *, temporary_hash: str, actor: Actor, now: date
     require_anywhere(actor, permissions.MANAGE_USERS)
     queries.staff_member(user_id, actor=actor)
     _require_all_clinics(user_id, actor)
-    db.session.execute(update(User).where(User.id == user_id).values(password_hash=temporary_hash))
+    values = {"password_hash": temporary_hash, "password_expires_at": now + rules.TEMPORARY_PASSWORD}
+    db.session.execute(update(User).where(User.id == user_id).values(**values))
     outbox.record(events.PasswordChanged(user_id), actor=actor, now=now, clinic_id=None, subject_id=user_id)
     revoke_all_sessions(user_id, actor=actor, now=now, keep=actor.session_id)
 

@@ -10,8 +10,10 @@ from app.http import cycle, error_responses, fragments, screens
 from app.http.html import PageBlueprint
 from app.identity import actions, forms, login, permissions, queries, rules
 from app.identity.actions.attempts import Attempt
+from app.kernel import db
 from app.kernel.errors import DomainError
 from app.kernel.i18n import N_
+from app.tenancy import queries as tenancy
 
 pages = PageBlueprint("identity", __name__)
 
@@ -98,13 +100,16 @@ def _account(password: forms.PasswordForm) -> Response:
         "identity/account.html",
         password=password.with_submission_id(),
         preferences=preferences.with_submission_id(),
+        must_change=actor.has_temporary_password,
         sessions=queries.own_sessions(actor=actor, now=cycle.now()),
     )
 
 
 def _new_password(form: forms.PasswordForm) -> dict[str, Any]:
     actor, new = cycle.actor(), form.new.data or ""
-    rules.check_password(new, staff=bool(actor.grants), words=(actor.email, actor.name))
+    with db.unit_of_work(write=False):
+        clinic = tenancy.names_of(actor.organization_id)
+    rules.check_password(new, words=(actor.email, actor.name, *clinic))
     return {"checked": login.check_own_password(actor, form.current.data or ""), "new": login.hash_password(new)}
 
 
@@ -118,8 +123,9 @@ def _new_password(form: forms.PasswordForm) -> dict[str, Any]:
 def change_password(form: forms.PasswordForm, checked: Attempt, new: str) -> Response:
     actions.change_password(new=new, checked=checked, actor=cycle.actor(), now=cycle.now())
     login.remember_device(cycle.actor().person_id, new)
+    url = "/" if cycle.actor().has_temporary_password else "/account"
     return fragments.fragment_response(
-        redirect_url="/account", toast=_("Contraseña cambiada. Las otras sesiones se cerraron.")
+        redirect_url=url, toast=_("Contraseña cambiada. Las otras sesiones se cerraron.")
     )
 
 

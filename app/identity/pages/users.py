@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Response, request, session
+from flask import Response, make_response, redirect, request
 from flask_babel import gettext as _
 from sqlalchemy import Row
 
@@ -18,8 +18,6 @@ from app.kernel.i18n import fold
 from app.tenancy import queries as tenancy
 
 pages = PageBlueprint("users", __name__)
-
-SHOWN_ONCE = "new_password"  # in the session cookie, so no table ever holds it
 
 
 @pages.get("/admin/users", requires=permissions.MANAGE_USERS)
@@ -98,16 +96,19 @@ def create_user(form: forms.UserForm, temporary: TemporaryPassword) -> Response:
         actor=cycle.actor(),
         now=cycle.now(),
     )
-    keep_password_for_next_page(user_id, temporary.text)
-    return fragments.fragment_response(redirect_url=f"/admin/users/{user_id}", toast=_("Cuenta creada."))
+    return show_once(user_id, temporary)
 
 
 @pages.get("/admin/users/<int:user_id>", requires=permissions.MANAGE_USERS)
 def user(user_id: int) -> Response:
+    return _show(user_id)
+
+
+def _show(user_id: int, *, password: str | None = None) -> Response:
     person = queries.staff_member(user_id, actor=cycle.actor())
     roles = [f"{clinic_id}:{role}" for clinic_id, role in person["roles"]]
-    form = forms.UserForm(full_name=person["full_name"], email=person["email"], roles=roles)
-    return _form(form, person)
+    form = forms.UserForm(formdata=None, full_name=person["full_name"], email=person["email"], roles=roles)
+    return _form(form, person, password=password)
 
 
 @pages.post("/admin/users/<int:user_id>", requires=permissions.MANAGE_USERS, form=_make_form, retry=_retry)
@@ -122,11 +123,9 @@ def change_user(user_id: int, form: forms.UserForm) -> Response:
     )
 
 
-def _form(form: forms.UserForm, person: dict[str, Any] | None = None) -> Response:
+def _form(form: forms.UserForm, person: dict[str, Any] | None = None, *, password: str | None = None) -> Response:
     actor = cycle.actor()
     form.set_choices(_clinic_names(actor), _offered_roles(person["id"] if person else None))
-    stored = session.get(SHOWN_ONCE)
-    password = session.pop(SHOWN_ONCE)[1] if stored and person and stored[0] == person["id"] else None
     return fragments.page(
         "identity/users_form.html",
         form=form.with_submission_id(),
@@ -136,9 +135,11 @@ def _form(form: forms.UserForm, person: dict[str, Any] | None = None) -> Respons
     )
 
 
-def keep_password_for_next_page(user_id: int, password: str) -> None:
-    """Let the next page of this browser show a temporary password, once."""
-    session[SHOWN_ONCE] = [user_id, password]
+def show_once(user_id: int, temporary: TemporaryPassword) -> Response:
+    """The page of a user with their temporary password: in this response alone, and stored nowhere."""
+    path = f"/admin/users/{user_id}"
+    cycle.repeat_with(make_response(redirect(path, 303)))
+    return _show(user_id, password=temporary.text)
 
 
 @pages.post(
@@ -148,10 +149,7 @@ def keep_password_for_next_page(user_id: int, password: str) -> None:
 )
 def reset_password(user_id: int, temporary: TemporaryPassword) -> Response:
     staff.reset_password(user_id, temporary_hash=temporary.hash, actor=cycle.actor(), now=cycle.now())
-    keep_password_for_next_page(user_id, temporary.text)
-    return fragments.fragment_response(
-        redirect_url=f"/admin/users/{user_id}", toast=_("Contraseña temporal creada. Sus sesiones terminaron.")
-    )
+    return show_once(user_id, temporary)
 
 
 @pages.post("/admin/users/<int:user_id>/closing", requires=permissions.MANAGE_USERS)

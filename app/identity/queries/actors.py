@@ -1,14 +1,14 @@
 """Reads: who acts. One statement finds the user, the roles with their permissions and the profiles."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import FromClause, Integer, Row, Select, String, bindparam, func, join, null, select
 
-from app.identity import rules
+from app.identity import permissions, rules
 from app.identity.models import Membership, Role, RolePermission, User, UserSession
 from app.kernel import access, clock, ids
 from app.kernel.access import Actor
@@ -57,7 +57,20 @@ def _of_session(statement: Select[Any], values: dict[str, Any], now: datetime) -
     row = rows[0]
     if row.expires_at < now or rules.is_idle(row.last_seen_at, row.kind, now):
         return None
-    return _actor(rows, now), row.last_seen_at
+    actor = _actor(rows, now)
+    return _restricted(actor) if row.password_expires_at else actor, row.last_seen_at
+
+
+def _restricted(actor: Actor) -> Actor:
+    """Who signed in with a temporary password, until it is changed."""
+    return replace(
+        actor,
+        roles=(),
+        grants={},
+        own=frozenset({permissions.OWN_ACCOUNT.code}),
+        profiles={},
+        has_temporary_password=True,
+    )
 
 
 @lru_cache(maxsize=8)
@@ -70,6 +83,7 @@ def _statements(profiles: tuple[access.Profile, ...]) -> _Statements:
         User.email,
         User.locale,
         User.theme,
+        User.password_expires_at,
         Membership.clinic_id,
         Membership.valid_from,
         Membership.valid_until,

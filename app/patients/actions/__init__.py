@@ -118,15 +118,16 @@ def check_registration(details: rules.Details, *, password: str, address: str, n
     clean = validated(details, actor=None, now=now)
     if not clean.email:
         raise Invalid({"email": N_("Escriba su correo.")})
-    check_password(password, staff=False, words=(clean.email, clean.full_name))
+    clinic = tenancy.names_of(tenancy.home_organization())
+    check_password(password, words=(clean.email, clean.full_name, *clinic))
 
 
-def register_self(details: rules.Details, *, password_hash: str, address: str, now: datetime) -> None:
-    """Self-registration: creates a patient and their account in one transaction.
+def register_self(details: rules.Details, *, password_hash: str, address: str, now: datetime) -> int | None:
+    """Self-registration: creates a patient and their account in one transaction; the account's id.
 
     ``password_hash`` is made before it, of what ``check_registration`` accepted, so that a known e-mail takes as long
-    as a new one: for a known one nothing is created and its owner gets a mail. The document is recorded at the desk,
-    against the paper; asked here, it would reveal who is a patient. Raises RateLimited.
+    as a new one: for a known one nothing is created, its owner gets a mail, and there is no id. The document is
+    recorded at the desk, against the paper; asked here, it would reveal who is a patient. Raises RateLimited.
     """
     attempts.record_visit("registration", address=address, max_visits=MAX_REGISTRATIONS, now=now)
     clean = validated(details, actor=None, now=now)
@@ -137,12 +138,12 @@ def register_self(details: rules.Details, *, password_hash: str, address: str, n
     )  # of two simultaneous requests the second finds the account
     account = queries.account_of(clean.email)
     if account is None:
-        _open_account(clean, password_hash, now)
-    else:
-        _notify_owner(account, clean.email, now)
+        return _open_account(clean, password_hash, now)
+    _notify_owner(account, clean.email, now)
+    return None
 
 
-def _open_account(clean: rules.Details, password_hash: str, now: datetime) -> None:
+def _open_account(clean: rules.Details, password_hash: str, now: datetime) -> int:
     organization_id = tenancy.home_organization()
     user_id = identity.create_user(
         organization_id=organization_id,
@@ -162,6 +163,7 @@ def _open_account(clean: rules.Details, password_hash: str, now: datetime) -> No
         now=now,
         organization_id=organization_id,
     )
+    return user_id
 
 
 def _notify_owner(user_id: int, address: str, now: datetime) -> None:

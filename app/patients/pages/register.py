@@ -1,4 +1,4 @@
-"""A patient's own registration. Both pages are the same for known and unknown people."""
+"""A patient's own registration: a new one is signed in at once, the owner of a known address gets a mail."""
 
 from typing import Any
 
@@ -7,6 +7,8 @@ from flask_babel import gettext as _
 
 from app.http import cycle, error_responses, fragments
 from app.http.html import PageBlueprint
+from app.identity import actions as identity
+from app.identity import login
 from app.kernel.errors import DomainError
 from app.patients import actions, forms
 from app.patients.login import prepare_registration
@@ -31,9 +33,14 @@ def _prepare(form: forms.RegisterForm) -> dict[str, Any]:
 
 @pages.post("/register", public=PUBLIC, form=forms.RegisterForm, retry=_retry, prepare=_prepare)
 def register(form: forms.RegisterForm, password_hash: str) -> Response:
-    actions.register_self(
+    user_id = actions.register_self(
         form.details(), password_hash=password_hash, address=request.remote_addr or "", now=cycle.now()
     )
+    if user_id is not None:
+        device = request.user_agent.string
+        opened = identity.open_session(user_id, kind="browser", device=device, now=cycle.now())
+        login.begin(opened, password_hash=password_hash)
+        return fragments.redirect_to("/")
     return fragments.redirect_to("/register/done")
 
 
