@@ -85,9 +85,11 @@ def _cause(error: BaseException | None) -> str:
 
 @config_group.command("check")
 def check() -> None:
-    """Print every setting that was read; secrets hidden."""
+    """Print every setting that was read, secrets hidden, and what is probably not meant."""
     for name, value in config.describe(_settings()):
         click.echo(f"{name:20} {value}")
+    for sentence in config.warnings(_settings()):
+        click.echo(sentence, err=True)
 
 
 @click.command("prepare")
@@ -307,7 +309,8 @@ def restore_backup(source: Path, replace: bool) -> None:
     except backup.BackupError as error:
         _exit_with_error(str(error))
     click.echo(
-        f"Restored the backup of {archive.created_at}: database and {archive.files} files. Now run flask verify."
+        f"Restored the backup of {archive.created_at}: database and {archive.files} files."
+        " Now run flask prepare and flask verify."
     )
 
 
