@@ -124,11 +124,11 @@ def build_cast() -> None:
     )
     add(
         clinics.therapist_service,
-        {"therapist_id": 1, "service_id": 1},
-        {"therapist_id": 1, "service_id": 2},
-        {"therapist_id": 2, "service_id": 1},
-        {"therapist_id": 2, "service_id": 2},
-        {"therapist_id": 3, "service_id": 3},
+        {"therapist_id": 1, "service_id": 1, "is_default": True},
+        {"therapist_id": 1, "service_id": 2, "is_default": False},
+        {"therapist_id": 2, "service_id": 1, "is_default": False},
+        {"therapist_id": 2, "service_id": 2, "is_default": True},
+        {"therapist_id": 3, "service_id": 3, "is_default": True},
     )
     add(
         scheduling.WorkingHours,

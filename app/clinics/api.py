@@ -7,6 +7,7 @@ from pydantic import Field
 from sqlalchemy import Row
 
 from app.clinics import actions, permissions, queries, rules
+from app.clinics.actions.therapists import UNCHANGED
 from app.clinics.models import Service, Therapist
 from app.http import cycle
 from app.http.json import ApiBlueprint
@@ -70,6 +71,7 @@ class TherapistChanges(Body):
     phone: str = Field("", max_length=40)
     specialty_ids: list[Id] | None = None
     service_ids: list[Id] | None = None
+    default_service_id: Id | None = None
     is_active: bool = True
 
     def data(self, before: Row[Any] | None = None) -> rules.TherapistData:
@@ -113,6 +115,7 @@ def clinic_json(row: Row[Any]) -> dict[str, Any]:
             "change_notice_hours": row.change_notice_hours,
             "horizon_days": row.horizon_days,
             "auto_confirm": row.auto_confirm,
+            "open_visits_limit": row.open_visits_limit,
         },
     }
 
@@ -137,7 +140,7 @@ def clinic(clinic_id: int) -> dict[str, Any]:
 
 @api.get("/api/clinics/<int:clinic_id>/doctors/", requires=permissions.READ, query=ListQuery)
 def doctors(clinic_id: int, query: ListQuery) -> dict[str, Any]:
-    """Who treats in a clinic; ``consultation_fee`` is the lowest price among their services there."""
+    """Who treats in a clinic; ``consultation_fee`` is the price of their default service (D43), null without one."""
     actor = cycle.actor()
     here = queries.lists.clinic(clinic_id, actor)
     found = listing(
@@ -145,7 +148,7 @@ def doctors(clinic_id: int, query: ListQuery) -> dict[str, Any]:
         query,
         to_json=lambda row: {
             **therapist_json(row),
-            "consultation_fee": money.decimal_text(row.consultation_fee),
+            "consultation_fee": None if row.consultation_fee is None else money.decimal_text(row.consultation_fee),
             "currency": here.currency,
         },
         orderings={"name": Therapist.display_name, "id": Therapist.id},
@@ -210,6 +213,7 @@ def create_therapist(body: NewTherapist) -> dict[str, Any]:
         clinic_id=body.clinic_id or cycle.clinic_id(permissions.MANAGE_THERAPISTS),
         specialty_ids=body.specialty_ids or (),
         service_ids=body.service_ids or (),
+        default_service_id=body.default_service_id,
         actor=cycle.actor(),
         now=cycle.now(),
     )
@@ -226,6 +230,7 @@ def change_therapist(therapist_id: int, body: TherapistChanges) -> dict[str, Any
         body.data(before),
         specialty_ids=body.specialty_ids,
         service_ids=body.service_ids,
+        default_service_id=body.default_service_id if "default_service_id" in body.model_fields_set else UNCHANGED,
         actor=actor,
         now=now,
     )

@@ -80,7 +80,12 @@ def write_clinics(context: DemoContext) -> None:
 def write_therapists(therapists: Sequence[DemoTherapist]) -> None:
     """Therapists and the services they give."""
     put(Therapist, [_therapist(therapist) for therapist in therapists])
-    put(therapist_service, [{"therapist_id": t.id, "service_id": s} for t in therapists for s in t.services])
+    put(therapist_service, [_given(t, s) for t in therapists for s in t.services])
+
+
+def _given(therapist: DemoTherapist, service_id: int) -> dict[str, Any]:
+    default = therapist.services[0]
+    return {"therapist_id": therapist.id, "service_id": service_id, "is_default": service_id == default}
 
 
 def service_name(service_id: int) -> str:

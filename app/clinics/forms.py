@@ -68,6 +68,11 @@ class ClinicForm(Form):
         _l("Cambios hasta (horas antes)"), _whole(720), description=_l("Después, solo recepción mueve o cancela.")
     )
     horizon_days = IntegerField(_l("Reservas hasta (días adelante)"), _whole(730, 1))
+    open_visits_limit = IntegerField(
+        _l("Citas por venir por paciente"),
+        _whole(100, 1),
+        description=_l("Cuántas puede tener quien reserva por internet. Recepción no tiene límite."),
+    )
     noshow_grace_minutes = IntegerField(
         _l("Tolerancia (minutos)"), _whole(240), description=_l("Pasado este tiempo se ofrece marcar «No vino».")
     )
@@ -114,6 +119,7 @@ class ClinicForm(Form):
             "notice_minutes",
             "change_notice_hours",
             "horizon_days",
+            "open_visits_limit",
             "noshow_grace_minutes",
             "pending_hours",
             "difference_limit_cents",
@@ -204,11 +210,21 @@ class TherapistForm(Form):
     phone = PhoneField(_l("Teléfono"), [Length(max=40)])
     specialty_ids = SelectMultipleField(_l("Especialidades"), option_widget=CheckboxInput())
     service_ids = SelectMultipleField(_l("Servicios que atiende"), option_widget=CheckboxInput())
+    default_service_id = SelectField(
+        _l("Servicio por defecto"),
+        default="",
+        choices=[],
+        description=_l("El de una reserva que no dice cuál. Su precio es la tarifa de consulta."),
+    )
 
     def set_choices(self, specialties: list[dict[str, Any]], services: list[dict[str, Any]]) -> None:
         """Offer the specialties of the organization and the services of the actor's clinics."""
         self.specialty_ids.choices = [SelectChoice(str(s["id"]), s["name"]) for s in specialties]
         self.service_ids.choices = [SelectChoice(str(s["id"]), s["name"]) for s in services]
+        self.default_service_id.choices = [
+            SelectChoice("", gettext("Ninguno")),
+            *(SelectChoice(str(s["id"]), f"{s['name']} · {s['clinic_name']}") for s in services),
+        ]
         self.clinic_of = {str(s["id"]): s["clinic_name"] for s in services}
 
     def services_by_clinic(self) -> dict[str, list[Any]]:
@@ -222,8 +238,12 @@ class TherapistForm(Form):
         names = rules.TherapistData.__dataclass_fields__
         return rules.TherapistData(**{name: (self[name].data or "").strip() for name in names})
 
-    def chosen(self) -> dict[str, list[int]]:
-        return {name: [int(i) for i in self[name].data or ()] for name in ("specialty_ids", "service_ids")}
+    def chosen(self) -> dict[str, Any]:
+        """The links: ``specialty_ids``, ``service_ids``, ``default_service_id``."""
+        ids: dict[str, Any] = {
+            name: [int(i) for i in self[name].data or ()] for name in ("specialty_ids", "service_ids")
+        }
+        return ids | {"default_service_id": int(self.default_service_id.data) if self.default_service_id.data else None}
 
 
 class SpecialtyForm(Form):

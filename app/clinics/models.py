@@ -3,7 +3,19 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, Column, ForeignKey, Index, String, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.identity.models import User
@@ -49,6 +61,7 @@ class Settings(Base):
     change_notice_hours: Mapped[int] = mapped_column(default=12)  # a patient may move or cancel until then
     horizon_days: Mapped[int] = mapped_column(default=60)  # how far ahead a patient may book
     auto_confirm: Mapped[bool] = mapped_column(default=True)  # D12
+    open_visits_limit: Mapped[int] = mapped_column(default=5)  # visits to come that a patient may have booked
     noshow_grace_minutes: Mapped[int] = mapped_column(default=15)
     pending_hours: Mapped[int] = mapped_column(default=24)  # a request not confirmed by then is cancelled; 0: never
     therapists_receive: Mapped[bool] = mapped_column(default=True)  # D38: with own visits as the desk, money apart
@@ -146,4 +159,13 @@ therapist_service = Table(
     Base.metadata,
     Column("therapist_id", ForeignKey("therapist.id"), primary_key=True),
     Column("service_id", ForeignKey("service.id"), primary_key=True, index=True),
+    # of a booking that names no service (D43); its price is the consultation fee
+    Column("is_default", Boolean, nullable=False, default=False),
+    Index(
+        "uq_therapist_service_default",
+        "therapist_id",
+        unique=True,
+        sqlite_where=text("is_default"),
+        postgresql_where=text("is_default"),
+    ),
 )

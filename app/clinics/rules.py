@@ -64,6 +64,7 @@ class ClinicSettings:
     change_notice_hours: int = 12
     horizon_days: int = 60
     auto_confirm: bool = True
+    open_visits_limit: int = 5
     noshow_grace_minutes: int = 15
     pending_hours: int = 24
     therapists_receive: bool = True
@@ -163,6 +164,8 @@ def check_settings(settings: ClinicSettings) -> ClinicSettings:
             wrong[name] = N_("Escriba cero o más.")
     if settings.horizon_days < 1:
         wrong["horizon_days"] = N_("Escriba al menos un día.")
+    if not 1 <= settings.open_visits_limit <= 100:
+        wrong["open_visits_limit"] = N_("Escriba un número de 1 a 100.")
     if settings.difference_limit_cents < 0:
         wrong["difference_limit_cents"] = N_("Escriba cero o más.")
     if wrong:

@@ -318,7 +318,16 @@ def proposals(visit: VisitDetails, clinic: ClinicView, *, minutes: int, now: dat
     today = clock.local_day(now, clinic.timezone)
     target = _weeks_later(visit.starts_at, now, clinic.timezone)
     last = max(today + timedelta(days=REBOOK_DAYS), clock.local_day(target, clinic.timezone))
-    free = slots.free(clinic, [visit.therapist_id], today, last, duration_minutes=minutes, is_self=False, now=now)
+    free = slots.free(
+        clinic,
+        [visit.therapist_id],
+        today,
+        last,
+        duration_minutes=minutes,
+        is_self=False,
+        now=now,
+        patient_id=visit.patient_id,
+    )
     that_day = [
         s for s in free if clock.local_day(s.starts_at, clinic.timezone) == clock.local_day(target, clinic.timezone)
     ]

@@ -74,7 +74,9 @@ def problem_of(error: errors.DomainError) -> Response:
 
 
 def _details(error: errors.DomainError) -> Mapping[str, object]:
-    return field_messages(error) if isinstance(error, errors.Invalid) else error.details
+    if isinstance(error, errors.Invalid):
+        return field_messages(error)
+    return {error.field: [sentence(error)], **error.details} if error.field else error.details
 
 
 def field_messages(error: errors.Invalid) -> dict[str, list[str]]:

@@ -19,7 +19,7 @@ from app.portal import forms
 from app.portal import queries as portal
 from app.scheduling import permissions
 from app.scheduling.actions import appointments, booking, transitions
-from app.scheduling.rules.booking import BookingRequest, MoveRequest
+from app.scheduling.rules.booking import BookingRequest, MoveRequest, NotOffered
 from app.scheduling.rules.calendar import Slot
 from app.tenancy import queries as tenancy
 
@@ -164,8 +164,8 @@ def _chosen_service(form: forms.ConfirmForm) -> tuple[ServiceView, ClinicView]:
 
 
 def _near(error: DomainError | None, clinic: ClinicView) -> list[Slot]:
-    """The free times that a conflict offers instead."""
-    offered = error.details.get("alternatives", []) if isinstance(error, Conflict) else []
+    """The free times that a refusal offers instead."""
+    offered = error.details.get("alternatives", []) if isinstance(error, Conflict | NotOffered) else []
     return [
         Slot(
             clock.parse_instant(o["starts_at"], clinic.timezone),

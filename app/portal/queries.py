@@ -161,6 +161,7 @@ def times_to_choose(
         duration_minutes=duration_minutes,
         is_self=slots.books_for_self(clinic.id, actor),
         now=now,
+        patient_id=patient_id_of(actor),
     )
     by_day: dict[date, dict[str, Slot]] = {}
     for slot in found:

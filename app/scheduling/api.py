@@ -20,8 +20,9 @@ from app.scheduling import permissions, rules
 from app.scheduling.actions import appointments, booking, transitions
 from app.scheduling.models import Appointment
 from app.scheduling.queries import appointments as appointment_queries
+from app.scheduling.queries import bookable, sight, slots, visit_rows
 from app.scheduling.queries import day as day_queries
-from app.scheduling.queries import sight, slots, visit_rows
+from app.scheduling.queries.bookable import Asked, Bookable
 from app.scheduling.queries.visit_rows import select_visits, visit_row
 from app.scheduling.rules.booking import BookingRequest, MoveRequest
 from app.scheduling.rules.calendar import Slot
@@ -31,7 +32,8 @@ api = ApiBlueprint("appointments", __name__)
 
 READERS = (permissions.READ, permissions.READ_ASSIGNED, permissions.READ_OWN)
 BOOKERS = (permissions.BOOK, permissions.BOOK_OWN)
-MAX_DAYS = 62
+MAX_DAYS, MAX_DAYS_OF_PATIENTS = 62, 14
+MAX_THERAPIST_DAYS = 600
 
 
 STATUSES = (*map(str, rules.Status), *rules.ALIASES)
@@ -54,10 +56,10 @@ class AppointmentQuery(ListQuery, Period):
 
 
 class NewAppointment(Body):
-    patient_id: int | None = Field(None, validation_alias=AliasChoices("patient_id", "patient"))
-    therapist_id: int = Field(validation_alias=AliasChoices("therapist_id", "doctor"))
-    service_id: int | None = None
-    clinic_id: int | None = None
+    patient_id: Id | None = Field(None, validation_alias=AliasChoices("patient_id", "patient"))
+    therapist_id: Id = Field(validation_alias=AliasChoices("therapist_id", "doctor"))
+    service_id: Id | None = None
+    clinic_id: Id | None = None
     starts_at: str = Field(validation_alias=AliasChoices("starts_at", "datetime", "date_time"))
     duration: int | None = None
     reason: str = Field("", max_length=200)
@@ -67,7 +69,7 @@ class NewAppointment(Body):
 
 class ChangedAppointment(Body):
     starts_at: str | None = Field(None, validation_alias=AliasChoices("starts_at", "datetime", "date_time"))
-    therapist_id: int | None = Field(None, validation_alias=AliasChoices("therapist_id", "doctor"))
+    therapist_id: Id | None = Field(None, validation_alias=AliasChoices("therapist_id", "doctor"))
     duration: int | None = None
     status: str | None = None
     reason: str | None = Field(None, max_length=200)
@@ -87,7 +89,7 @@ class Cancellation(Body):
 
 @api.get("/api/appointments/available/", requires=(*READERS, *BOOKERS), query=FreeQuery)
 def available(query: FreeQuery) -> dict[str, Any]:
-    """Free times of one therapist or any, in a clinic, for a service's length."""
+    """Free times of one therapist or any, for a service; without one for the therapist's default service (D43)."""
     return {"results": [slot.as_json() for slot in _free(query, cycle.actor(), cycle.now())]}
 
 
@@ -98,40 +100,37 @@ def available_slots(query: FreeQuery) -> dict[str, Any]:
 
 
 def _free(query: FreeQuery, actor: Actor, now: dt.datetime) -> list[Slot]:
-    until = query.date_to or query.date_from
-    if not 0 <= (until - query.date_from).days <= MAX_DAYS:
-        raise Invalid({"date_to": N_("Pida entre uno y 62 días.")})
-    service = clinics.service(query.service_id) if query.service_id else None
+    first, last = query.date_from, query.date_from if query.date_to is None else query.date_to
+    asked = Asked(query.clinic_id, query.therapist_id, query.service_id)
+    offers = bookable.bookable(asked, actor=actor)
+    _check_size(offers, (last - first).days + 1, actor)
     found: list[Slot] = []
-    for clinic_id in _clinics_to_search(query, service, actor):
-        clinic = clinics.clinic(clinic_id)
-        people = [query.therapist_id] if query.therapist_id else _therapists(clinic_id, query.service_id)
-        minutes = service.duration_minutes if service else clinic.slot_minutes
+    for offer in offers:
+        is_self = slots.books_for_self(offer.service.clinic_id, actor)
         found += slots.free(
-            clinic,
-            people,
-            query.date_from,
-            until,
-            duration_minutes=minutes,
-            is_self=slots.books_for_self(clinic_id, actor),
+            clinics.clinic(offer.service.clinic_id),
+            offer.therapist_ids,
+            first,
+            last,
+            duration_minutes=offer.service.duration_minutes,
+            is_self=is_self,
             now=now,
+            patient_id=patient_id_of(actor) if is_self else None,
         )
-    return found
+    return sorted(found, key=lambda slot: (slot.starts_at, slot.therapist_id))
 
 
-def _therapists(clinic_id: int, service_id: int | None) -> list[int]:
-    return [person.id for person in clinics.therapists_of(clinic_id, service_id=service_id)]
-
-
-def _clinics_to_search(query: FreeQuery, service: Any, actor: Actor) -> list[int]:
-    """The clinics of the question, within the actor's; NotFound for a foreign one."""
-    mine = [clinic["id"] for clinic in tenancy.clinic_names(actor)]
-    wanted = service.clinic_id if service else query.clinic_id
-    if wanted is None:
-        return mine
-    if wanted not in mine or query.clinic_id not in {None, wanted}:
-        raise NotFound
-    return [wanted]
+def _check_size(offers: list[Bookable], days: int, actor: Actor) -> None:
+    """Patients ask for two weeks of one clinic, staff for two months. Raises Invalid."""
+    places = {offer.service.clinic_id for offer in offers}
+    as_patient = any(slots.books_for_self(clinic_id, actor) for clinic_id in places)
+    limit = MAX_DAYS_OF_PATIENTS if as_patient else MAX_DAYS
+    if days > limit:
+        raise Invalid({"date_to": N_("Pida %(days)s días como máximo.")}, days=limit)
+    if as_patient and len(places) > 1:
+        raise Invalid({"clinic_id": N_("Elija una sede.")})
+    if days * sum(len(offer.therapist_ids) for offer in offers) > MAX_THERAPIST_DAYS:
+        raise Invalid({"date_to": N_("Es demasiado de una vez. Pida menos días, una sede o un terapeuta.")})
 
 
 @api.get("/api/appointments/", requires=READERS, query=AppointmentQuery)
@@ -166,7 +165,7 @@ def _for_actor(shown: dict[str, Any]) -> dict[str, Any]:
 def _filters(query: AppointmentQuery, actor: Actor, now: dt.datetime) -> list[Any]:
     zone = _zone(query.clinic_id, actor)
     wanted: list[Any] = []
-    therapist = therapist_id_of(actor) if query.doctor == "current" else query.therapist_id or _number(query.doctor)
+    therapist = therapist_id_of(actor) if query.doctor == "current" else _therapist_asked(query)
     if query.doctor == "current" or therapist is not None:
         wanted.append(Appointment.therapist_id == therapist)
     if query.patient_id is not None:
@@ -191,6 +190,10 @@ def _days(query: AppointmentQuery, today: dt.date) -> tuple[dt.date | None, dt.d
     except clock.BadDay as error:
         raise Invalid({"date": error.text}) from error
     return day, day
+
+
+def _therapist_asked(query: AppointmentQuery) -> int | None:
+    return _number(query.doctor) if query.therapist_id is None else query.therapist_id
 
 
 def _number(text: str | None) -> int | None:
@@ -222,7 +225,8 @@ def of_therapist(therapist_id: int, query: AppointmentQuery) -> dict[str, Any]:
 def day(query: AppointmentQuery) -> dict[str, Any]:
     """All visits of a clinic's day in one answer (no pages): what boards and mirrors want. Of the visits of other
     therapists a therapist gets the time (``busy``)."""
-    clinic_id = query.clinic_id or min(cycle.actor().clinics_with(permissions.READ))
+    mine = cycle.actor().clinics_with(permissions.READ)
+    clinic_id = min(mine) if query.clinic_id is None else query.clinic_id
     if not can(cycle.actor(), permissions.READ, clinic_id):
         raise NotFound
     clinic = clinics.clinic(clinic_id)
@@ -234,18 +238,21 @@ def day(query: AppointmentQuery) -> dict[str, Any]:
 
 @api.post("/api/appointments/", requires=BOOKERS, body=NewAppointment, status=201)
 def create(body: NewAppointment) -> dict[str, Any]:
-    """Book a time. A patient may omit ``patient_id``; the first service of the therapist stands in for none."""
+    """Book a time. A patient may omit ``patient_id``; the therapist's default service stands in for none (D43)."""
     actor = cycle.actor()
-    patient_id = body.patient_id or patient_id_of(actor)
+    patient_id = patient_id_of(actor) if body.patient_id is None else body.patient_id
     if patient_id is None:
         raise Invalid({"patient_id": N_("Este dato es obligatorio.")})
-    service = _service(body, actor)
+    [offer] = bookable.bookable(Asked(body.clinic_id, body.therapist_id, body.service_id), actor=actor)
+    clinic_id = offer.service.clinic_id
+    if slots.books_for_self(clinic_id, actor):
+        _refuse_staff_fields(body)
     request = BookingRequest(
-        clinic_id=service.clinic_id,
+        clinic_id=clinic_id,
         therapist_id=body.therapist_id,
         patient_id=patient_id,
-        service_id=service.id,
-        starts_at=_instant(body.starts_at, service.clinic_id),
+        service_id=offer.service.id,
+        starts_at=_instant(body.starts_at, clinic_id),
         duration_minutes=body.duration,
         reason=body.reason,
         notes=body.notes,
@@ -255,21 +262,10 @@ def create(body: NewAppointment) -> dict[str, Any]:
     return _one(booked.id)
 
 
-def _service(body: NewAppointment, actor: Actor) -> Any:
-    if body.service_id is not None:
-        service = clinics.service(body.service_id)
-        # a patient's clinics are the organization's, which the booking checks
-        foreign = service.clinic_id not in actor.grants and patient_id_of(actor) is None
-        if foreign or body.clinic_id not in {None, service.clinic_id}:
-            raise NotFound
-        return service
-    mine = {clinic["id"] for clinic in tenancy.clinic_names(actor)}
-    wanted = [body.clinic_id] if body.clinic_id is not None else sorted(mine)
-    for clinic_id in wanted:
-        for service in clinics.services_of(clinic_id) if clinic_id in mine else ():
-            if clinics.offers(body.therapist_id, service.id):
-                return service
-    raise Invalid({"service_id": N_("Este dato es obligatorio.")})
+def _refuse_staff_fields(body: NewAppointment) -> None:
+    wrong = [name for name in ("notes", "override_reason") if getattr(body, name)]
+    if wrong:
+        raise Invalid(dict.fromkeys(wrong, N_("Lo escribe solo el personal de la clínica.")))
 
 
 def _instant(text: str, clinic_id: int) -> dt.datetime:
@@ -321,7 +317,7 @@ def change(appointment_id: int, body: ChangedAppointment) -> Response:
     visit = appointment_queries.get(appointment_id, actor=actor)
     if body.starts_at is not None or body.therapist_id is not None or body.duration is not None:
         request = MoveRequest(
-            starts_at=_instant(body.starts_at, visit.clinic_id) if body.starts_at else visit.starts_at,
+            starts_at=visit.starts_at if body.starts_at is None else _instant(body.starts_at, visit.clinic_id),
             therapist_id=body.therapist_id,
             duration_minutes=body.duration,
             version=body.version,

@@ -29,8 +29,25 @@ def test_a_clinic_tells_its_tax_rate(ana: Client, cast: Cast) -> None:
 def test_doctors_carry_a_consultation_fee(ana: Client, cast: Cast) -> None:
     doctors = ana.api("GET", f"/api/clinics/{cast.miraflores}/doctors/").get_json()
     assert [d["name"] for d in doctors["results"]] == ["Bruno Salas", "Hugo Paredes"]
-    assert {d["consultation_fee"] for d in doctors["results"]} == {"60.00"}
+    assert [d["consultation_fee"] for d in doctors["results"]] == ["80.00", "60.00"]
     assert doctors["count"] == 2
+
+
+def test_the_default_service_is_one_that_the_therapist_gives(eva: Client, cast: Cast) -> None:
+    path = f"/api/therapists/{cast.bruno}/"
+    assert eva.api("GET", path).get_json()["default_service_id"] == cast.reflexology
+    changed = eva.api("PATCH", path, {"default_service_id": cast.physiotherapy}).get_json()
+    assert changed["default_service_id"] == cast.physiotherapy
+    doctors = eva.api("GET", f"/api/clinics/{cast.miraflores}/doctors/?ordering=id").get_json()["results"]
+    assert doctors[0]["consultation_fee"] == "60.00"
+    assert eva.api("PATCH", path, {"phone": "987654321"}).get_json()["default_service_id"] == cast.physiotherapy
+    foreign = eva.api("PATCH", path, {"default_service_id": cast.massage})
+    assert (foreign.status_code, set(foreign.get_json()["details"])) == (400, {"default_service_id"})
+    assert eva.api("PATCH", path, {"default_service_id": None}).get_json()["default_service_id"] is None
+    doctors = eva.api("GET", f"/api/clinics/{cast.miraflores}/doctors/?ordering=id").get_json()["results"]
+    assert doctors[0]["consultation_fee"] is None
+    one = eva.api("PATCH", path, {"service_ids": [cast.physiotherapy]}).get_json()
+    assert one["default_service_id"] == cast.physiotherapy  # the only one needs no choice
 
 
 def test_therapists_are_filtered_and_searched(eva: Client, cast: Cast) -> None:

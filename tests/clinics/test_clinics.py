@@ -32,6 +32,7 @@ SETTINGS = {
     "notice_minutes": "90",
     "change_notice_hours": "24",
     "horizon_days": "30",
+    "open_visits_limit": "4",
     "noshow_grace_minutes": "10",
     "pending_hours": "24",
     "currency": "PEN",

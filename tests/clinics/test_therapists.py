@@ -57,6 +57,21 @@ def test_it_works(eva: Client, app: Flask) -> None:
     assert "Julia P." in eva.get("/admin/therapists/4").text
 
 
+def test_the_default_service_is_chosen_in_the_form(eva: Client, app: Flask, cast: Cast) -> None:
+    answer = eva.post("/admin/therapists", {**NEW, "default_service_id": "3"})
+    assert answer.status_code == 303
+    shown = eva.tree(eva.get("/admin/therapists/4"))
+    chosen = [o.get("value") for o in shown.iter("option") if o.get("selected") is not None]
+    assert chosen == ["3"]
+    not_given = eva.post("/admin/therapists/4", {**NEW, "default_service_id": "2"})
+    assert not_given.status_code == 422
+    assert "Elija uno de los servicios que atiende." in not_given.text
+    with app.app_context():
+        link = therapist_service.c
+        default = select(link.service_id).where(link.therapist_id == 4, link.is_default)
+        assert db.session.scalars(default).all() == [cast.massage]
+
+
 def test_a_supervisor_manages_the_therapists_of_the_clinic(diego: Client, app: Flask) -> None:
     listed = diego.get("/admin/therapists").text
     assert "Bruno" in listed

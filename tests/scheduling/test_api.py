@@ -106,7 +106,8 @@ def test_it_hides_other_clinics(ana: Client, fabio: Client) -> None:
     for method, path in (("GET", ""), ("DELETE", ""), ("PATCH", "status/")):
         answer = fabio.api(method, f"/api/appointments/{made['id']}/{path}", {"status": "arrived"} if path else None)
         assert answer.status_code == 404, (method, path)
-    assert book(fabio).status_code == 404
+    foreign, absent = book(fabio), book(fabio, therapist_id=999, service_id=999)
+    assert (foreign.status_code, foreign.get_json()) == (400, absent.get_json())
     assert fabio.api("GET", "/api/appointments/").get_json()["count"] == 0
     unknown = fabio.api("GET", "/api/appointments/999/").get_json()
     assert unknown == fabio.api("GET", f"/api/appointments/{made['id']}/").get_json()
@@ -118,7 +119,7 @@ def test_it_rejects_bad_input(ana: Client) -> None:
     assert answer.get_json()["error"] == "Datos inválidos"
     assert set(answer.get_json()["details"]) >= {"therapist_id", "starts_at"}
     assert book(ana, starts_at="mañana").status_code == 400
-    assert book(ana, service_id=3).status_code == 404
+    assert book(ana, service_id=3).status_code == 400
     assert ana.api("GET", "/api/appointments/?unknown=1").status_code == 400
     assert ana.api("GET", "/api/appointments/?ordering=password").status_code == 400
 

@@ -136,11 +136,18 @@ class TestBooking:
         assert clara.post("/appointments", form()).status_code == 403
         assert client.get("/appointments/new").status_code == 303
 
-    @pytest.mark.parametrize(
-        "foreign", [{"therapist_id": 3}, {"service_id": 3}, {"clinic_id": 2}, {"patient_id": 999}, {"clinic_id": 999}]
-    )
+    @pytest.mark.parametrize("foreign", [{"clinic_id": 2}, {"clinic_id": 999}])
     def test_it_hides_other_clinics(self, app: Flask, ana: Client, foreign: dict[str, Any]) -> None:
         assert ana.post("/appointments", form(**foreign)).status_code == 404
+        assert saved(app) == []
+
+    @pytest.mark.parametrize("field", ["therapist_id", "service_id", "patient_id"])
+    def test_what_went_away_is_named_and_the_rest_kept(self, app: Flask, ana: Client, field: str) -> None:
+        answers = [ana.post_fragment("/appointments", form(**{field: id_}), DIALOG) for id_ in (3, 999)]
+        for answer in answers:
+            assert answer.status_code == 422
+            assert "field-error" in answer.text or "no existe" in answer.text
+            assert "Dolor de espalda" in answer.text
         assert saved(app) == []
 
     @pytest.mark.parametrize(

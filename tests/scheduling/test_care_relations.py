@@ -50,11 +50,15 @@ def test_it_hides_patients_of_others_from_a_therapist_who_books(bruno: Client, c
     """As if they did not exist: no id in a body opens anything."""
     body = {"therapist_id": cast.bruno, "service_id": cast.reflexology, "starts_at": at("15:00").isoformat()}
     answers = [bruno.api("POST", "/api/appointments/", {**body, "patient_id": id_}) for id_ in (cast.gloria, 999999)]
-    assert [answer.status_code for answer in answers] == [404, 404]
+    assert [answer.status_code for answer in answers] == [400, 400]
+    assert set(answers[0].get_json()["details"]) == {"patient_id"}
     assert answers[0].get_json() == answers[1].get_json()
     form = {"therapist_id": cast.bruno, "service_id": cast.reflexology, "starts_at": "2026-11-20T15:00"}
     for id_ in (cast.gloria, 999999):
-        assert bruno.post("/appointments", {**form, "patient_id": id_, "submission_id": "s"}).status_code == 404
+        answer = bruno.post("/appointments", {**form, "patient_id": id_, "submission_id": "s"})
+        assert answer.status_code == 422
+        assert "Este paciente no existe." in answer.text
+        assert "Gloria" not in answer.text
         assert bruno.get(f"/appointments/new?patient_id={id_}").status_code == 404
 
 

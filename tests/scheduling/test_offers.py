@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from app.kernel import clock
 from app.kernel.errors import DomainError
-from app.scheduling.rules.booking import BookingContext, BookingRequest, plan_booking
+from app.scheduling.rules.booking import BookingContext, BookingRequest, OwnBookings, plan_booking
 from app.scheduling.rules.calendar import Calendar, HoursException, OccupyingVisit, Slot, WeeklyHours, free_slots
 
 ZONE = "America/Lima"
@@ -29,6 +29,7 @@ class Policy:
     horizon_days: int = 1
     change_notice_hours: int = 24
     auto_confirm: bool = True
+    open_visits_limit: int = 5
 
 
 def instant(minute: int) -> datetime:
@@ -98,9 +99,8 @@ def refusal(calendar: Calendar, starts_at: datetime, minutes: int, now: datetime
         service_name="Masaje",
         service_minutes=minutes,
         price_cents=8000,
-        is_online=True,
         is_first_visit=False,
-        is_self_booking=is_self,
+        own=OwnBookings(0, 0, NOW) if is_self else None,
         may_override=False,
         calendar=calendar,
     )
@@ -153,10 +153,11 @@ def calendar_of(*busy: OccupyingVisit, **settings: int) -> Calendar:
     [
         (7 * 60, True, "InThePast"),
         (7 * 60 + 45, False, "OutsideSchedule"),
-        (9 * 60 + 1, True, "InvalidStart"),
+        (9 * 60 + 1, True, "NotOffered"),
+        (9 * 60 + 5, True, "NotOffered"),
         (9 * 60 + 1, False, ""),
         (8 * 60 + 30, True, "TooSoon"),
-        (12 * 60 + 30, True, "OutsideSchedule"),
+        (12 * 60 + 30, True, "NotOffered"),
         (10 * 60, True, "SlotTaken"),
         (11 * 60, True, ""),
     ],

@@ -15,6 +15,8 @@ from app.kernel.db import db, lock
 from app.kernel.errors import Invalid, NotFound
 from app.kernel.i18n import N_
 
+UNCHANGED = -1  # leaves the default service as it is
+
 
 def create_therapist(
     data: rules.TherapistData,
@@ -22,6 +24,7 @@ def create_therapist(
     clinic_id: int,
     specialty_ids: Collection[int] = (),
     service_ids: Collection[int] = (),
+    default_service_id: int | None = None,
     actor: Actor,
     now: datetime,
 ) -> int:
@@ -34,7 +37,7 @@ def create_therapist(
     _write(therapist, rules.check_therapist(data))
     db.session.add(therapist)
     db.session.flush()  # flush for the primary key
-    _link(therapist, specialty_ids, service_ids, actor)
+    _link(therapist, specialty_ids, service_ids, default_service_id, actor)
     event = events.TherapistCreated(therapist_id=therapist.id)
     outbox.record(event, actor=actor, now=now, clinic_id=None, subject_id=therapist.id)
     return therapist.id
@@ -46,13 +49,14 @@ def update_therapist(
     *,
     specialty_ids: Collection[int] | None = None,
     service_ids: Collection[int] | None = None,
+    default_service_id: int | None = UNCHANGED,
     actor: Actor,
     now: datetime,
 ) -> None:
     """Change a therapist; None leaves the links. Services of clinics the actor does not manage stay."""
     therapist = _therapist(therapist_id, actor)
     changes = _write(therapist, rules.check_therapist(data))
-    _link(therapist, specialty_ids, service_ids, actor)
+    _link(therapist, specialty_ids, service_ids, default_service_id, actor)
     fields = sorted(changes)
     fields += [name for name, ids in (("specialties", specialty_ids), ("services", service_ids)) if ids is not None]
     event = events.TherapistChanged(therapist_id=therapist.id, fields=fields)
@@ -126,19 +130,45 @@ def _link(
     therapist: Therapist,
     specialty_ids: Collection[int] | None,
     service_ids: Collection[int] | None,
+    default_service_id: int | None,
     actor: Actor,
 ) -> None:
-    """Replace the specialties, and the services within the clinics that the actor manages."""
+    """Replace the specialties, and within the clinics that the actor manages the services and the default one."""
     if specialty_ids is not None:
         known = select(Specialty.id).where(Specialty.organization_id == actor.organization_id)
         _replace(therapist_specialty, "specialty_id", therapist.id, set(specialty_ids), set(db.session.scalars(known)))
+    if service_ids is None and default_service_id == UNCHANGED:
+        return
+    scope = actor.clinics_with(permissions.MANAGE_THERAPISTS)
+    here = select(Service.id).where(Service.clinic_id.in_(scope), Service.is_active.is_(True))
+    managed = set(db.session.scalars(here))
+    default = _default_service(therapist.id) if default_service_id == UNCHANGED else default_service_id
     if service_ids is not None:
-        scope = actor.clinics_with(permissions.MANAGE_THERAPISTS)
-        known = select(Service.id).where(Service.clinic_id.in_(scope), Service.is_active.is_(True))
         before = queries.lists.clinics_of_therapist(therapist.id)
-        _replace(therapist_service, "service_id", therapist.id, set(service_ids), set(db.session.scalars(known)))
+        _replace(therapist_service, "service_id", therapist.id, set(service_ids), managed)
         after = queries.lists.clinics_of_therapist(therapist.id)
         therapist.home_clinic_id = rules.home_clinic(therapist.home_clinic_id, before, after)
+    given = set(db.session.scalars(queries.lists.given_by(therapist.id)))
+    if default_service_id not in given & managed | {None, UNCHANGED}:
+        raise Invalid({"default_service_id": N_("Elija uno de los servicios que atiende.")})
+    if default is None and len(given) == 1:  # the only one needs no choice
+        default = min(given)
+    _set_default(therapist.id, default if default in given else None, managed)
+
+
+def _default_service(therapist_id: int) -> int | None:
+    link = therapist_service.c
+    return db.session.scalar(select(link.service_id).where(link.therapist_id == therapist_id, link.is_default))
+
+
+def _set_default(therapist_id: int, service_id: int | None, managed: set[int]) -> None:
+    """The default service of a therapist; None leaves one of a clinic that is not managed here."""
+    link = therapist_service.c
+    mine = therapist_service.update().where(link.therapist_id == therapist_id)
+    cleared = mine.where(link.service_id.in_(managed)) if service_id is None else mine
+    db.session.execute(cleared.values(is_default=False))
+    if service_id is not None:
+        db.session.execute(mine.where(link.service_id == service_id).values(is_default=True))
 
 
 def _replace(table: Table, column: str, therapist_id: int, wanted: set[int], known: set[int]) -> None:

@@ -68,6 +68,7 @@ def therapist(therapist_id: int) -> Response:
     chosen = {
         "specialty_ids": [str(s["id"]) for s in row["specialties"]],
         "service_ids": [str(s["id"]) for s in row["services"]],
+        "default_service_id": str(row["default_service_id"] or ""),
     }
     return _form(_offered(forms.TherapistForm(formdata=None, data=row | chosen)), row)
 

@@ -43,6 +43,7 @@ class ClinicView:
     change_notice_hours: int
     horizon_days: int
     auto_confirm: bool
+    open_visits_limit: int
     noshow_grace_minutes: int
     pending_hours: int
     therapists_receive: bool

@@ -5,7 +5,7 @@ The statements without a limit serve both a page (all rows) and ``api.resources.
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, not_, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, case, exists, func, not_, or_, select
 
 from app.clinics import permissions
 from app.clinics.models import (
@@ -197,7 +197,8 @@ def managed_therapists(actor: Actor, *, with_retired: bool = False) -> list[dict
 
 
 def with_links(rows: list[dict[str, Any]], actor: Actor) -> list[dict[str, Any]]:
-    """Add ``specialties`` and the visible ``services`` to rows of therapists: two queries for all of them."""
+    """Add ``specialties``, the visible ``services`` and which of them is the ``default_service_id`` to rows of
+    therapists: two queries for all of them."""
     ids = [row["id"] for row in rows]
     specialties = db.session.execute(
         select(therapist_specialty.c.therapist_id, Specialty.id, Specialty.name)
@@ -206,7 +207,12 @@ def with_links(rows: list[dict[str, Any]], actor: Actor) -> list[dict[str, Any]]
         .order_by(Specialty.name)
     ).all()
     given = services(actor).with_only_columns(
-        therapist_service.c.therapist_id, Service.id, Service.name, Service.clinic_id, Clinic.name.label("clinic_name")
+        therapist_service.c.therapist_id,
+        therapist_service.c.is_default,
+        Service.id,
+        Service.name,
+        Service.clinic_id,
+        Clinic.name.label("clinic_name"),
     )
     given = given.join(therapist_service, therapist_service.c.service_id == Service.id)
     links = db.session.execute(
@@ -221,13 +227,16 @@ def with_links(rows: list[dict[str, Any]], actor: Actor) -> list[dict[str, Any]]
             for s in links
             if s.therapist_id == row["id"]
         ]
+        row["default_service_id"] = next((s.id for s in links if s.is_default and s.therapist_id == row["id"]), None)
     return rows
 
 
 def doctors(clinic_id: int, actor: Actor) -> Select[Any]:
-    """The therapists of a clinic with ``consultation_fee``, the lowest price among their services there (cents)."""
+    """The therapists of a clinic with ``consultation_fee``: the price of their default service (D43) in cents, None
+    without one there."""
+    price = case((therapist_service.c.is_default, Service.price_cents))
     fee = (
-        select(therapist_service.c.therapist_id, func.min(Service.price_cents).label("fee"))
+        select(therapist_service.c.therapist_id, func.max(price).label("fee"))
         .join(Service, Service.id == therapist_service.c.service_id)
         .where(Service.clinic_id == clinic_id, Service.is_active.is_(True))
         .group_by(therapist_service.c.therapist_id)

@@ -1,6 +1,7 @@
 """Booking a visit and moving it to another time, in a dialog or as pages of their own."""
 
 from datetime import datetime
+from typing import Any
 
 from flask import Response, request
 from flask_babel import gettext as _
@@ -11,7 +12,7 @@ from app.http import cycle, fragments
 from app.http.html import PageBlueprint
 from app.kernel import clock
 from app.kernel.access import can_anywhere, require
-from app.kernel.errors import DomainError, Invalid
+from app.kernel.errors import DomainError, Invalid, NotFound
 from app.kernel.i18n import N_
 from app.patients import queries as patients
 from app.patients import rules as patient_rules
@@ -94,8 +95,10 @@ def _typed(form: forms.BookingForm, clinic: ClinicView) -> datetime | None:
 
 
 def _offer(clinic: ClinicView, form: forms.BookingForm) -> queries.Choices:
-    """What may be chosen beside what is chosen already. Raises NotFound for what is of somewhere else."""
-    offer = queries.choices(clinic, therapist_id=form.therapist_id.data, service_id=form.service_id.data)
+    """What may be chosen beside what is chosen already. Raises NotFound for an address that names what is of somewhere
+    else; in a form that was sent the field says that its choice went away."""
+    chosen = {"therapist_id": form.therapist_id.data, "service_id": form.service_id.data}
+    offer = queries.choices(clinic, **chosen, lenient=request.method == "POST")
     form.set_choices(offer.people, offer.services, clinic.currency)
     return offer
 
@@ -113,7 +116,7 @@ def _booking(
     *,
     asks_override: bool = False,
 ) -> Response:
-    patient = patients.get(form.patient_id.data, actor=cycle.actor()) if form.patient_id.data else None
+    patient = _patient(form)
     return fragments.dialog(
         "scheduling/_booking_form.html",
         title=_("Reservar"),
@@ -127,6 +130,19 @@ def _booking(
         today=clock.local_day(cycle.now(), clinic.timezone),
         asks_override=asks_override or bool(form.override_reason.data),
     )
+
+
+def _patient(form: forms.BookingForm) -> dict[str, Any] | None:
+    """The chosen person; None while nobody is, and when they went away meanwhile."""
+    if not form.patient_id.data:
+        return None
+    try:
+        return patients.get(form.patient_id.data, actor=cycle.actor())
+    except NotFound:
+        if request.method == "GET":
+            raise
+        form.patient_id.data = None
+        return None
 
 
 def _fill(form: forms.BookingForm, offer: queries.Choices, times: list[Slot], clinic: ClinicView) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import Row, bindparam, func, select
 
 from app.billing.queries import tickets
 from app.clinics import queries as clinics
-from app.clinics.models import Service
+from app.clinics.models import Service, therapist_service
 from app.clinics.queries import ClinicView, TherapistView
 from app.kernel import clock
 from app.kernel.access import Actor, require
@@ -187,19 +187,29 @@ def _shifts(calendar: Calendar, therapist_ids: list[int], days: list[date]) -> d
     return {column: shifts for column, shifts in periods.items() if shifts}
 
 
+_SHORTEST = (
+    select(therapist_service.c.therapist_id, func.min(Service.duration_minutes))
+    .join(Service, Service.id == therapist_service.c.service_id)
+    .where(
+        Service.clinic_id == bindparam("clinic_id"),
+        Service.is_active.is_(True),
+        therapist_service.c.therapist_id.in_(bindparam("therapist_ids", expanding=True)),
+    )
+    .group_by(therapist_service.c.therapist_id)
+)
+
+
 def _free_starts(
     calendar: Calendar, clinic: ClinicView, therapist_ids: list[int], days: list[date], *, now: datetime
 ) -> dict[Column, list[int]]:
-    """The minutes of the day at which the clinic's shortest service could begin."""
-    shortest = db.session.scalar(
-        select(func.min(Service.duration_minutes)).where(Service.clinic_id == clinic.id, Service.is_active.is_(True))
-    )
-    minutes = shortest or clinic.slot_minutes
-    free = slots.free_in(calendar, therapist_ids, days, duration_minutes=minutes, is_self=False, now=now)
+    """The minutes of the day at which the shortest service of each therapist could begin."""
+    shortest = db.session.execute(_SHORTEST, {"clinic_id": clinic.id, "therapist_ids": therapist_ids})
     found: dict[Column, list[int]] = {}
-    for slot in free:
-        wall = clock.local(slot.starts_at, clinic.timezone)
-        found.setdefault((slot.therapist_id, wall.date()), []).append(wall.hour * 60 + wall.minute)
+    for therapist_id, minutes in shortest.tuples():
+        free = slots.free_in(calendar, [therapist_id], days, duration_minutes=minutes, is_self=False, now=now)
+        for slot in free:
+            wall = clock.local(slot.starts_at, clinic.timezone)
+            found.setdefault((therapist_id, wall.date()), []).append(wall.hour * 60 + wall.minute)
     return found
 
 

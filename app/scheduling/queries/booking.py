@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, exists, select
+from sqlalchemy import Row, and_, bindparam, exists, func, select
 from sqlalchemy.orm import aliased
 
 from app.clinics import queries as clinics
@@ -14,15 +14,16 @@ from app.clinics.queries import ClinicView, ServiceView, TherapistView
 from app.kernel import clock
 from app.kernel.access import Actor, can
 from app.kernel.db import db
-from app.kernel.errors import NotFound, RuleBroken
+from app.kernel.errors import Invalid, NotFound, RuleBroken
 from app.kernel.i18n import N_
 from app.patients import queries as patients
 from app.patients.models import Patient
 from app.scheduling import permissions, rules
 from app.scheduling.models import Appointment
-from app.scheduling.queries import slots
+from app.scheduling.queries import bookable, slots
 from app.scheduling.queries.appointments import VisitDetails
-from app.scheduling.rules.booking import BookingContext, BookingRequest, MoveContext, MoveRequest
+from app.scheduling.queries.bookable import Asked
+from app.scheduling.rules.booking import BookingContext, BookingRequest, MoveContext, MoveRequest, OwnBookings
 from app.scheduling.rules.calendar import LOOK_AHEAD_DAYS, Calendar, Slot, nearest
 from app.tenancy.models import Clinic
 
@@ -68,10 +69,11 @@ _OFFERS = {code: _OFFER.where(condition) for code, condition in patients.SCOPES.
 def booking_context(request: BookingRequest, *, actor: Actor, now: datetime) -> BookingContext:
     """Everything that a booking is decided on; reliable under the booking lock. Six queries.
 
-    Raises NotFound when clinic, therapist, patient and service do not belong together (another clinic's service,
-    another organization's patient) and for a patient whom the actor may not see.
+    Raises Invalid at the one of clinic, therapist, service and patient that cannot be booked: unknown, of somewhere
+    else, retired, not given by the therapist, a patient whom the actor may not see.
     """
-    offer = _offer(request, actor)
+    is_self = slots.books_for_self(request.clinic_id, actor)
+    offer = _offer(request, actor, is_self=is_self)
     clinic = clinics.clinic(request.clinic_id)
     return BookingContext(
         clinic=clinic,
@@ -81,21 +83,34 @@ def booking_context(request: BookingRequest, *, actor: Actor, now: datetime) -> 
         service_name=offer.service_name,
         service_minutes=offer.duration_minutes,
         price_cents=offer.price_cents,
-        is_online=offer.is_online,
         is_first_visit=offer.is_first_visit,
-        is_self_booking=slots.books_for_self(clinic.id, actor),
+        own=_own_bookings(request.patient_id, now) if is_self else None,
         may_override=can(actor, permissions.OVERRIDE, clinic.id),
         calendar=_calendar_around(clinic, request.therapist_id, request.patient_id, request.starts_at, now),
     )
 
 
-def _offer(request: BookingRequest, actor: Actor) -> Row[Any]:
+def _offer(request: BookingRequest, actor: Actor, *, is_self: bool) -> Row[Any]:
     keys = ("clinic_id", "therapist_id", "patient_id", "service_id")
     values = {key: getattr(request, key) for key in keys}
     row = db.session.execute(_OFFERS[patients.scope_of(actor)], values | patients.scope_values(actor)).first()
-    if row is None:
-        raise NotFound
+    if row is None or (is_self and not row.is_online):
+        bookable.refuse(Asked(request.clinic_id, request.therapist_id, request.service_id), actor=actor)
+        raise Invalid({"patient_id": bookable.NO_PATIENT})
     return row
+
+
+def _own_bookings(patient_id: int, now: datetime) -> OwnBookings:
+    """What a patient has booked in all clinics."""
+    of_patient = select(func.count()).where(Appointment.patient_id == patient_id)
+    to_come = of_patient.where(Appointment.starts_at > now, Appointment.status.in_(rules.OPEN))
+    of_last_day = of_patient.where(Appointment.created_at > now - timedelta(days=1), Appointment.origin == "online")
+    row = db.session.execute(
+        select(to_come.scalar_subquery(), of_last_day.scalar_subquery(), Patient.created_at).where(
+            Patient.id == patient_id
+        )
+    ).one()
+    return OwnBookings(*row)
 
 
 def _calendar_around(
@@ -116,7 +131,7 @@ def _calendar_around(
 def move_context(visit: Appointment, request: MoveRequest, *, actor: Actor, now: datetime) -> MoveContext:
     """Everything that a move is decided on; reliable under the booking lock. Six queries."""
     clinic = clinics.clinic(visit.clinic_id)
-    therapist_id = request.therapist_id or visit.therapist_id
+    therapist_id = visit.therapist_id if request.therapist_id is None else request.therapist_id
     changes_therapist = therapist_id != visit.therapist_id
     return MoveContext(
         clinic=clinic,
@@ -151,18 +166,18 @@ class Choices:
     service: ServiceView
 
 
-def choices(clinic: ClinicView, *, therapist_id: int | None, service_id: int | None) -> Choices:
+def choices(clinic: ClinicView, *, therapist_id: int | None, service_id: int | None, lenient: bool = False) -> Choices:
     """For a new visit; without a therapist the first, without a service of theirs their first.
 
-    Raises NotFound for a therapist or a service of somewhere else, NoTherapists.
+    Raises NotFound for a therapist or a service of somewhere else unless ``lenient``, NoTherapists.
     """
     people = clinics.therapists_of(clinic.id)
     if not people:
         raise NoTherapists
-    therapist = _one(people, therapist_id)
+    therapist = _one(people, therapist_id, lenient=lenient)
     everything = clinics.services_of(clinic.id)
     if service_id is not None:
-        _one(everything, service_id)
+        _one(everything, service_id, lenient=lenient)
     given = _services_given_by(therapist.id)
     services = [service for service in everything if service.id in given]
     service = next((s for s in services if s.id == service_id), services[0])
@@ -170,18 +185,25 @@ def choices(clinic: ClinicView, *, therapist_id: int | None, service_id: int | N
 
 
 def near_times(
-    clinic: ClinicView, therapist_id: int, wanted: datetime, *, duration_minutes: int, now: datetime
+    clinic: ClinicView,
+    therapist_id: int,
+    wanted: datetime,
+    *,
+    duration_minutes: int,
+    now: datetime,
+    patient_id: int | None = None,
 ) -> list[Slot]:
     """The free times nearest to a wanted one, in order. Four queries."""
     length = timedelta(minutes=duration_minutes)
     zone = clinic.timezone
     day = max(clock.local_day(wanted, zone), clock.local_day(now, zone))
-    calendar = slots.calendar(clinic, [therapist_id], day, day + timedelta(days=1 + LOOK_AHEAD_DAYS))
-    return nearest(calendar, therapist_id, wanted, length, now, is_self=False, count=NEAR_TIMES)
+    last = day + timedelta(days=1 + LOOK_AHEAD_DAYS)
+    calendar = slots.calendar(clinic, [therapist_id], day, last, patient_id=patient_id)
+    return nearest(calendar, therapist_id, wanted, length, now, is_self=False, patient_id=patient_id, count=NEAR_TIMES)
 
 
-def _one(choices: Sequence[Any], wanted: int | None) -> Any:
-    found = next((choice for choice in choices if wanted in {None, choice.id}), None)
+def _one(choices: Sequence[Any], wanted: int | None, *, lenient: bool) -> Any:
+    found = next((choice for choice in choices if wanted in {None, choice.id}), choices[0] if lenient else None)
     if found is None:
         raise NotFound
     return found
@@ -217,7 +239,18 @@ def times_to_move(
     groups: dict[tuple[int, date], list[Slot]] = {}
     for ids, last in ((ids, last) for ids, last in ((own, until), (others, first)) if ids):
         for slot in (
-            slots.free(clinic, ids, first, last, duration_minutes=minutes, is_self=False, now=now) if ids else ()
+            slots.free(
+                clinic,
+                ids,
+                first,
+                last,
+                duration_minutes=minutes,
+                is_self=False,
+                now=now,
+                patient_id=visit.patient_id,
+            )
+            if ids
+            else ()
         ):
             groups.setdefault((slot.therapist_id, clock.local_day(slot.starts_at, zone)), []).append(slot)
     hour = clock.local(visit.starts_at, zone)

@@ -108,14 +108,18 @@ def free(
     duration_minutes: int,
     is_self: bool,
     now: datetime,
+    patient_id: int | None = None,
 ) -> list[Slot]:
-    """Every free slot of the length that may be booked, by time and therapist; busy rooms count as busy.
+    """Every free slot of the length that may be booked, by time and therapist; busy rooms count as busy, and so does
+    the patient where one is known.
 
     ``is_self`` for what patients may book themselves. Four queries.
     """
     days = [from_day + timedelta(days=offset) for offset in range((to_day - from_day).days + 1)]
-    found = calendar(clinic, therapist_ids, from_day, to_day)
-    return free_in(found, therapist_ids, days, duration_minutes=duration_minutes, is_self=is_self, now=now)
+    found = calendar(clinic, therapist_ids, from_day, to_day, patient_id=patient_id)
+    return free_in(
+        found, therapist_ids, days, duration_minutes=duration_minutes, is_self=is_self, now=now, patient_id=patient_id
+    )
 
 
 def free_in(
@@ -126,6 +130,7 @@ def free_in(
     duration_minutes: int,
     is_self: bool,
     now: datetime,
+    patient_id: int | None = None,
 ) -> list[Slot]:
     """The free slots of these days in a calendar, by time and therapist."""
     length = timedelta(minutes=duration_minutes)
@@ -133,6 +138,6 @@ def free_in(
         slot
         for day in days
         for therapist_id in therapist_ids
-        for slot in free_slots(calendar, therapist_id, day, length, now, is_self=is_self)
+        for slot in free_slots(calendar, therapist_id, day, length, now, is_self=is_self, patient_id=patient_id)
     ]
     return sorted(slots, key=lambda slot: (slot.starts_at, slot.therapist_id))

@@ -2,15 +2,27 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from app.kernel import clock
-from app.kernel.errors import Conflict, Forbidden, RuleBroken
+from app.kernel.errors import Conflict, Invalid, RuleBroken
 from app.kernel.i18n import N_
 from app.scheduling.rules import NoticeTooShort, Status, may_patient_change
-from app.scheduling.rules.calendar import BookingPolicy, Calendar, nearest, occupied, open_periods, start_window
+from app.scheduling.rules.calendar import (
+    BookingPolicy,
+    Calendar,
+    Slot,
+    free_slots,
+    nearest,
+    occupied,
+    open_periods,
+    start_window,
+)
 from app.scheduling.rules.periods import covering, first_clash
 
 MAX_LENGTH = timedelta(hours=8)
+NEW_ACCOUNT_PERIOD = timedelta(days=7)
+NEW_ACCOUNT_DAILY = 2  # visits that a new patient books in a day
 
 
 class SlotTaken(Conflict):
@@ -31,18 +43,44 @@ class PatientBusy(Conflict):
 
 class InvalidDuration(RuleBroken):
     message = N_("La duración debe ser de 5 minutos o más, en pasos de 5, y de 8 horas como máximo.")
+    field = "duration"
 
 
 class OutsideSchedule(RuleBroken):
     message = N_("El terapeuta no atiende a esa hora. Elija una hora libre o indique el motivo para reservar igual.")
 
 
+class NotOffered(RuleBroken):
+    """A patient books the times that are offered; ``details['alternatives']`` are the nearest."""
+
+    message = N_("Esa hora no se ofrece y no hay otra libre en las próximas dos semanas.")
+    nearest = N_("Esa hora no se ofrece. Las más cercanas: %(times)s.")
+
+
+class ServiceNotGiven(Invalid):
+    def __init__(self) -> None:
+        super().__init__({"therapist_id": N_("Este terapeuta no existe o no da el servicio de la cita.")})
+
+
+class OwnDuration(Invalid):
+    def __init__(self, minutes: int) -> None:
+        super().__init__({"duration": N_("Este servicio dura %(minutes)s minutos.")}, minutes=minutes)
+
+
+class TooManyOpenVisits(RuleBroken):
+    message = N_("Ya tiene %(limit)s citas por venir. Para reservar otra, llame a la clínica o cancele una.")
+
+
+class TooManyNewVisits(RuleBroken):
+    message = N_("Su cuenta es nueva: reserve hasta %(limit)s citas por día, o llame a la clínica.")
+
+
 @dataclass(frozen=True, slots=True)
 class BookingRequest:
     """The request for a new visit; ``is_here`` for a walk-in, who is at the desk already.
 
-    Without ``duration_minutes`` it takes the length of the service. A patient's own request has no
-    ``duration_minutes``, ``notes`` or ``override_reason``: they are ignored.
+    Without ``duration_minutes`` it takes the length of the service, as every request of a patient does. A patient's own
+    ``notes`` and ``override_reason`` are not used.
     """
 
     clinic_id: int
@@ -58,6 +96,15 @@ class BookingRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnBookings:
+    """What a patient has booked: visits to come, those booked online in the last day, and since when they are known."""
+
+    to_come: int
+    of_last_day: int
+    registered_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class BookingContext:
     """The data that a booking decision needs, read once."""
 
@@ -68,11 +115,14 @@ class BookingContext:
     service_name: str
     service_minutes: int
     price_cents: int
-    is_online: bool
     is_first_visit: bool
-    is_self_booking: bool  # a patient for themselves
+    own: OwnBookings | None  # of a patient who books for themselves
     may_override: bool
     calendar: Calendar
+
+    @property
+    def is_self_booking(self) -> bool:
+        return self.own is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +180,15 @@ class MovePlan:
 def plan_booking(context: BookingContext, request: BookingRequest, now: datetime) -> Plan:
     """The booking as it will be written.
 
-    Raises Forbidden (a service that patients may not book), InvalidDuration, InThePast, InvalidStart, TooSoon, TooFar,
-    OutsideSchedule, SlotTaken (with alternatives), PatientBusy.
+    Raises InvalidDuration, InThePast, InvalidStart, TooSoon, TooFar, OutsideSchedule, SlotTaken (with alternatives),
+    PatientBusy; for patients also OwnDuration, NotOffered (with alternatives), TooManyOpenVisits, TooManyNewVisits.
     """
     is_self = context.is_self_booking
-    if is_self and not context.is_online:
-        raise Forbidden
-    minutes = context.service_minutes if is_self else request.duration_minutes or context.service_minutes
+    minutes = context.service_minutes if request.duration_minutes is None else request.duration_minutes
+    if context.own is not None:
+        _check_own_bookings(context.own, context.clinic, now)
+        if minutes != context.service_minutes:
+            raise OwnDuration(context.service_minutes)
     attempt = Attempt(request.therapist_id, request.patient_id, request.starts_at, _length(minutes), is_self)
     room_id = choose_room(
         context.calendar, attempt, now, override=bool(request.override_reason) and context.may_override
@@ -154,18 +206,21 @@ def plan_booking(context: BookingContext, request: BookingRequest, now: datetime
 def plan_move(context: MoveContext, request: MoveRequest, now: datetime) -> MovePlan | None:
     """The new place of a visit, or None when nothing changes.
 
-    Raises NoticeTooShort (patients) and what ``plan_booking`` raises of times.
+    Raises NoticeTooShort (patients), ServiceNotGiven and what ``plan_booking`` raises of times.
     """
     check_change_notice(context.clinic, context.starts_at, now=now, is_self=context.is_self_booking)
-    therapist_id = request.therapist_id or context.therapist_id
+    therapist_id = context.therapist_id if request.therapist_id is None else request.therapist_id
     length = context.ends_at - context.starts_at
-    if request.duration_minutes and not context.is_self_booking:
-        length = _length(request.duration_minutes)
+    if request.duration_minutes is not None:
+        wanted = _length(request.duration_minutes)
+        if context.is_self_booking and wanted != length:
+            raise OwnDuration(length // timedelta(minutes=1))
+        length = wanted
     ends_at = request.starts_at + length
     if (request.starts_at, ends_at, therapist_id) == (context.starts_at, context.ends_at, context.therapist_id):
         return None
     if not context.therapist_offers_service:
-        raise OutsideSchedule
+        raise ServiceNotGiven
     attempt = Attempt(therapist_id, context.patient_id, request.starts_at, length, context.is_self_booking)
     room_id = choose_room(
         context.calendar.without(context.appointment_id),
@@ -183,6 +238,13 @@ def check_change_notice(clinic: BookingPolicy, starts_at: datetime, *, now: date
     hours = clinic.change_notice_hours
     if is_self and not may_patient_change(starts_at, now=now, notice_hours=hours):
         raise NoticeTooShort(hours=hours)
+
+
+def _check_own_bookings(own: OwnBookings, clinic: BookingPolicy, now: datetime) -> None:
+    if own.to_come >= clinic.open_visits_limit:
+        raise TooManyOpenVisits(limit=clinic.open_visits_limit)
+    if own.of_last_day >= NEW_ACCOUNT_DAILY and own.registered_at > now - NEW_ACCOUNT_PERIOD:
+        raise TooManyNewVisits(limit=NEW_ACCOUNT_DAILY)
 
 
 def _length(minutes: int) -> timedelta:
@@ -217,6 +279,8 @@ def choose_room(calendar: Calendar, attempt: Attempt, now: datetime, *, override
     starts_at, ends_at = attempt.starts_at, attempt.starts_at + attempt.length
     day = clock.local_day(starts_at, calendar.clinic.timezone)
     shifts = covering(open_periods(calendar, attempt.therapist_id, day), starts_at, ends_at)
+    if not shifts and attempt.is_self:
+        raise not_offered(calendar, attempt, now)
     if not shifts and not override:
         raise OutsideSchedule
     rooms = [shift.room_id for shift in shifts] or [None]  # overlapping shifts may be in different rooms
@@ -225,7 +289,22 @@ def choose_room(calendar: Calendar, attempt: Attempt, now: datetime, *, override
         rooms[0],
     )
     check_free(calendar, attempt, now, room_id=room_id)
+    if attempt.is_self and starts_at not in _offered_starts(calendar, attempt, day, now):
+        raise not_offered(calendar, attempt, now)
     return room_id
+
+
+def _offered_starts(calendar: Calendar, attempt: Attempt, day: date, now: datetime) -> set[datetime]:
+    free = free_slots(
+        calendar,
+        attempt.therapist_id,
+        day,
+        attempt.length,
+        now,
+        is_self=attempt.is_self,
+        patient_id=attempt.patient_id,
+    )
+    return {slot.starts_at for slot in free}
 
 
 def check_free(calendar: Calendar, attempt: Attempt, now: datetime, *, room_id: int | None) -> None:
@@ -239,18 +318,45 @@ def check_free(calendar: Calendar, attempt: Attempt, now: datetime, *, room_id: 
 
 def slot_taken(calendar: Calendar, attempt: Attempt, now: datetime) -> SlotTaken:
     """The refusal with the nearest free slots, as a sentence and for programs."""
-    near = nearest(calendar, attempt.therapist_id, attempt.starts_at, attempt.length, now, is_self=attempt.is_self)
+    near = _near(calendar, attempt, now)
     if not near:
         return NoFreeSlot(details={"alternatives": []})
+    text = N_("Esa hora se acaba de ocupar. Estas están libres: %(times)s.")
+    return SlotTaken(text, times=_times(near, calendar), details=_alternatives(near))
+
+
+def not_offered(calendar: Calendar, attempt: Attempt, now: datetime) -> NotOffered:
+    """The refusal of a patient's time with the nearest that are offered."""
+    near = _near(calendar, attempt, now)
+    if not near:
+        return NotOffered(details=_alternatives(near))
+    return NotOffered(NotOffered.nearest, times=_times(near, calendar), details=_alternatives(near))
+
+
+def _near(calendar: Calendar, attempt: Attempt, now: datetime) -> list[Slot]:
+    return nearest(
+        calendar,
+        attempt.therapist_id,
+        attempt.starts_at,
+        attempt.length,
+        now,
+        is_self=attempt.is_self,
+        patient_id=attempt.patient_id,
+    )
+
+
+def _times(near: list[Slot], calendar: Calendar) -> str:
     zone = calendar.clinic.timezone
     one_day = len({clock.local_day(slot.starts_at, zone) for slot in near}) == 1
     pattern = "%H:%M" if one_day else "%d/%m %H:%M"
-    times = ", ".join(clock.local(slot.starts_at, zone).strftime(pattern) for slot in near)
+    return ", ".join(clock.local(slot.starts_at, zone).strftime(pattern) for slot in near)
+
+
+def _alternatives(near: list[Slot]) -> dict[str, Any]:
     alternatives = [
         {**slot.as_json(), "starts_at": _utc_text(slot.starts_at), "ends_at": _utc_text(slot.ends_at)} for slot in near
     ]
-    text = N_("Esa hora se acaba de ocupar. Estas están libres: %(times)s.")
-    return SlotTaken(text, times=times, details={"alternatives": alternatives})
+    return {"alternatives": alternatives}
 
 
 def _utc_text(instant: datetime) -> str:

@@ -21,7 +21,7 @@ ALTERNATIVES = 3
 
 
 class InvalidStart(RuleBroken):
-    """No form offers it: a visit that begins within a minute, or for a patient off the five minutes."""
+    """No form offers it: a visit that begins within a minute."""
 
     message = N_("Escriba una fecha y hora válidas.")
 
@@ -57,6 +57,8 @@ class BookingPolicy(Protocol):
     def change_notice_hours(self) -> int: ...
     @property
     def auto_confirm(self) -> bool: ...
+    @property
+    def open_visits_limit(self) -> int: ...
 
 
 class WeeklyHours(NamedTuple):
@@ -113,6 +115,10 @@ class Calendar:
     def by_room(self) -> Mapping[int | None, Sequence[OccupyingVisit]]:
         return _grouped(self.visits, lambda visit: visit.room_id)
 
+    @cached_property
+    def by_patient(self) -> Mapping[int | None, Sequence[OccupyingVisit]]:
+        return _grouped(self.visits, lambda visit: visit.patient_id)
+
     def without(self, appointment_id: int) -> "Calendar":
         """The same calendar without a visit, which is the one being moved."""
         return replace(self, visits=[visit for visit in self.visits if visit.id != appointment_id])
@@ -155,6 +161,7 @@ def nearest(
     now: datetime,
     *,
     is_self: bool,
+    patient_id: int | None = None,
     count: int = ALTERNATIVES,
 ) -> list[Slot]:
     """The free slots nearest to a time: of that day, else of the following days too; in order of time."""
@@ -162,7 +169,7 @@ def nearest(
     day = max(clock.local_day(wanted, zone), clock.local_day(now, zone))
     found: list[Slot] = []
     while day <= calendar.last and len(found) < count:
-        found += free_slots(calendar, therapist_id, day, length, now, is_self=is_self)
+        found += free_slots(calendar, therapist_id, day, length, now, is_self=is_self, patient_id=patient_id)
         day += timedelta(days=1)
     chosen = sorted(found, key=lambda slot: abs(slot.starts_at - wanted))[:count]
     return sorted(chosen, key=lambda slot: slot.starts_at)
@@ -175,14 +182,13 @@ class StartWindow:
     earliest: datetime
     notice_ends: datetime
     until: datetime
-    step_minutes: int
     clinic: BookingPolicy
 
     def problem_with(self, starts_at: datetime) -> DomainError | None:
         """Why the visit may not begin then; None when it may."""
         if starts_at < self.earliest:
             return InThePast()
-        if starts_at.second or starts_at.microsecond or starts_at.minute % self.step_minutes:
+        if starts_at.second or starts_at.microsecond:
             return InvalidStart()
         if starts_at < self.notice_ends:
             return TooSoon(minutes=self.clinic.notice_minutes)
@@ -192,35 +198,47 @@ class StartWindow:
 
 
 def start_window(clinic: BookingPolicy, now: datetime, *, is_self: bool) -> StartWindow:
-    """Staff book any minute, also what began a moment ago; patients the five minutes, after the notice and within
-    the horizon of the clinic."""
+    """Staff book any minute, also what began a moment ago; patients after the notice and within the horizon of the
+    clinic."""
     if not is_self:
         earliest = now - STAFF_LATENESS
-        return StartWindow(earliest, earliest, datetime.max.replace(tzinfo=UTC), 1, clinic)
+        return StartWindow(earliest, earliest, datetime.max.replace(tzinfo=UTC), clinic)
     last_day = clock.local_day(now, clinic.timezone) + timedelta(days=clinic.horizon_days)
     _begins, until = clock.day_bounds(last_day, clinic.timezone)
-    return StartWindow(now, now + timedelta(minutes=clinic.notice_minutes), until, 5, clinic)
+    return StartWindow(now, now + timedelta(minutes=clinic.notice_minutes), until, clinic)
 
 
-def occupied(calendar: Calendar, therapist_id: int, room_id: int | None) -> list[OccupyingVisit]:
-    """The visits that occupy a therapist or a room."""
+def occupied(
+    calendar: Calendar, therapist_id: int, room_id: int | None, patient_id: int | None = None
+) -> list[OccupyingVisit]:
+    """The visits that occupy a therapist, a room or a patient."""
     in_room = calendar.by_room.get(room_id, ()) if room_id is not None else ()
-    return [*calendar.by_therapist.get(therapist_id, ()), *in_room]
+    of_patient = calendar.by_patient.get(patient_id, ()) if patient_id is not None else ()
+    return [*calendar.by_therapist.get(therapist_id, ()), *in_room, *of_patient]
 
 
 def free_slots(
-    calendar: Calendar, therapist_id: int, day: date, length: timedelta, now: datetime, *, is_self: bool
+    calendar: Calendar,
+    therapist_id: int,
+    day: date,
+    length: timedelta,
+    now: datetime,
+    *,
+    is_self: bool,
+    patient_id: int | None = None,
 ) -> Iterator[Slot]:
     """The times that are offered on a local day, by time: starts on the clinic's grid that may be booked.
 
     The grid is counted from the beginning of each open period; a slot after a visit that ends off the grid starts
-    at the next line. Times that have begun are accepted from staff but not offered.
+    at the next line. Times that have begun are accepted from staff but not offered; for a patient who is known,
+    those of another visit of theirs are not.
     """
     clinic = calendar.clinic
     window = start_window(clinic, now, is_self=is_self)
     step = timedelta(minutes=clinic.slot_minutes)
     for shift in open_periods(calendar, therapist_id, day):
-        for starts_at in free_starts(shift, occupied(calendar, therapist_id, shift.room_id), length, step):
+        busy = occupied(calendar, therapist_id, shift.room_id, patient_id)
+        for starts_at in free_starts(shift, busy, length, step):
             if starts_at >= now and window.problem_with(starts_at) is None:
                 yield Slot(starts_at, starts_at + length, therapist_id, clinic.id, shift.room_id)
 
