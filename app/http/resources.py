@@ -1,7 +1,7 @@
 """Models shared by all JSON resources: strict bodies, list queries, pages of results."""
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -82,9 +82,12 @@ class Query(BaseModel):
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
 
-class ListQuery(Query):
+class PageQuery(Query):
     page: int = Field(1, ge=1, le=MAX_PAGE)
     page_size: int = Field(20, ge=1, le=100)
+
+
+class ListQuery(PageQuery):
     ordering: str | None = None
 
 
@@ -126,7 +129,13 @@ def listing(
     return envelope([to_json(row) for row in rows], count, query.page, query.page_size)
 
 
-def envelope(results: Iterable[dict[str, Any]], count: int, page: int = 1, page_size: int = 100) -> dict[str, Any]:
+def page_of(rows: Sequence[dict[str, Any]], query: PageQuery) -> dict[str, Any]:
+    """A page of a list that is read whole, in the shape of ``listing``."""
+    first = (query.page - 1) * query.page_size
+    return envelope(rows[first : first + query.page_size], len(rows), query.page, query.page_size)
+
+
+def envelope(results: Iterable[dict[str, Any]], count: int, page: int, page_size: int) -> dict[str, Any]:
     """The list shape of results that are already paged."""
     return {
         "count": count,

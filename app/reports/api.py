@@ -7,7 +7,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from app.http import cycle
 from app.http.json import ApiBlueprint
-from app.http.resources import Body, Day, Id, Query
+from app.http.resources import Body, Day, Id, PageQuery, Query, page_of
 from app.kernel import storage
 from app.kernel.access import Actor
 from app.kernel.errors import NotFound
@@ -62,21 +62,20 @@ class NewRun(Body):
     clinic_id: Id | None = None
 
 
-@api.get("/api/reports/", requires=permissions.READ)
-def list_reports() -> dict[str, Any]:
+@api.get("/api/reports/", requires=permissions.READ, query=PageQuery)
+def list_reports(query: PageQuery) -> dict[str, Any]:
     """The available reports and their filters."""
-    return {
-        "results": [
-            {
-                "code": report.code,
-                "export_name": report.export_name,
-                "title": report.title,
-                "formats": [str(f) for f in rules.Format],
-                "parameters": list(report.params.model_fields),
-            }
-            for report in registry.all_reports()
-        ]
-    }
+    rows = [
+        {
+            "code": report.code,
+            "export_name": report.export_name,
+            "title": report.title,
+            "formats": [str(f) for f in rules.Format],
+            "parameters": list(report.params.model_fields),
+        }
+        for report in registry.all_reports()
+    ]
+    return page_of(rows, query)
 
 
 @api.get("/api/reports/<name>/", requires=permissions.READ, query=ReportQuery)

@@ -144,6 +144,9 @@ def test_payment_methods(ana):
     methods = ana.api("GET", "/api/payment-methods/").get_json()["results"]
     assert [m["code"] for m in methods] == ["efectivo", "yape", "plin", "tarjeta", "transferencia"]
     assert methods[0] == {"code": "efectivo", "name": "Efectivo", "is_cash": True, "needs_reference": False}
+    second = ana.api("GET", "/api/payment-methods/?page=2&page_size=2").get_json()
+    assert [m["code"] for m in second["results"]] == ["plin", "tarjeta"]
+    assert (second["count"], second["previous"] is None, second["next"] is None) == (5, False, False)
 
 
 def test_a_session_from_opening_to_closing(ana, diego, ticket):

@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
-from app.billing.models import Movement, PaymentMethod, Ticket, TillSession
+from app.billing.models import Movement, PaymentMethod, Ticket, TillSession, ticket_balance
 from app.cli import demo
 from app.clinics.models import Therapist
 from app.encounters.models import Encounter
@@ -115,6 +115,16 @@ def test_money_came_by_every_method_and_some_went_back() -> None:
 
     assert len(set(db.session.execute(paid).all())) == 10
     assert kinds >= {"payment", "refund", "expense", "deposit"}
+
+
+def test_nothing_was_paid_or_given_for_visits_that_were_never_booked() -> None:
+    tickets = select(ticket_balance.c.paid_cents, ticket_balance.c.amount_cents).select_from(Appointment)
+    tickets = tickets.join(Ticket, Ticket.appointment_id == Appointment.id)
+    tickets = tickets.join(ticket_balance, ticket_balance.c.ticket_id == Ticket.id)
+    rows = db.session.execute(tickets.where(Appointment.status.in_(("waitlist", "proposed", "pending")))).all()
+
+    assert rows
+    assert all(paid == 0 and amount > 0 for paid, amount in rows)
 
 
 def test_one_till_is_open_today_and_the_closed_ones_differ_or_agree() -> None:

@@ -143,7 +143,7 @@ def full_day() -> int:
         ticket(5000, day=date(2026, 11, 18)),
     )
     pay(session, first, 8000, tendered_cents=10000, change_cents=2000, at=TEN)
-    pay(session, second, 6000, method=YAPE, reference="884412", at=TEN + timedelta(minutes=20))
+    pay(session, second, 6000, method=YAPE, reference="884412", at=TEN + timedelta(minutes=20, microseconds=749_000))
     pay(session, third, 8000, method=CARD, reference="0042", at=TEN + timedelta(minutes=30))
     pay(session, old, 3450, at=TEN + timedelta(minutes=40))
     pay(session, third, -2000, method=CARD, at=TEN + timedelta(minutes=50), note="cobrado de más")

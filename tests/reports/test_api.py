@@ -83,3 +83,10 @@ def test_generate_rejects_impossible_dates(diego: Client) -> None:
     text = {"report": "improved-daily-cash", "format": "pdf", "parameters": {"date": "9999-12-31"}}
     answer = diego.api("POST", "/api/reports/generate/", text)
     assert (answer.status_code, answer.get_json()["code"]) == (400, "VALIDATION_ERROR")
+
+
+def test_the_list_of_reports_is_a_page_as_any_list(diego: Client) -> None:
+    whole = diego.api("GET", "/api/reports/").get_json()
+    assert whole["count"] == len(whole["results"]) > 3
+    last = diego.api("GET", "/api/reports/?page=2&page_size=3").get_json()
+    assert (last["page"], last["results"]) == (2, whole["results"][3:6])

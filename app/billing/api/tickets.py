@@ -10,7 +10,7 @@ from app.billing.api.scope import clinic_of
 from app.billing.models import Ticket
 from app.http import cycle
 from app.http.json import ApiBlueprint
-from app.http.resources import Body, Cents, Day, Id, ListQuery, Period, Query, envelope, listing, one_of
+from app.http.resources import Body, Cents, Day, Id, ListQuery, PageQuery, Period, listing, one_of, page_of
 from app.kernel.errors import Invalid
 from app.kernel.i18n import N_
 from app.kernel.money import decimal_text
@@ -196,12 +196,12 @@ def _payment_json(payment: actions.payments.Payment) -> dict[str, Any]:
     }
 
 
-class ClinicQuery(Query):
+class MethodQuery(PageQuery):
     clinic_id: Id | None = None
 
 
-@api.get("/api/payment-methods/", requires=permissions.READ, query=ClinicQuery)
-def payment_methods(query: ClinicQuery) -> dict[str, Any]:
+@api.get("/api/payment-methods/", requires=permissions.READ, query=MethodQuery)
+def payment_methods(query: MethodQuery) -> dict[str, Any]:
     """The active methods of a clinic: the values of ``method`` of a payment."""
     methods = queries.tills.methods(clinic_of(query.clinic_id, permissions.READ))
     rows = [
@@ -213,4 +213,4 @@ def payment_methods(query: ClinicQuery) -> dict[str, Any]:
         }
         for m in methods
     ]
-    return envelope(rows, len(rows))
+    return page_of(rows, query)

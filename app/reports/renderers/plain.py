@@ -10,11 +10,15 @@ from flask_babel import gettext
 from app.kernel import money
 from app.reports.registry import Column, Document
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+# also in full width: a spreadsheet set to an East Asian language evaluates them
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def safe_cell(text: str) -> str:
-    """Text that a spreadsheet does not evaluate as a formula (OWASP: CSV injection)."""
+    """Text that a spreadsheet does not evaluate as a formula when it opens a CSV file (OWASP: CSV injection).
+
+    A workbook needs no guard: its cells say that they are text.
+    """
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 

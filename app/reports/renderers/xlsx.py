@@ -1,6 +1,6 @@
 """Workbook: typed numbers and dates, formulas with cached values, checks that must be zero.
 
-XlsxWriter only writes; text is never turned into formulas or links.
+XlsxWriter only writes; text stays text: never turned into formulas or links, so it needs no prefix.
 """
 
 import io
@@ -15,7 +15,6 @@ from xlsxwriter.utility import xl_range, xl_rowcol_to_cell
 
 from app.kernel import clock, money
 from app.reports.registry import Column, Document, Provenance, Sheet, Table
-from app.reports.renderers.plain import safe_cell
 
 MANY_ROWS = 20_000  # beyond this, rows go to disk one by one
 A4 = 9
@@ -125,8 +124,10 @@ class _Writer:
             cells = {key: xl_rowcol_to_cell(row, position) for key, position in indexes.items()}
             page.write_formula(row, index, "=" + column.formula.format(**cells), style, _number(column, value))
         elif column.kind == "text":
-            page.write_string(row, index, safe_cell(str(value)))
-        elif column.kind in ("date", "time"):
+            page.write_string(row, index, str(value))
+        elif column.kind == "time":
+            page.write_datetime(row, index, value.replace(microsecond=0), style)
+        elif column.kind == "date":
             page.write_datetime(row, index, value, style)
         else:
             page.write_number(row, index, _number(column, value), style)
@@ -193,7 +194,7 @@ class _Writer:
         for row, (label, value) in enumerate(lines):
             page.write_string(row, 0, label, self.bold)
             if isinstance(value, str):
-                page.write_string(row, 1, safe_cell(value))
+                page.write_string(row, 1, value)
             else:
                 page.write_datetime(row, 1, value, datetime_format if isinstance(value, datetime) else date_format)
         page.print_area(0, 0, len(lines) - 1, 1)

@@ -181,7 +181,7 @@ def _cancel(history: VisitHistory, desk: int, context: DemoContext) -> None:
 def _ticket(history: VisitHistory, number: int, context: DemoContext) -> dict[str, Any]:
     visit, row = history.visit, history.appointment
     is_void = visit.state in SHOWN_REASON
-    is_courtesy = not is_void and context.chance(0.01)
+    is_courtesy = not is_void and context.chance(0.01) and history.is_over
     ended = history.changes[-1]
     return {
         "id": visit.id,
