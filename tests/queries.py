@@ -32,8 +32,8 @@ def count_queries(app: Flask) -> Iterator[list[str]]:
 
 
 def content(app: Flask) -> dict[str, list[Any]]:
-    """Every row by table, but for what signing in writes: sessions, attempts and their events."""
-    own = {"user_session", "login_attempt", "event_log"}
+    """Every row by table, but for what signing in writes: sessions with their tokens, attempts and events."""
+    own = {"user_session", "refresh_generation", "refresh_token", "login_attempt", "event_log"}
     with app.app_context():
         found = {
             table.name: sorted(map(repr, db.session.execute(select(table))))
