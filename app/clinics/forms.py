@@ -109,6 +109,9 @@ class ClinicForm(Form):
         description=_l("Por encima, aprueba supervisión."),
     )
 
+    def check(self) -> None:
+        rules.check_settings(self.settings())
+
     def settings(self) -> rules.ClinicSettings:
         """What was typed, in the units of the table."""
         text = ("name", "legal_name", "tax_id", "address", "phone", "whatsapp", "email", "timezone", "currency")
@@ -125,7 +128,7 @@ class ClinicForm(Form):
             "difference_limit_cents",
         )
         typed: dict[str, Any] = {name: (self[name].data or "").strip() for name in text}
-        typed |= {name: int(self[name].data) for name in numbers}
+        typed |= {name: int(self[name].data or 0) for name in numbers}
         return rules.ClinicSettings(
             **typed,
             closed_weekdays=tuple(int(day) for day in self.closed_weekdays.data or ()),
@@ -186,6 +189,9 @@ class ServiceForm(Form):
             *(SelectChoice(str(s["id"]), s["name"]) for s in specialties),
         ]
 
+    def check(self) -> None:
+        rules.check_service(self.typed())
+
     def typed(self) -> rules.ServiceData:
         return rules.ServiceData(
             name=(self.name.data or "").strip(),
@@ -193,7 +199,7 @@ class ServiceForm(Form):
             price_cents=self.price_cents.data or 0,
             description=(self.description.data or "").strip(),
             specialty_id=int(self.specialty_id.data) if self.specialty_id.data else None,
-            colour=int(self.colour.data),
+            colour=int(self.colour.data or 0),
             is_online=bool(self.is_online.data),
         )
 
@@ -233,6 +239,9 @@ class TherapistForm(Form):
         for box in self.service_ids:
             boxes.setdefault(self.clinic_of[box.data], []).append(box)
         return boxes
+
+    def check(self) -> None:
+        rules.check_therapist(self.typed())
 
     def typed(self) -> rules.TherapistData:
         names = rules.TherapistData.__dataclass_fields__

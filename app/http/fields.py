@@ -21,10 +21,6 @@ class Form(FlaskForm):
     submission_id = HiddenField()
     FIELD_NAMES: ClassVar[dict[str, str]] = {}  # name of an input in the rules → name of the form's field
 
-    def validate(self, extra_validators: Any = None) -> bool:
-        is_valid = bool(super().validate(extra_validators))
-        return all([*map(_is_in_range, self)]) and is_valid
-
     def with_submission_id(self) -> "Form":
         """Give the form the id of its next submission; keep what was typed."""
         if not self.submission_id.data:
@@ -38,13 +34,32 @@ class Form(FlaskForm):
         """
         if isinstance(error, Invalid):
             for name, texts in error_responses.field_messages(error).items():
-                self._add(self.FIELD_NAMES.get(name, name.replace(".", "_")), texts)
+                self._add(self._field_of(name), texts)
             return True
         name = self.FIELD_NAMES.get(error.field, error.field)
         if name not in self:
             return False
         self._add(name, [error_responses.sentence(error)])
         return True
+
+    def check(self) -> None:
+        """What the rules say of the typed values. Raises Invalid; it is shown together with the fields' own errors."""
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        """All errors in one round: those of the fields, and at the other fields those of the rules."""
+        is_valid = bool(super().validate(extra_validators))
+        is_valid = all([*map(_is_in_range, self)]) and is_valid
+        wrong = {name for name, field in self._fields.items() if field.errors}
+        try:
+            self.check()
+        except Invalid as error:
+            new = {name: texts[0] for name, texts in error.details.items() if self._field_of(name) not in wrong}
+            self.add_errors(Invalid(new, **error.params))
+            return False
+        return is_valid
+
+    def _field_of(self, name: str) -> str:
+        return self.FIELD_NAMES.get(name, name.replace(".", "_"))
 
     def add_summary(self, error: DomainError | None) -> None:
         """Put the message of an error above the form."""

@@ -52,6 +52,12 @@ class PatientChanges(Body):
         return replace(before, **sent) if before else rules.Details(**sent)
 
 
+class NewPatient(PatientChanges):
+    """``allow_duplicate`` registers a person although somebody who is known seems to be the same."""
+
+    allow_duplicate: bool = False
+
+
 class Registration(Body):
     """Body of a self-registration."""
 
@@ -60,11 +66,14 @@ class Registration(Body):
     maternal_surname: str = Field("", max_length=200)
     email: str = Field(max_length=254)
     phone: str = Field("", max_length=40)
+    document_type: str = "DNI"
+    document_number: str | None = Field(None, max_length=40)
     birth_date: Day | None = None
+    has_consented: bool = Field(False, description="To the treatment of their data (Ley 29733); the instant is kept.")
     password: AsTyped = Field(min_length=1, max_length=128)
 
     def details(self) -> rules.Details:
-        return rules.Details(**self.model_dump(exclude={"password"}))
+        return rules.Details(**self.model_dump(exclude={"password", "has_consented"}))
 
 
 def patient_json(person: Mapping[str, Any], *, desk: bool) -> dict[str, Any]:
@@ -87,10 +96,14 @@ def index(query: PatientQuery) -> dict[str, Any]:
     return envelope(found.rows, found.count, query.page, query.page_size)
 
 
-@api.post("/api/patients/", requires=permissions.REGISTER, body=PatientChanges, status=201)
-def create(body: PatientChanges) -> dict[str, Any]:
-    """Register a person."""
-    return _one(actions.register_patient(body.details(), actor=cycle.actor(), now=cycle.now()))
+@api.post("/api/patients/", requires=permissions.REGISTER, body=NewPatient, status=201)
+def create(body: NewPatient) -> dict[str, Any]:
+    """Register a person; 409 ``POSSIBLE_DUPLICATE`` with the ``candidates`` when they seem to be known."""
+    return _one(
+        actions.register_patient(
+            body.details(), allow_duplicate=body.allow_duplicate, actor=cycle.actor(), now=cycle.now()
+        )
+    )
 
 
 @api.get("/api/patients/<int:patient_id>/", requires=READERS)
@@ -144,7 +157,11 @@ def _prepare(body: Registration) -> dict[str, Any]:
 def register(body: Registration, password_hash: str) -> dict[str, Any]:
     """Register oneself; the answer is the same whether or not the address had an account."""
     actions.register_self(
-        body.details(), password_hash=password_hash, address=request.remote_addr or "", now=cycle.now()
+        body.details(),
+        password_hash=password_hash,
+        has_consented=body.has_consented,
+        address=request.remote_addr or "",
+        now=cycle.now(),
     )
     return {"success": True, "message": _("Registro recibido. Ya puede ingresar con su correo y su contraseña.")}
 

@@ -37,6 +37,15 @@ class PatientRestored(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class DuplicateSuspected(Event):
+    """Who registered themselves seems to be a person known before."""
+
+    type: ClassVar[str] = "patients.duplicate.suspected.v1"
+    patient_id: int
+    other_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class CareRelationStarted(Event):
     """The therapist may find and read the patient from now on."""
 

@@ -1,16 +1,18 @@
 """Forms of the patients' pages; ``rules.normalize`` validates the values."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
-from wtforms import EmailField, HiddenField, PasswordField, SelectField, StringField, TextAreaField
+from wtforms import BooleanField, EmailField, HiddenField, PasswordField, SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length, Optional
 
 from app.clinics.queries import ubigeo
+from app.http import cycle
 from app.http.fields import DayField, Form, PhoneField
-from app.patients import rules
+from app.patients import actions, rules
 from app.patients.rules import documents
 
 _REQUIRED = _l("Este dato es obligatorio.")
@@ -36,9 +38,16 @@ class NamesForm(Form):
     maternal_surname = _text(_l("Apellido materno"), "maternal_surname")
     phone = PhoneField(_l("Teléfono"))
 
+    def check(self) -> None:
+        actions.validated(self.details(), actor=cycle.maybe_actor(), now=cycle.now())
+
     def details(self) -> rules.Details:
         """The typed values, not checked yet."""
-        return rules.Details(**{name: self[name].data for name in rules.FIELDS if name in self and self[name].data})
+        return rules.Details(**self._typed(rules.FIELDS))
+
+    def _typed(self, names: Iterable[str]) -> dict[str, Any]:
+        typed = {name: self[name].data for name in names if name in self and self[name].data}
+        return {"given_names": "", "paternal_surname": "", **typed}
 
 
 class QuickForm(NamesForm):
@@ -47,6 +56,7 @@ class QuickForm(NamesForm):
     document_type = _choice(_l("Documento"), documents.LABELS)
     document_number = StringField(_l("Número"))
     form_id = HiddenField()
+    allow_duplicate = BooleanField()
 
     def __init__(self, *arguments: Any, **values: Any) -> None:
         super().__init__(*arguments, **values)
@@ -58,6 +68,7 @@ class PatientForm(NamesForm):
     """Everything the desk keeps of a person. ``q`` is the text of the district, ``ubigeo`` its code."""
 
     version = HiddenField()
+    allow_duplicate = BooleanField()
     document_type = _choice(_l("Documento"), documents.LABELS)
     document_number = StringField(_l("Número"))
     birth_date = DayField(_l("Fecha de nacimiento"), [Optional()])
@@ -73,7 +84,7 @@ class PatientForm(NamesForm):
     admin_note = TextAreaField(_l("Nota para recepción"), [Length(max=rules.LIMITS["admin_note"])])
 
     def details(self) -> rules.Details:
-        values = {name: self[name].data for name in rules.FIELDS if self[name].data and name != "ubigeo"}
+        values = self._typed(name for name in rules.FIELDS if name != "ubigeo")
         return rules.Details(**values, ubigeo=self._district())
 
     def _district(self) -> str | None:
@@ -91,5 +102,12 @@ class PatientForm(NamesForm):
 class RegisterForm(NamesForm):
     """A patient's own registration."""
 
+    document_type = _choice(_l("Documento"), documents.LABELS)
+    document_number = StringField(_l("Número"), [DataRequired(_l("Escriba el número de su documento."))])
+    phone = PhoneField(_l("Teléfono"), [DataRequired(_l("Escriba su teléfono: la clínica le llamará si algo cambia."))])
     email = EmailField(_l("Correo"), [DataRequired(_l("Escriba su correo.")), Length(max=rules.LIMITS["email"])])
+    has_consented = BooleanField(
+        _l("Acepto que la clínica trate mis datos personales y de salud para atenderme (Ley 29733)."),
+        [InputRequired(_l("Sin su aceptación la clínica no puede guardar sus datos."))],
+    )
     password = PasswordField(_l("Contraseña"), [InputRequired(_l("Escriba una contraseña.")), Length(max=128)])

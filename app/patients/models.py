@@ -1,4 +1,4 @@
-"""Tables: patient, care_relation."""
+"""Tables: patient, care_relation, possible_duplicate."""
 
 from datetime import date, datetime
 
@@ -50,11 +50,33 @@ class Patient(Base):
     emergency_phone: Mapped[str] = mapped_column(String(20), default="")
     admin_note: Mapped[str] = mapped_column(Text, default="")  # for the desk; never clinical
     locale: Mapped[str | None] = mapped_column(String(10))
+    consented_at: Mapped[datetime | None]  # to the treatment of their data (Ley 29733), when registering themselves
     search_text: Mapped[str] = mapped_column(String(500))
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime]
     created_by: Mapped[int | None]
     deleted_at: Mapped[datetime | None]
+
+
+class PossibleDuplicate(Base):
+    """Two records that may be of one person, until somebody merges them or says that they are two people.
+
+    ``patient_id`` registered themselves, ``other_id`` was there before.
+    """
+
+    __tablename__ = "possible_duplicate"
+    __table_args__ = (
+        UniqueConstraint("patient_id", "other_id", name="uq_possible_duplicate"),
+        CheckConstraint("patient_id <> other_id", name="pair"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    organization_id: Mapped[int] = mapped_column(ForeignKey(Organization.id), index=True)
+    patient_id: Mapped[int] = mapped_column(ForeignKey(Patient.id))
+    other_id: Mapped[int] = mapped_column(ForeignKey(Patient.id))
+    found_at: Mapped[datetime]
+    settled_at: Mapped[datetime | None]
+    settled_by: Mapped[int | None]
 
 
 class CareRelation(Base):

@@ -13,6 +13,7 @@ READ_ALL = Permission("patient.read_all", N_("Ver a todos los pacientes de la or
 REGISTER = Permission("patient.register", N_("Registrar pacientes"))
 UPDATE = Permission("patient.update", N_("Cambiar los datos de un paciente"))
 ARCHIVE = Permission("patient.archive", N_("Archivar pacientes y restaurarlos"))
+MERGE = Permission("patient.merge", N_("Unir dos fichas de una persona y separarlas"))
 READ_OWN = Permission("patient.read_own", N_("Ver la propia ficha de paciente"))
 
 DESK = (READ, READ_ALL, REGISTER, UPDATE)
@@ -21,6 +22,6 @@ GRANTS = {
     "patient": (READ_OWN,),
     "therapist": (READ, REGISTER),
     "receptionist": DESK,
-    "supervisor": (*DESK, ARCHIVE),
-    "admin": (*DESK, ARCHIVE),
+    "supervisor": (*DESK, ARCHIVE, MERGE),
+    "admin": (*DESK, ARCHIVE, MERGE),
 }

@@ -5,22 +5,24 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Integer, Select, String, and_, bindparam, case, false, func, or_, select
+from sqlalchemy import Integer, Row, Select, String, and_, bindparam, case, false, func, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from app.clinics.models import Therapist, Ubigeo
 from app.clinics.profiles import therapist_id_of
 from app.identity.models import User
-from app.kernel.access import Actor, can_anywhere
+from app.kernel.access import Actor, can_anywhere, require_anywhere
 from app.kernel.db import db
 from app.kernel.errors import Invalid, NotFound
 from app.kernel.i18n import N_
 from app.patients import permissions, rules
-from app.patients.models import CareRelation, Patient
+from app.patients.models import CareRelation, Patient, PossibleDuplicate
 from app.patients.profiles import patient_id_of
+from app.patients.rules import duplicates, names
 from app.patients.rules import search as finding
 
 PEOPLE = Patient.__table__.c
+OTHERS = Patient.__table__.alias("other")
 
 _ROW = (
     PEOPLE.id,
@@ -206,6 +208,67 @@ def by_document(kind: str, number: str, *, actor: Actor) -> dict[str, Any] | Non
     )
     row = db.session.execute(statement, scope_values(actor)).mappings().first()
     return dict(row) if row else None
+
+
+def probable_duplicates(typed: rules.Details, *, actor: Actor) -> list[dict[str, Any]]:
+    """The people whom the actor may find and who seem to be the one typed; with ``typed``'s own document too."""
+    return _duplicates(typed, SCOPES[scope_of(actor)], scope_values(actor))
+
+
+def duplicates_in(organization_id: int, typed: rules.Details) -> list[dict[str, Any]]:
+    """``probable_duplicates`` in a whole organization. Without permission check: for registration only."""
+    return _duplicates(typed, SCOPES["organization"], {"organization_id": organization_id})
+
+
+def _duplicates(typed: rules.Details, scope: ColumnElement[bool], values: dict[str, Any]) -> list[dict[str, Any]]:
+    first_names = [names.words(name)[:1] for name in (typed.given_names, typed.paternal_surname)]
+    similar = []
+    if all(first_names):
+        similar.append(and_(*(PEOPLE.search_text.like(f"% {first} %") for (first,) in first_names)))
+    if typed.document_number:
+        similar.append(PEOPLE.document_number == typed.document_number)
+    if typed.birth_date and typed.phone:
+        similar.append(and_(PEOPLE.birth_date == typed.birth_date, PEOPLE.phone == typed.phone))
+    statement = select(*_ROW).where(scope, PEOPLE.deleted_at.is_(None), or_(false(), *similar)).order_by(PEOPLE.id)
+    rows = map(dict, db.session.execute(statement, values).mappings())
+    return [row for row in rows if _has_document(row, typed) or duplicates.is_probable(typed, row)]
+
+
+def _has_document(row: Mapping[str, Any], typed: rules.Details) -> bool:
+    document = (typed.document_type, typed.document_number)
+    return bool(typed.document_number) and document == (row["document_type"], row["document_number"])
+
+
+def has_document(organization_id: int, typed: rules.Details) -> bool:
+    """Whether the document is registered, also of an archived person. Without permission check: for registration."""
+    statement = select(PEOPLE.id).where(
+        PEOPLE.organization_id == organization_id,
+        PEOPLE.document_type == typed.document_type,
+        PEOPLE.document_number == typed.document_number,
+    )
+    return typed.document_number is not None and db.session.scalar(statement) is not None
+
+
+def open_duplicates(*, actor: Actor) -> list[dict[str, Any]]:
+    """The pairs that nobody has looked at yet, the oldest first: ``{id, found_at, patient, other}``."""
+    require_anywhere(actor, permissions.MERGE)
+    pair, other = PossibleDuplicate, OTHERS
+    statement = (
+        select(pair.id, pair.found_at, *_ROW, *(other.c[column.name].label(f"other_{column.name}") for column in _ROW))
+        .join(Patient, Patient.id == pair.patient_id)
+        .join(other, other.c.id == pair.other_id)
+        .where(pair.organization_id == actor.organization_id, pair.settled_at.is_(None))
+        .where(PEOPLE.deleted_at.is_(None), other.c.deleted_at.is_(None))
+        .order_by(pair.id)
+    )
+    return [_pair(row) for row in db.session.execute(statement)]
+
+
+def _pair(row: Row[Any]) -> dict[str, Any]:
+    columns = [column.name for column in _ROW]
+    first, second = row[2 : 2 + len(columns)], row[2 + len(columns) :]
+    people = {"patient": dict(zip(columns, first, strict=True)), "other": dict(zip(columns, second, strict=True))}
+    return {"id": row[0], "found_at": row[1], **people}
 
 
 def users_of_therapist(therapist_id: int) -> list[int]:

@@ -35,6 +35,23 @@ def test_a_known_document_is_a_conflict(ana: Client, cast: Cast) -> None:
     assert answer.get_json()["details"]["patient_id"] == cast.clara
 
 
+def test_who_seems_to_be_known_is_a_conflict_with_candidates(ana: Client) -> None:
+    first = ana.api("POST", "/api/patients/", ROSA).get_json()
+    again = {**ROSA, "document_number": None}
+    asked = ana.api("POST", "/api/patients/", again)
+    assert (asked.status_code, asked.get_json()["code"]) == (409, "POSSIBLE_DUPLICATE")
+    (candidate,) = asked.get_json()["details"]["candidates"]
+    assert candidate == {key: first[key] for key in candidate}
+    assert ana.api("POST", "/api/patients/", {**again, "allow_duplicate": True}).status_code == 201
+
+
+def test_a_therapist_is_asked_about_own_patients_alone(ana: Client, bruno: Client) -> None:
+    ana.api("POST", "/api/patients/", ROSA)
+    again = {**ROSA, "document_number": None}
+    assert bruno.api("POST", "/api/patients/", again).status_code == 201
+    assert bruno.api("POST", "/api/patients/", again).get_json()["code"] == "POSSIBLE_DUPLICATE"
+
+
 def test_patch_keeps_what_is_not_sent_and_put_does_not(ana: Client, cast: Cast) -> None:
     path = f"/api/patients/{cast.clara}/"
     patched = ana.api("PATCH", path, {"occupation": "Docente"}).get_json()

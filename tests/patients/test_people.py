@@ -154,7 +154,9 @@ def test_it_rejects_bad_input(app: Flask, ana: Client, field: str, value: str, s
 def test_a_district_typed_without_script_is_found(app: Flask, ana: Client) -> None:
     answer = ana.post("/patients", {**ROSA, "q": "chachapoyas balsas", "ubigeo": ""})
     assert patient(app, int(answer.location.rpartition("/")[2])).ubigeo == "010103"
-    again = ana.post("/patients", {**ROSA, "document_number": "40112234", "q": "", "ubigeo": "150122"})
+    again = ana.post(
+        "/patients", {**ROSA, "document_number": "40112234", "q": "", "ubigeo": "150122", "allow_duplicate": "1"}
+    )
     assert patient(app, int(again.location.rpartition("/")[2])).ubigeo is None
 
 
@@ -165,6 +167,42 @@ def test_a_known_document_is_named_and_nothing_is_made(app: Flask, ana: Client, 
     assert "Clara Inés Núñez Quispe" in answer.text
     assert "Rosa Elena" in answer.text
     assert events(app) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_asked"),
+    [
+        ({}, True),  # the same names and birth date: the document may be mistyped
+        ({"document_number": "", "given_names": "ROSA", "maternal_surname": ""}, True),
+        ({"document_number": "", "birth_date": ""}, True),
+        ({"birth_date": ""}, False),  # a namesake with a document of her own
+        ({"birth_date": "1991-01-01", "document_number": ""}, False),
+        (
+            {"given_names": "Rossa", "paternal_surname": "Guamán"},
+            True,
+        ),  # misspelt; birth date and telephone are the same
+        ({"given_names": "Rossa", "phone": "999888777"}, False),
+    ],
+)
+def test_who_seems_to_be_known_is_asked_about(app: Flask, ana: Client, changes: dict[str, str], is_asked: bool) -> None:
+    first = ana.post("/patients", ROSA).location
+    form = {**ROSA, "document_number": "40112234", **changes}
+    answer = ana.post("/patients", form)
+    assert answer.status_code == (409 if is_asked else 303)
+    if is_asked:
+        assert "ya tiene ficha" in answer.text
+        assert f'href="{first}"' in answer.text
+        assert ana.post("/patients", {**form, "allow_duplicate": "1"}).status_code == 303
+    assert len(events(app)) == 2
+
+
+def test_all_errors_are_shown_at_once_above_the_fields_too(app: Flask, ana: Client) -> None:
+    wrong = {"given_names": "", "document_number": "12", "phone": "1", "birth_date": "31/02/1990", "email": "rosa@"}
+    html = ana.post("/patients", {**ROSA, **wrong}).text
+    summary = html[html.index("data-error-summary") : html.index("</ul>", html.index("data-error-summary"))]
+    for field in wrong:
+        assert f'href="#{field}"' in summary
+    assert html.count("autofocus") == 1  # the summary has it
 
 
 def test_two_clicks_register_one_person(app: Flask, ana: Client) -> None:

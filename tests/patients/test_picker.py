@@ -60,10 +60,14 @@ def test_a_quick_registration_chooses_the_person(app: Flask, ana: Client) -> Non
         assert (rosa.document_number, rosa.phone, rosa.created_by) == (None, "+51987111222", 1)
 
 
-def test_two_people_without_document_are_two_people(ana: Client) -> None:
+def test_who_seems_to_be_known_is_chosen_or_registered_as_another_person(ana: Client) -> None:
     first = ana.post_fragment("/patients/quick", {**QUICK, "submission_id": "a"}, TARGET)
-    second = ana.post_fragment("/patients/quick", {**QUICK, "submission_id": "b"}, TARGET)
+    asked = ana.post_fragment("/patients/quick", {**QUICK, "submission_id": "b"}, TARGET)
+    second = ana.post_fragment("/patients/quick", {**QUICK, "allow_duplicate": "1", "submission_id": "b"}, TARGET)
     assert 'value="3"' in first.text
+    assert asked.status_code == 409
+    assert 'hx-get="/patients/picker?patient_id=3&amp;form_id=booking-form"' in asked.text
+    assert "Es Rosa Díaz · 987 111 222" in asked.text
     assert 'value="4"' in second.text
 
 

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
@@ -9,14 +10,17 @@ from app.identity.models import User
 from app.kernel.db import db
 from app.notifications.models import Delivery
 from app.patients.actions import MAX_REGISTRATIONS
-from app.patients.models import Patient
+from app.patients.models import Patient, PossibleDuplicate
 from tests.client import Client
 
 FORM = {
     "given_names": "Rosa Elena",
     "paternal_surname": "Huamán",
     "maternal_surname": "Díaz",
+    "document_type": "DNI",
+    "document_number": "40112233",
     "phone": "987 111 222",
+    "has_consented": "y",
     "email": "Rosa@Example.com",
     "password": "una frase propia",
 }
@@ -45,7 +49,8 @@ def test_it_works(app: Flask, client: Client) -> None:
         patient = db.session.scalars(select(Patient).where(Patient.user_id == user.id)).one()
         assert patient.full_name == "Rosa Elena Huamán Díaz"
         assert patient.phone == "+51987111222"
-        assert (patient.organization_id, patient.document_number) == (user.organization_id, None)
+        assert (patient.organization_id, patient.document_number) == (user.organization_id, "40112233")
+        assert patient.consented_at is not None
 
 
 def test_a_known_address_opens_nothing_and_its_owner_gets_a_mail(app: Flask, client: Client) -> None:
@@ -81,6 +86,39 @@ def test_nobody_makes_themselves_more_than_a_patient(app: Flask, client: Client)
         patient = db.session.scalars(select(Patient).where(Patient.user_id == user.id)).one()
         assert patient.id == 3
         assert (patient.admin_note, patient.document_number) == ("", None)
+
+
+def test_a_patient_who_registers_again_is_proposed_to_the_desk_and_told_nothing(
+    app: Flask, client: Client, diego: Client, ana: Client
+) -> None:
+    """Clara's document and names; Gloria's names and telephone; a stranger: the answer is the same."""
+    stranger = register(client)
+    clara = {"given_names": "CLARA", "paternal_surname": "nuñez", "maternal_surname": "Quispe"}
+    known = register(client, **clara, document_number="45678912", email="c@example.com")
+    assert stranger == known
+    with app.app_context():
+        new = db.session.scalars(select(Patient).where(Patient.email == "c@example.com")).one()
+        assert new.document_number is None  # Clara's stays hers
+        (pair,) = db.session.scalars(select(PossibleDuplicate))
+        assert (pair.patient_id, pair.other_id, pair.settled_at) == (new.id, 1, None)
+    page = diego.get("/patients/duplicates").text
+    assert f'href="/patients/{new.id}"' in page
+    assert 'href="/patients/1"' in page
+    assert ana.get("/patients/duplicates").status_code == 403
+    diego.post(f"/patients/duplicates/{pair.id}/dismissal")
+    assert "Nada por revisar" in diego.get("/patients/duplicates").text
+    assert diego.post(f"/patients/duplicates/{pair.id}/dismissal").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "says"),
+    [("phone", "", "Escriba su teléfono"), ("document_number", "", "número de su documento"),
+     ("document_number", "0141286", "escriba 00141286"), ("has_consented", "", "Sin su aceptación")],
+)  # fmt: skip
+def test_the_form_asks_for_document_phone_and_consent(client: Client, field: str, value: str, says: str) -> None:
+    status, _location, html = register(client, **{field: value})
+    assert status == 422
+    assert says in html
 
 
 def test_it_rejects_bad_input(app: Flask, client: Client) -> None:

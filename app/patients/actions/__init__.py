@@ -1,6 +1,7 @@
 """Writes: register at the desk or by oneself, change, archive and restore."""
 
 import zlib
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -22,7 +23,7 @@ from app.kernel.events import Event
 from app.kernel.i18n import N_
 from app.notifications import actions as notifications
 from app.patients import events, permissions, queries, rules
-from app.patients.actions import care
+from app.patients.actions import care, duplicates
 from app.patients.models import Patient
 from app.tenancy import queries as tenancy
 
@@ -38,6 +39,13 @@ class PatientExists(Conflict):
     of_others = N_("Este documento ya está registrado y no es paciente suyo. Pida a recepción que reserve la cita.")
 
 
+class ProbablyKnown(Conflict):
+    """Somebody who is known seems to be the person; ``details["candidates"]`` are those whom the actor may find."""
+
+    code = "POSSIBLE_DUPLICATE"
+    message = N_("Parece que esta persona ya tiene ficha. Elíjala, o confirme que es otra persona.")
+
+
 class StalePatient(Conflict):
     """Optimistic lock: the patient was changed since the form was opened; nothing was overwritten."""
 
@@ -45,14 +53,18 @@ class StalePatient(Conflict):
     message = N_("Otra persona cambió estos datos mientras usted los editaba. Revise los actuales y vuelva a intentar.")
 
 
-def register_patient(details: rules.Details, *, actor: Actor, now: datetime) -> int:
+def register_patient(details: rules.Details, *, allow_duplicate: bool = False, actor: Actor, now: datetime) -> int:
     """Register a person in the actor's organization and return their id.
+
+    Who seems to be known already is asked about first (ProbablyKnown), unless ``allow_duplicate``.
 
     A therapist who does not find everybody treats from now on whom they register, also when a booking is cancelled.
     Raises Invalid with every wrong field, PatientExists for a known document.
     """
     require_anywhere(actor, permissions.REGISTER)
     clean = validated(details, actor=actor, now=now)
+    if not allow_duplicate:
+        _ask_about_duplicates(clean, actor)
     values = {"organization_id": actor.organization_id, "created_by": actor.user_id, **_values(clean)}
     statement = insert(Patient).values(**values, version=1, created_at=now)
     patient_id = db.session.scalar(statement.on_conflict_do_nothing().returning(Patient.id))
@@ -64,6 +76,20 @@ def register_patient(details: rules.Details, *, actor: Actor, now: datetime) -> 
         relation = care.Care(patient_id, therapist_id, clinic_id=None, source=REGISTRATION)
         care.start_relation(relation, actor=actor, now=now)
     return int(patient_id)
+
+
+def _ask_about_duplicates(clean: rules.Details, actor: Actor) -> None:
+    found = queries.probable_duplicates(clean, actor=actor)
+    document = (clean.document_type, clean.document_number)
+    has_document = any((person["document_type"], person["document_number"]) == document for person in found)
+    if found and not (clean.document_number and has_document):  # a known document decides by itself
+        raise ProbablyKnown(details={"candidates": [_candidate(person) for person in found]})
+
+
+def _candidate(person: dict[str, Any]) -> dict[str, Any]:
+    shown = ("id", "full_name", "document_type", "document_number", "phone")
+    born = person["birth_date"]
+    return {**{name: person[name] for name in shown}, "birth_date": born.isoformat() if born else None}
 
 
 def update_patient(patient_id: int, details: rules.Details, *, version: int, actor: Actor, now: datetime) -> None:
@@ -122,12 +148,15 @@ def check_registration(details: rules.Details, *, password: str, address: str, n
     check_password(password, words=(clean.email, clean.full_name, *clinic))
 
 
-def register_self(details: rules.Details, *, password_hash: str, address: str, now: datetime) -> int | None:
+def register_self(
+    details: rules.Details, *, password_hash: str, has_consented: bool, address: str, now: datetime
+) -> int | None:
     """Self-registration: creates a patient and their account in one transaction; the account's id.
 
     ``password_hash`` is made before it, of what ``check_registration`` accepted, so that a known e-mail takes as long
-    as a new one: for a known one nothing is created, its owner gets a mail, and there is no id. The document is
-    recorded at the desk, against the paper; asked here, it would reveal who is a patient. Raises RateLimited.
+    as a new one: for a known one nothing is created, its owner gets a mail, and there is no id. Whoever seems to be a
+    patient already gets a record of their own, without a document that is taken, and the desk a proposal: the answer
+    never tells. Raises RateLimited.
     """
     attempts.record_visit("registration", address=address, max_visits=MAX_REGISTRATIONS, now=now)
     clean = validated(details, actor=None, now=now)
@@ -138,12 +167,12 @@ def register_self(details: rules.Details, *, password_hash: str, address: str, n
     )  # of two simultaneous requests the second finds the account
     account = queries.account_of(clean.email)
     if account is None:
-        return _open_account(clean, password_hash, now)
+        return _open_account(clean, password_hash, has_consented, now)
     _notify_owner(account, clean.email, now)
     return None
 
 
-def _open_account(clean: rules.Details, password_hash: str, now: datetime) -> int:
+def _open_account(clean: rules.Details, password_hash: str, has_consented: bool, now: datetime) -> int:
     organization_id = tenancy.home_organization()
     user_id = identity.create_user(
         organization_id=organization_id,
@@ -153,7 +182,11 @@ def _open_account(clean: rules.Details, password_hash: str, now: datetime) -> in
         actor=None,
         now=now,
     )
-    values = {**_values(clean), "document_number": None, "user_id": user_id}
+    lock("registration-document", zlib.crc32((clean.document_number or "").encode()) - 2**31)
+    similar = queries.duplicates_in(organization_id, clean)
+    number = None if queries.has_document(organization_id, clean) else clean.document_number
+    clean = replace(clean, document_number=number)
+    values = {**_values(clean), "user_id": user_id, "consented_at": now if has_consented else None}
     statement = insert(Patient).values(organization_id=organization_id, **values, version=1, created_at=now)
     patient_id = int(db.session.execute(statement.returning(Patient.id)).scalar_one())
     _record(
@@ -163,6 +196,7 @@ def _open_account(clean: rules.Details, password_hash: str, now: datetime) -> in
         now=now,
         organization_id=organization_id,
     )
+    duplicates.propose(patient_id, [p["id"] for p in similar], organization_id=organization_id, now=now)
     return user_id
 
 

@@ -1,6 +1,7 @@
-"""The patients' pages: ``people`` (list and forms), ``picker`` (choose inside another form), ``register``
-(one's own registration). The page of one patient is composed in ``app.timeline``."""
+"""The patients' pages: ``people`` (list and forms), ``duplicates`` (records that may be of one person), ``picker``
+(choose inside another form), ``register`` (one's own registration). The page of one patient is composed in
+``app.timeline``."""
 
-from app.patients.pages import people, picker, register
+from app.patients.pages import duplicates, people, picker, register
 
-BLUEPRINTS = (people.pages, picker.pages, register.pages)
+BLUEPRINTS = (duplicates.pages, people.pages, picker.pages, register.pages)

@@ -46,6 +46,7 @@ def index() -> Response:
         rows=[rules.to_view(row, _today()) for row in found.rows],
         pager=pager(count=found.count, number=number, size=PAGE_SIZE, path="/patients", q=text),
         may_register=can_anywhere(cycle.actor(), permissions.REGISTER),
+        may_merge=can_anywhere(cycle.actor(), permissions.MERGE),
     )
 
 
@@ -66,7 +67,9 @@ def _retry(*, form: forms.PatientForm, error: DomainError | None, patient_id: in
 
 @pages.post("/patients", requires=permissions.REGISTER, form=forms.PatientForm, retry=_retry)
 def create(form: forms.PatientForm) -> Response:
-    patient_id = actions.register_patient(form.details(), actor=cycle.actor(), now=cycle.now())
+    patient_id = actions.register_patient(
+        form.details(), allow_duplicate=form.allow_duplicate.data, actor=cycle.actor(), now=cycle.now()
+    )
     return fragments.fragment_response(redirect_url=f"/patients/{patient_id}", toast=_("Paciente registrado."))
 
 
@@ -132,8 +135,15 @@ def _form(
         patient=person,
         conflict=error_responses.sentence(conflict) if conflict else "",
         known=conflict.details if conflict else {},
+        candidates=candidates_of(conflict),
         others=others or [],
     )
+
+
+def candidates_of(error: DomainError | None) -> list[dict[str, Any]]:
+    """The people of a possible duplicate as pickers show them: ``{id, label}``."""
+    found = error.details["candidates"] if isinstance(error, actions.ProbablyKnown) else []
+    return [{"id": person["id"], "label": rules.brief(person)} for person in found]
 
 
 @pages.post("/patients/<int:patient_id>/restoration", requires=permissions.ARCHIVE)

@@ -5,7 +5,7 @@ form's id (``form_id``), because the fast registration is a form of its own.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import Response, make_response, request
@@ -19,6 +19,7 @@ from app.kernel.access import can_anywhere
 from app.kernel.contacts import InvalidValue
 from app.kernel.errors import DomainError
 from app.patients import actions, forms, permissions, queries, rules
+from app.patients.pages.people import candidates_of
 from app.patients.rules import documents, search
 
 pages = PageBlueprint("patient_picker", __name__)
@@ -89,21 +90,26 @@ def _retry(*, form: forms.QuickForm, error: DomainError | None) -> Response:
     if error is not None and "full_name" in error.details:
         person = queries.get(error.details["patient_id"], actor=cycle.actor())
         return _picker(person, note=_("Ya tenía ficha: se eligió a esta persona."))
-    return _quick(form, conflict=error_responses.sentence(error) if error else "")
+    sentence = error_responses.sentence(error) if error else ""
+    return _quick(form, conflict=sentence, candidates=candidates_of(error))
 
 
 @pages.post("/patients/quick", requires=permissions.REGISTER, form=forms.QuickForm, retry=_retry)
 def register(form: forms.QuickForm) -> Response:
-    patient_id = actions.register_patient(form.details(), actor=cycle.actor(), now=cycle.now())
+    patient_id = actions.register_patient(
+        form.details(), allow_duplicate=form.allow_duplicate.data, actor=cycle.actor(), now=cycle.now()
+    )
     person = queries.get(patient_id, actor=cycle.actor())
     return fragments.fragment_response(
         _picker(person).get_data(as_text=True), redirect_url=f"/patients/{patient_id}", toast=_("Paciente registrado.")
     )
 
 
-def _quick(form: forms.QuickForm, *, conflict: str = "") -> Response:
+def _quick(form: forms.QuickForm, *, conflict: str = "", candidates: Sequence[Mapping[str, Any]] = ()) -> Response:
     return make_response(
-        fragments.render_partial("patients/_quick.html", form=form.with_submission_id(), conflict=conflict)
+        fragments.render_partial(
+            "patients/_quick.html", form=form.with_submission_id(), conflict=conflict, candidates=candidates
+        )
     )
 
 

@@ -34,7 +34,11 @@ def _prepare(form: forms.RegisterForm) -> dict[str, Any]:
 @pages.post("/register", public=PUBLIC, form=forms.RegisterForm, retry=_retry, prepare=_prepare)
 def register(form: forms.RegisterForm, password_hash: str) -> Response:
     user_id = actions.register_self(
-        form.details(), password_hash=password_hash, address=request.remote_addr or "", now=cycle.now()
+        form.details(),
+        password_hash=password_hash,
+        has_consented=bool(form.has_consented.data),
+        address=request.remote_addr or "",
+        now=cycle.now(),
     )
     if user_id is not None:
         device = request.user_agent.string

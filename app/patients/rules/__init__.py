@@ -148,6 +148,14 @@ def label(person: Mapping[str, Any]) -> str:
     return " · ".join(filter(None, (f"{surnames}, {person['given_names']}", short, format_phone(person["phone"]))))
 
 
+def brief(person: Mapping[str, Any]) -> str:
+    """One line to tell people apart: ``Clara Núñez · DNI …8912 · 14/05/1988 · 987 654 321``."""
+    born = date.fromisoformat(str(person["birth_date"])) if person["birth_date"] else None
+    short = documents.show(person["document_type"], person["document_number"], whole=False)
+    day = born.strftime("%d/%m/%Y") if born else ""
+    return " · ".join(filter(None, (person["full_name"], short, day, format_phone(person["phone"]))))
+
+
 def age(born: date | None, today: date) -> int | None:
     """Whole years."""
     if born is None:
