@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from app.billing import demo as billing
-from app.billing.actions import tills
+from app.billing.actions import counts, tills
 from app.billing.queries import tills as till_queries
 from app.clinics import demo as clinics
 from app.clinics.demo import DemoTherapist
@@ -236,7 +236,9 @@ def _till(visits: list[dict[str, Any]], past: list[date], context: DemoContext) 
             session_id = _take(paid, ana, clock.at(day, 450, ZONE), clock.at(day, 1200, ZONE))
             expected = till_queries.figures(session_id, clinic_id=MIRAFLORES, opening_float_cents=20000)
             counted = {figure.code: figure.expected_cents for figure in expected}
-            tills.close_till(session_id, counted=counted, actor=ana, now=clock.at(day, 1290, ZONE))
+            at = clock.at(day, 1290, ZONE)
+            counts.submit_count(session_id, counted=counted, actor=ana, now=at)
+            tills.close_till(session_id, actor=ana, now=at)
     midnight, _ = clock.day_bounds(context.today, ZONE)
     _take(
         [visit for visit in done if visit["id"] in late],

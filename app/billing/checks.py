@@ -8,7 +8,17 @@ from sqlalchemy import ColumnElement, func, literal_column, or_, select, text
 
 from app.billing import accounts
 from app.billing.events import PaymentRefunded, PaymentTaken
-from app.billing.models import DocumentSeries, Movement, MovementKind, Posting, Ticket, TillCount, TillSession
+from app.billing.models import (
+    CashCount,
+    CashCountLine,
+    DocumentSeries,
+    Movement,
+    MovementKind,
+    Posting,
+    Ticket,
+    TillCount,
+    TillSession,
+)
 from app.billing.queries import tills
 from app.billing.rules import tills as till_rules
 from app.kernel.db import db
@@ -26,6 +36,7 @@ def _gaps(_context: CheckContext) -> Iterator[str]:
         ("ticket", Ticket.clinic_id, Ticket.number),
         ("till", TillSession.clinic_id, TillSession.number),
         ("difference", TillSession.clinic_id, TillSession.difference_number),
+        ("opening_difference", TillSession.clinic_id, TillSession.opening_difference_number),
     )
     for kind, clinic_id, number in documents:
         numbers = select(clinic_id.label("clinic_id"), func.count(number), func.min(number), func.max(number))
@@ -100,6 +111,26 @@ def _problems_of(session: Any) -> Iterator[str]:
             yield f"{figure.code}: the ledger says {figure.expected_cents} cents"
     if sum(row.counted_cents - row.expected_cents for row in counted.values()) != session.difference_cents:
         yield "the difference is not that of its counts"
+
+
+def _wrong_counts(_context: CheckContext) -> Iterator[str]:
+    """A count is as it was sealed; a closed session closed with its last count and posted what differed."""
+    lines: dict[int, list[till_rules.Count]] = {}
+    for line in db.session.scalars(select(CashCountLine)):
+        found_line = till_rules.Count(line.method_id, line.expected_cents, line.counted_cents)
+        lines.setdefault(line.count_id, []).append(found_line)
+    last: dict[int, int] = {}
+    for count in db.session.scalars(select(CashCount).order_by(CashCount.session_id, CashCount.number)):
+        if till_rules.seal_of_count(count.session_id, count.number, lines.get(count.id, [])) != count.sha256:
+            yield f"count {count.id}: the seal is broken"
+        last[count.session_id] = count.id
+    accepted: dict[int, set[tuple[int, int, int]]] = {}
+    for row in db.session.scalars(select(TillCount).where(TillCount.session_id.in_(last))):
+        accepted.setdefault(row.session_id, set()).add((row.method_id, row.expected_cents, row.counted_cents))
+    for session_id, found in accepted.items():
+        sealed = {(c.method_id, c.expected_cents, c.counted_cents) for c in lines.get(last[session_id], [])}
+        if found != sealed:
+            yield f"till session {session_id}: closed with other figures than those of its last count"
 
 
 def _foreign_rows(_context: CheckContext) -> Iterator[str]:
@@ -205,4 +236,39 @@ CHECKS = (
     ),
     Check("payments are what their events say", _payments_unlike_their_events),
     Check("closed tills are what was sealed", _closed_sessions),
+    Check("counts are what was sealed", _wrong_counts),
+    Check(
+        "differences are posted",
+        _rows(
+            "SELECT s.id, s.difference_cents FROM till_session s WHERE s.status = 'closed' AND EXISTS (SELECT 1 FROM"
+            " cash_count c WHERE c.session_id = s.id) AND s.difference_cents <> (SELECT coalesce(-sum(p.cents), 0) FROM"
+            " movement m JOIN posting p ON p.movement_id = m.id AND p.account = 'over_short' WHERE m.session_id = s.id"
+            " AND m.kind = 'closing_difference')",
+            "till session {}: {} cents are not in the ledger",
+        ),
+    ),
+    Check(
+        "openings are what was left, or a posted difference",
+        _rows(
+            "SELECT s.id FROM till_session s WHERE s.opening_float_cents - coalesce(s.opening_left_cents,"
+            " s.opening_float_cents) <> (SELECT coalesce(-sum(p.cents), 0) FROM movement m JOIN posting p ON"
+            " p.movement_id = m.id AND p.account = 'over_short' WHERE m.session_id = s.id AND m.kind ="
+            " 'opening_difference')",
+            "till session {} opened with another float",
+        ),
+    ),
+    Check(
+        "nobody decides on their own count",
+        _rows(
+            "SELECT c.id FROM cash_count c JOIN count_decision d ON d.count_id = c.id AND d.decided_by = c.counted_by",
+            "count {}",
+        ),
+    ),
+    Check(
+        "a user holds one open till",
+        _rows(
+            "SELECT opened_by, count(*) FROM till_session WHERE status = 'open' GROUP BY opened_by HAVING count(*) > 1",
+            "user {} holds {}",
+        ),
+    ),
 )

@@ -91,10 +91,28 @@ class TillMoved(TillEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class TillCounted(TillEvent):
+    """A count was sealed. ``needs_approval``: its difference is above the clinic's limit."""
+
+    type: ClassVar[str] = "billing.till.counted.v1"
+    count_id: int
+    needs_approval: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ClosingApproved(TillEvent):
-    """A supervisor allows this session to close with a difference above the limit."""
+    """A supervisor allows this session to close with the difference of this count."""
 
     type: ClassVar[str] = "billing.till.closing_approved.v1"
+    count_id: int | None = None  # None in events from before counts were stored
+
+
+@dataclass(frozen=True, slots=True)
+class RecountRequested(TillEvent):
+    """A supervisor did not accept this count."""
+
+    type: ClassVar[str] = "billing.till.recount_requested.v1"
+    count_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,4 +122,7 @@ class TillClosed(TillEvent):
 
 
 OF_TICKETS = (TicketIssued, TicketVoided, TicketCredited, TicketReopened, TicketMoved, PaymentTaken, PaymentRefunded)
-OF_TILLS = (PaymentTaken, PaymentRefunded, TillOpened, TillMoved, ClosingApproved, TillClosed)
+OF_TILLS = (
+    *(PaymentTaken, PaymentRefunded, TillOpened, TillMoved),
+    *(TillCounted, ClosingApproved, RecountRequested, TillClosed),
+)

@@ -85,26 +85,30 @@ class MovementForm(Form):
     reason = StringField(_l("Motivo para sacar más de lo que hay"), [Length(max=200)])
 
 
-class ClosingForm(PiecesForm):
-    """The count of a closing. ``for_methods`` adds a field per method and one per note and coin."""
-
-    reason = StringField(_l("Explicación de la diferencia"), [Length(max=200)])
-    left_for_tomorrow = MoneyField(_l("Queda como fondo para la próxima apertura"), [Optional()])
+class CountForm(PiecesForm):
+    """What was counted. ``for_methods`` adds a field per method and one per note and coin."""
 
     methods: tuple[rules.Method, ...] = ()
 
     @classmethod
-    def for_methods(cls, methods: Iterable[rules.Method], currency: str) -> "ClosingForm":
+    def for_methods(cls, methods: Iterable[rules.Method], currency: str) -> "CountForm":
         methods = tuple(methods)
         counted = {f"counted_{m.code}": MoneyField(m.name, [Optional()]) for m in methods}
         fields = {**counted, **cls.pieces_fields(currency), "methods": methods}
-        form: ClosingForm = type("CountForm", (cls,), fields)()
+        form: CountForm = type("CountOfMethods", (cls,), fields)()
         return form
 
     def counted(self) -> dict[str, int]:
         """Cents by method code, without empty fields."""
         counted = {m.code: self[f"counted_{m.code}"].data for m in self.methods}
         return {code: cents for code, cents in counted.items() if cents is not None}
+
+
+class ClosingForm(Form):
+    """The end of a session that was counted."""
+
+    reason = StringField(_l("Explicación de la diferencia"), [Length(max=200)])
+    left_for_tomorrow = MoneyField(_l("Queda como fondo para la próxima apertura"), [Optional()])
 
 
 class TicketFilter(Form):

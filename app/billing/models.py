@@ -194,6 +194,53 @@ class TillCount(Base):
     counted_cents: Mapped[int]
 
 
+class CashCount(Base):
+    """A sealed count of an open session: what was found and what was expected at that moment. Append-only.
+
+    It is good until the session's next movement, payment or count: ``last_movement_id`` says what it knew of.
+    """
+
+    __tablename__ = "cash_count"
+    __table_args__ = (UniqueConstraint("session_id", "number"), CheckConstraint("number > 0", name="number"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    session_id: Mapped[int] = mapped_column(ForeignKey("till_session.id"))
+    number: Mapped[int]
+    counted_at: Mapped[datetime]
+    counted_by: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
+    last_movement_id: Mapped[int]
+    denominations: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    sha256: Mapped[str] = mapped_column(String(64))
+
+
+class CashCountLine(Base):
+    """Expected and counted of one method in a count. Append-only."""
+
+    __tablename__ = "cash_count_line"
+
+    count_id: Mapped[int] = mapped_column(ForeignKey("cash_count.id"), primary_key=True)
+    method_id: Mapped[int] = mapped_column(ForeignKey("payment_method.id"), primary_key=True)
+    expected_cents: Mapped[int]
+    counted_cents: Mapped[int]
+
+
+class CountDecision(Base):
+    """A supervisor allows a count's difference, or asks for another count. Append-only.
+
+    Keeps the amounts that were decided on; the database refuses who counted, and a count that is not the last word.
+    """
+
+    __tablename__ = "count_decision"
+
+    count_id: Mapped[int] = mapped_column(ForeignKey("cash_count.id"), primary_key=True, autoincrement=False)
+    is_approved: Mapped[bool]
+    expected_cents: Mapped[int]
+    counted_cents: Mapped[int]
+    reason: Mapped[str] = mapped_column(String(200), default="")
+    decided_at: Mapped[datetime]
+    decided_by: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
+
+
 class LedgerAccount(Base):
     """An account of ``accounts.Account`` as a row."""
 

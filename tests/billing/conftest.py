@@ -73,7 +73,14 @@ def make_ticket(
 
 
 def close(session: int, actor: Actor, cents: int, **more: Any) -> dict[str, Any]:
-    return actions.tills.close_till(session, **{"counted": {"efectivo": cents}, **more}, actor=actor, now=NOW)
+    """Count the cash (and ``counted`` of other methods), then close."""
+    counted = {"efectivo": cents, **more.pop("counted", {})}
+    count(session, actor, counted, denominations=more.pop("denominations", None))
+    return actions.tills.close_till(session, **more, actor=actor, now=NOW)
+
+
+def count(session: int, actor: Actor, counted: dict[str, int], **more: Any) -> int:
+    return actions.counts.submit_count(session, counted=counted, **more, actor=actor, now=NOW)
 
 
 def run_concurrently(app: Flask, *functions: Callable[[], Any]) -> list[Any]:

@@ -247,13 +247,17 @@ class History:
             return
         difference = (0, 50, -20)[b % 3]
         counted = {**session.expected, "efectivo": session.expected["efectivo"] + difference}
-        is_permitted = session.is_open and all(cents >= 0 for cents in counted.values())
+        is_permitted = session.is_open and counted["efectivo"] >= 0
         self.attempt(
             is_permitted,
-            lambda: actions.tills.close_till(session.id, counted=counted, reason="x", actor=self.actor, now=self.now),
+            lambda: self.count_and_close(session.id, counted),
         )
         if is_permitted:
             session.is_open = False
+
+    def count_and_close(self, session_id, counted):
+        actions.counts.submit_count(session_id, counted=counted, actor=self.actor, now=self.now)
+        actions.tills.close_till(session_id, reason="x", actor=self.actor, now=self.now)
 
     def compare(self):
         for ticket in self.model.tickets:

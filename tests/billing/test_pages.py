@@ -11,12 +11,12 @@ from app.billing.models import Movement, TillSession
 from app.clinics.models import Settings
 from app.kernel import clock
 from app.kernel.db import db
-from tests.billing.conftest import add_till, make_ticket
+from tests.billing.conftest import add_till, close, make_ticket
 from tests.queries import count_queries
 
 LONG_AGO = date(2026, 1, 5)
 PAGES = ("/till", "/tickets", "/tickets/1", "/tickets/1/payment", "/tickets/1/slip", "/till-sessions/1")
-FORMS = ("/till-sessions/1/closing", "/till-sessions/1/movements")
+FORMS = ("/till-sessions/1/counts", "/till-sessions/1/closing", "/till-sessions/1/movements")
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_the_number_of_queries(app, unit, ana, shop):
     with count_queries(app) as sent:
         ana.fragment("/tickets/1/payment", "aside#panel")
     counts["panel"] = len(sent)
-    ceilings = {"/till": 8, "/tickets": 5, "/tickets/1": 6, "/till-sessions/1": 9, "panel": 7}
+    ceilings = {"/till": 9, "/tickets": 5, "/tickets/1": 6, "/till-sessions/1": 10, "panel": 7}
     assert {page: count for page, count in counts.items() if count > ceilings[page]} == {}
 
 
@@ -227,7 +227,7 @@ def test_the_slip_shows_its_copy_number(ana, shop):
 def test_the_opening_float_defaults_to_what_the_last_session_left(unit, desk, ana, till):
     assert "Abrir caja" not in ana.get("/till").text
     with unit():
-        actions.tills.close_till(till, counted={"efectivo": 10000}, actor=desk, now=clock.now())
+        close(till, desk, 10000)
     page = ana.get("/till").text
     assert re.search(r'name="opening_float"[^>]*value="100.00"', page)
     form = {"till_id": "1", "opening_float": "90.50", "clinic_id": "1", "pieces_5000": "1", "pieces_2000": "2"}
@@ -306,7 +306,10 @@ def test_only_supervisors_see_expected_amounts(unit, ana, diego, shop):
 def test_closing_shows_the_z_report(unit, ana, shop):
     ana.post_fragment("/tickets/1/payments", {"method": "efectivo", "amount": "80"}, "aside#panel")
     form = {"counted_efectivo": "180.00", "pieces_10000": "1", "pieces_5000": "1", "pieces_1000": "3"}
-    answer = ana.post("/till-sessions/1/closing", form)
+    counted = ana.post("/till-sessions/1/counts", form)
+    assert (counted.status_code, counted.location) == (303, "/till-sessions/1/closing")
+    assert "Lo contado coincide con lo esperado." in ana.get("/till-sessions/1/closing").text
+    answer = ana.post("/till-sessions/1/closing", {})
     assert (answer.status_code, answer.location) == (303, "/till-sessions/1")
     report = ana.get("/till-sessions/1").text
     assert re.search(r"Reporte Z CJ-\d{4}-000001", report)
@@ -314,33 +317,60 @@ def test_closing_shows_the_z_report(unit, ana, shop):
     assert "S/ 180.00" in report
     with unit():
         assert db.session.get_one(TillSession, 1).snapshot_sha256 in report
-    again = ana.post("/till-sessions/1/closing", form)
+    again = ana.post("/till-sessions/1/closing", {})
     assert (again.status_code, "ya se cerró" in again.text) == (409, True)
     assert ana.get("/till-sessions/1/closing").location == "/till-sessions/1"
 
 
 def test_it_rejects_bad_counts_and_keeps_the_input(ana, shop):
     for form, message in (
-        ({"counted_efectivo": ""}, "Cuente lo cobrado"),
+        ({"counted_efectivo": ""}, "Cuente el efectivo"),
         ({"counted_efectivo": "diez"}, "dos decimales"),
         ({"counted_efectivo": "100", "pieces_100": "7"}, "No coincide con la suma"),
-        ({"counted_efectivo": "99.90", "reason": ""}, "Explique la diferencia"),
     ):
-        answer = ana.post("/till-sessions/1/closing", form)
+        answer = ana.post("/till-sessions/1/counts", form)
         assert answer.status_code == 422
         assert message in answer.text
         assert re.search(rf'name="counted_efectivo"[^>]*value="{form["counted_efectivo"]}', answer.text)
+        assert 'href="#counted_efectivo"' in answer.text  # the summary leads to the field
+        assert 'aria-describedby="counted_efectivo-error"' in answer.text
 
 
-def test_a_supervisor_approves_a_difference_from_their_own_page(ana, diego, shop):
-    form = {"counted_efectivo": "90", "reason": "Falta un billete"}
-    refused = ana.post("/till-sessions/1/closing", form)
-    assert (refused.status_code, "supervisión" in refused.text) == (409, True)
-    assert ana.post("/till-sessions/1/approval").status_code == 403
-    assert "Autorizar cierre" in diego.get("/till").text
-    assert diego.post("/till-sessions/1/approval").location == "/till"
-    assert ana.post("/till-sessions/1/closing", form).location == "/till-sessions/1"
+def test_a_blind_count_is_sealed_before_anything_is_shown(unit, ana, shop):
+    """Right or wrong: the same answer, and no figures or float until then."""
+    ana.post_fragment("/tickets/1/payments", {"method": "efectivo", "amount": "80"}, "aside#panel")
+    for path in ("/till", "/till-sessions/1", "/till-sessions/1/closing", "/till-sessions/1/counts"):
+        page = ana.get(path).text
+        assert "S/ 180.00" not in page
+        assert "S/ 100.00" not in page, path
+        assert "S/ 80.00" not in page, path
+    wrong = ana.post("/till-sessions/1/counts", {"counted_efectivo": "179.90"})
+    assert (wrong.status_code, wrong.location) == (303, "/till-sessions/1/closing")
+    page = ana.get("/till-sessions/1/closing").text
+    assert "Ana Torres contó S/ 179.90, esperado S/ 180.00, faltan S/ 0.10." in page
+    unexplained = ana.post("/till-sessions/1/closing", {"reason": ""})
+    assert (unexplained.status_code, "Explique la diferencia" in unexplained.text) == (422, True)
+    assert ana.post("/till-sessions/1/closing", {"reason": "Moneda perdida"}).location == "/till-sessions/1"
+
+
+def test_a_supervisor_decides_on_a_count_with_its_figures(ana, diego, shop):
+    ana.post("/till-sessions/1/counts", {"counted_efectivo": "90"})
+    refused = ana.post("/till-sessions/1/closing", {"reason": "Falta un billete"})
+    assert (refused.status_code, "(S/ 10.00) supera el límite de la sede (S/ 0.50)" in refused.text) == (409, True)
+    assert ana.post("/till-counts/1/approval").status_code == 403
+    page = diego.get("/till").text
+    assert "Ana Torres contó S/ 90.00, esperado S/ 100.00, faltan S/ 10.00." in page
+    assert "Observada" in page
+    assert diego.post_fragment("/till-counts/1/rejection", {"reason": ""}, "div#dialog-body").status_code == 422
+    assert diego.post("/till-counts/1/rejection", {"reason": "Revise el sobre"}).location == "/till"
+    part = ana.fragment("/till-sessions/1/closing", "div#closing-state").text
+    assert "Diego Rivas pide contar de nuevo" in part
+    assert "Revise el sobre" in part
+    ana.post("/till-sessions/1/counts", {"counted_efectivo": "95"})
+    assert diego.post("/till-counts/1/approval").status_code == 409
+    assert diego.post("/till-counts/2/approval").location == "/till"
+    assert "autorizó esta diferencia" in ana.fragment("/till-sessions/1/closing", "div#closing-state").text
+    assert ana.post("/till-sessions/1/closing", {"reason": "Falta un billete"}).location == "/till-sessions/1"
     report = ana.get("/till-sessions/1").text
     assert "Diego Rivas" in report
-    assert "Falta un billete" in report
-    assert "-S/ 10.00" in report
+    assert "-S/ 5.00" in report

@@ -11,7 +11,7 @@ from app.billing.models import Movement, MovementKind, Posting, TicketLine
 from app.kernel.db import db
 from app.kernel.errors import Forbidden, Invalid, NotFound
 from app.kernel.outbox import EventRow
-from tests.billing.conftest import NOW, add_till, make_ticket
+from tests.billing.conftest import NOW, add_till, close, make_ticket
 
 
 def pay(ticket, actor, **more):
@@ -105,10 +105,6 @@ def test_a_refund_is_a_new_movement_in_the_open_session(unit, desk, supervisor, 
             actions.payments.refund_payment(payment.id, reason="otra vez", actor=supervisor, now=NOW)
         with pytest.raises(NotFound):  # a refund is not refunded
             actions.payments.refund_payment(taken_back.id, reason="otra vez", actor=supervisor, now=NOW)
-
-
-def close(session, actor, cents):
-    actions.tills.close_till(session, counted={"efectivo": cents}, actor=actor, now=NOW)
 
 
 def test_the_desk_does_not_refund_or_void(unit, desk, ticket, till):

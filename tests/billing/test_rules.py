@@ -84,7 +84,6 @@ def test_counts_are_matched_with_expected_amounts():
     ("counted", "pieces", "wrong"),
     [
         ({"yape": 8000}, None, "counted.efectivo"),
-        ({"efectivo": 0}, None, "counted.yape"),
         ({"efectivo": 1, "yape": 0}, {100: 1}, "counted.efectivo"),
         ({"efectivo": -1, "yape": 0}, None, "counted.efectivo"),
         ({"efectivo": 0, "yape": 0, "bitcoin": 1}, None, "counted.bitcoin"),
@@ -94,6 +93,32 @@ def test_an_incomplete_count_names_its_fields(counted, pieces, wrong):
     with pytest.raises(Invalid) as refused:
         till_rules.counts_of([figure(), figure(2, "yape", payments_cents=8000)], counted, pieces)
     assert list(refused.value.details) == [wrong]
+
+
+def test_a_method_left_out_counts_as_zero_whatever_is_expected():
+    """Otherwise the answer would tell which methods took money."""
+    figures = [figure(), figure(2, "yape", payments_cents=8000), figure(3, "plin")]
+    assert [c.counted_cents for c in till_rules.counts_of(figures, {"efectivo": 0}, None)] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("counted", [{}, {"yape": 0}, {"yape": -8000}])
+def test_a_method_that_only_gave_back_is_counted_honestly(counted):
+    figures = [figure(), figure(2, "yape", refunds_cents=8000)]
+    _cash, yape = till_rules.counts_of(figures, {"efectivo": 0, **counted}, None)
+    assert (yape.expected_cents, yape.difference_cents) == (-8000, 0)
+
+
+def test_there_are_three_counts_and_one_more_after_each_rejection():
+    for done, rejected in ((2, 0), (3, 1), (4, 2)):
+        till_rules.check_number_of_counts(done, rejected=rejected)
+    with pytest.raises(till_rules.TooManyCounts):
+        till_rules.check_number_of_counts(3, rejected=0)
+
+
+def test_the_approval_names_difference_and_limit():
+    with pytest.raises(till_rules.ApprovalNeeded) as refused:
+        till_rules.check_closing([till_rules.Count(1, 57730, 56000)], reason="x", limit_cents=50, is_approved=False)
+    assert refused.value.params == {"difference": "S/ 17.30", "limit": "S/ 0.50"}
 
 
 def test_a_difference_needs_a_reason_and_above_the_limit_an_approval():

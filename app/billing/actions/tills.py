@@ -1,4 +1,4 @@
-"""Writes of till sessions: open, move cash, approve, close."""
+"""Writes of till sessions: open and close, and what the other writes of a session share."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -152,42 +152,34 @@ def post_difference(
     )
 
 
-def approve_closing(session_id: int, *, actor: Actor, now: datetime) -> None:
-    """Allow an open session to close with a difference above the clinic's limit.
-
-    A supervisor approves from their own account, so that no password is typed at another user's desk.
-    """
-    head = queries.tills.session(session_id, actor=actor)
-    require(actor, permissions.APPROVE, head["clinic_id"])
-    session = lock_open(session_id)
-    session.approved_by = actor.user_id
-    record(events.ClosingApproved, session, actor=actor, now=now)
-
-
 def close_till(
     session_id: int,
     *,
-    counted: Mapping[str, int],
-    denominations: Mapping[int, int] | None = None,
     reason: str = "",
     left_for_tomorrow_cents: int | None = None,
     actor: Actor,
     now: datetime,
 ) -> dict[str, Any]:
-    """Close a session with its counts and seal its report, in one transaction. Returns the Z report.
+    """Close a session with its last sealed count (``counts.submit_count``) and seal its report, in one transaction.
 
-    ``counted`` is cents by method code. The row lock makes the closing wait for payments under way and
-    see them. Raises NotFound, TillAlreadyClosed, Invalid, DifferenceReasonMissing, ApprovalNeeded.
+    Returns the Z report. The row lock makes the closing wait for payments under way and see them; a payment after
+    the count makes it void. Raises NotFound, TillAlreadyClosed, NotCounted, RecountNeeded, Invalid,
+    DifferenceReasonMissing, ApprovalNeeded.
     """
     head = queries.tills.session(session_id, actor=actor)
     require(actor, permissions.OPERATE_TILL, head["clinic_id"])
     session = lock_open(session_id)
+    count = queries.counts.current(queries.counts.counts_of(session_id))
+    if count is None:
+        raise till_rules.NotCounted
+    if count.is_rejected:
+        raise till_rules.RecountNeeded(reason=count.decision_reason)
     figures = queries.tills.figures(
         session.id, clinic_id=session.clinic_id, opening_float_cents=session.opening_float_cents
     )
-    counts = till_rules.counts_of(figures, counted, denominations, head["currency"])
-    closing = _closing(session, figures, counts, denominations or {}, reason, left_for_tomorrow_cents, actor, now)
+    closing = _closing(session, count, reason, left_for_tomorrow_cents, actor, now)
     report = queries.tills.report(head, figures, closing)
+    _post_differences(session, count, reason=closing.difference_reason, actor=actor, now=now)
     _write_closing(session, closing, till_rules.canonical(report), actor)
     record(events.TillClosed, session, sha256=session.snapshot_sha256, actor=actor, now=now)
     return report | {"sha256": session.snapshot_sha256}
@@ -195,34 +187,48 @@ def close_till(
 
 def _closing(
     session: TillSession,
-    figures: list[till_rules.MethodFigures],
-    counts: list[till_rules.Count],
-    denominations: Mapping[int, int],
+    count: queries.counts.StoredCount,
     reason: str,
     left_cents: int | None,
     actor: Actor,
     now: datetime,
 ) -> queries.tills.Closing:
-    limit = clinics.clinic(session.clinic_id).difference_limit_cents
-    approver = session.approved_by or (actor.user_id if can(actor, permissions.APPROVE, session.clinic_id) else None)
-    difference = till_rules.check_closing(counts, reason=reason, limit_cents=limit, is_approved=approver is not None)
-    has_difference = any(c.difference_cents for c in counts)
-    cash = {f.method_id for f in figures if f.is_cash}
-    in_drawer = sum(c.counted_cents for c in counts if c.method_id in cash)
+    clinic = clinics.clinic(session.clinic_id)
+    in_drawer = sum(line.count.counted_cents for line in count.lines if line.is_cash)
     left = till_rules.next_float(left_cents, counted_cash_cents=in_drawer)
+    approver = count.decided_by_id if count.is_approved and count.decided_by_id != actor.user_id else None
+    difference = till_rules.check_closing(
+        count.counts,
+        reason=reason,
+        limit_cents=clinic.difference_limit_cents,
+        is_approved=approver is not None,
+        currency=clinic.currency,
+    )
+    has_difference = count.absolute_difference_cents > 0
     # after all checks: a document number is taken here
     return queries.tills.Closing(
         closed_at=now,
         closed_by=actor.name,
         approved_by_id=approver,
-        approved_by=queries.tills.name_of(approver),
-        counts=counts,
-        denominations={value: pieces for value, pieces in denominations.items() if pieces},
+        approved_by=count.decided_by if approver else None,
+        counts=count.counts,
+        denominations=count.denominations,
         difference_cents=difference,
         difference_number=series.next_number(session.clinic_id, "difference") if has_difference else None,
         difference_reason=reason.strip()[:200] if has_difference else "",
         left_for_tomorrow_cents=left,
+        counted_by=count.counted_by,
+        count_number=count.number,
     )
+
+
+def _post_differences(
+    session: TillSession, count: queries.counts.StoredCount, *, reason: str, actor: Actor, now: datetime
+) -> None:
+    for line in count.lines:
+        if cents := line.count.difference_cents:
+            method = rules.Method(line.count.method_id, line.code, line.name, line.is_cash, needs_reference=False)
+            post_difference("closing_difference", session, method, cents, note=reason, actor=actor, now=now)
 
 
 def _write_closing(session: TillSession, closing: queries.tills.Closing, snapshot: str, actor: Actor) -> None:
@@ -237,7 +243,7 @@ def _write_closing(session: TillSession, closing: queries.tills.Closing, snapsho
     session.difference_number = closing.difference_number
     session.difference_reason = closing.difference_reason
     session.left_for_tomorrow_cents = closing.left_for_tomorrow_cents
-    session.denominations = {str(value): pieces for value, pieces in closing.denominations.items()}
+    session.denominations = pieces_of(closing.denominations)
     session.snapshot = snapshot
     session.snapshot_sha256 = till_rules.seal(snapshot)
     db.session.flush()  # the response of this request reads the closed session

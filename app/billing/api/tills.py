@@ -9,8 +9,9 @@ from sqlalchemy import Row
 from app.billing import actions, permissions, queries
 from app.billing.api.scope import clinic_of
 from app.billing.models import TillSession
+from app.billing.rules import tills as till_rules
 from app.clinics import queries as clinics
-from app.http import cycle
+from app.http import cycle, error_responses
 from app.http.json import ApiBlueprint
 from app.http.resources import Body, Cents, Id, ListQuery, listing, one_of
 from app.kernel.money import decimal_text
@@ -36,10 +37,16 @@ def session_list(query: SessionQuery) -> dict[str, Any]:
 
 
 def _session_row(row: Row[Any]) -> dict[str, Any]:
-    return _head_json(queries.tills.head_of(row))
+    head = queries.tills.head_of(row)
+    return _head_json(head, hides=_hides_figures(head))
 
 
-def _head_json(head: Mapping[str, Any]) -> dict[str, Any]:
+def _hides_figures(head: Mapping[str, Any]) -> bool:
+    """Whether the actor counts this session blind: then nothing is shown whose sum is what is expected."""
+    return queries.tills.counts_blind(head, actor=cycle.actor())
+
+
+def _head_json(head: Mapping[str, Any], *, hides: bool = False) -> dict[str, Any]:
     cents = lambda name: None if head[name] is None else decimal_text(head[name])  # noqa: E731
     return {
         "id": head["id"],
@@ -50,8 +57,8 @@ def _head_json(head: Mapping[str, Any]) -> dict[str, Any]:
         "business_day": head["business_day"],
         "opened_at": head["opened_at"],
         "opened_by": head["opened_by"],
-        "opening_float": cents("opening_float_cents"),
-        "opening_left": cents("opening_left_cents"),
+        "opening_float": None if hides else cents("opening_float_cents"),
+        "opening_left": None if hides else cents("opening_left_cents"),
         "opening_difference_number": head["opening_difference_number"],
         "opening_note": head["opening_note"],
         "closed_at": head["closed_at"],
@@ -68,30 +75,52 @@ def _head_json(head: Mapping[str, Any]) -> dict[str, Any]:
 
 @api.get("/api/till-sessions/<int:session_id>/", requires=permissions.OPERATE_TILL)
 def session(session_id: int) -> dict[str, Any]:
-    """One session with its movements; the figures per method unless the actor counts blind."""
+    """One session with its movements, counts and ``state``; who counts blind sees figures after the count."""
     return _session_json(session_id)
 
 
 def _session_json(session_id: int) -> dict[str, Any]:
     head = queries.tills.session(session_id, actor=cycle.actor())
+    counts = queries.counts.counts_of(session_id)
+    hides = _hides_figures(head)
     lines = queries.drawer.movements(session_id)
-    methods = _methods(head)
-    return _head_json(head) | {
-        "methods": methods,
-        "movements": [_movement_line(line, head["currency"]) for line in lines],
+    limit = clinics.clinic(head["clinic_id"]).difference_limit_cents
+    return _head_json(head, hides=hides) | {
+        "state": till_rules.state_of(head["status"], queries.counts.current(counts), head["difference_cents"], limit),
+        "methods": None if hides else _methods(head),
+        "movements": [_movement_line(line, head["currency"], hides=hides) for line in lines],
+        "counts": [_stored_count(count) for count in counts],
     }
 
 
-def _methods(head: Mapping[str, Any]) -> list[dict[str, Any]] | None:
-    clinic = clinics.clinic(head["clinic_id"])
-    if head["status"] == "open":
-        if not queries.tills.sees_expected(cycle.actor(), clinic.id, blind_close=clinic.blind_close):
-            return None
-        figures = queries.tills.figures(
-            head["id"], clinic_id=clinic.id, opening_float_cents=head["opening_float_cents"]
-        )
-        return [{"method": f.code, "expected": decimal_text(f.expected_cents)} for f in figures]
-    return [_count_json(**row) for row in queries.tills.counts(head["id"])]
+def _methods(head: Mapping[str, Any]) -> list[dict[str, Any]]:
+    if head["status"] == "closed":
+        return [_count_json(**row) for row in queries.tills.counts(head["id"])]
+    figures = queries.tills.figures(
+        head["id"], clinic_id=head["clinic_id"], opening_float_cents=head["opening_float_cents"]
+    )
+    return [{"method": f.code, "expected": decimal_text(f.expected_cents)} for f in figures]
+
+
+def _stored_count(count: queries.counts.StoredCount) -> dict[str, Any]:
+    decision = {True: "approved", False: "rejected", None: None}[count.is_approved]
+    return {
+        "id": count.id,
+        "number": count.number,
+        "counted_at": count.counted_at,
+        "counted_by": count.counted_by,
+        "is_current": count.is_current,
+        "methods": [
+            _count_json(line.code, line.count.expected_cents, line.count.counted_cents) for line in count.lines
+        ],
+        "denominations": {decimal_text(value): pieces for value, pieces in count.denominations.items()},
+        "expected": decimal_text(count.expected_cents),
+        "counted": decimal_text(count.counted_cents),
+        "difference": decimal_text(count.difference_cents),
+        "decision": decision,
+        "decided_by": count.decided_by,
+        "decision_reason": count.decision_reason,
+    }
 
 
 def _count_json(method: str, expected_cents: int, counted_cents: int) -> dict[str, Any]:
@@ -103,12 +132,13 @@ def _count_json(method: str, expected_cents: int, counted_cents: int) -> dict[st
     }
 
 
-def _movement_line(line: Mapping[str, Any], currency: str) -> dict[str, Any]:
+def _movement_line(line: Mapping[str, Any], currency: str, *, hides: bool = False) -> dict[str, Any]:
+    """``hides`` leaves out the amounts of payments and refunds: they stand on their tickets."""
     return {
         "id": line["id"],
         "kind": line["kind"],
         "method": line["method"],
-        "amount": decimal_text(line["amount_cents"]),
+        "amount": None if hides and line["ticket_id"] else decimal_text(line["amount_cents"]),
         "currency": currency,
         "ticket": {"id": line["ticket_id"], "number": line["ticket_code"]} if line["ticket_id"] else None,
         "reference": line["reference"],
@@ -202,30 +232,76 @@ def reverse_movement(movement_id: int, body: Reversal) -> dict[str, Any]:
     return _movement_of(queries.drawer.session_of(reversal_id), reversal_id)
 
 
-@api.post("/api/till-sessions/<int:session_id>/approval/", requires=permissions.APPROVE)
-def approve_closing(session_id: int) -> dict[str, Any]:
-    """Allow a closing with a difference above the limit of the clinic."""
-    actions.tills.approve_closing(session_id, actor=cycle.actor(), now=cycle.now())
-    return _head_json(queries.tills.session(session_id, actor=cycle.actor()))
-
-
 class Count(Body):
     counted: dict[str, Cents] = Field(default_factory=dict)
+    denominations: dict[Cents, int] | None = None
+
+
+@api.post("/api/till-sessions/<int:session_id>/counts/", requires=permissions.OPERATE_TILL, body=Count, status=201)
+def submit_count(session_id: int, body: Count) -> dict[str, Any]:
+    """Seal what was counted per method, right or wrong; answers with what was expected."""
+    count_id = actions.counts.submit_count(
+        session_id, counted=body.counted, denominations=body.denominations, actor=cycle.actor(), now=cycle.now()
+    )
+    return _stored_count(queries.counts.count(count_id))
+
+
+class Approval(Body):
+    count_id: int
+    reason: str = Field("", max_length=200)
+
+
+@api.post("/api/till-sessions/<int:session_id>/approval/", requires=permissions.APPROVE, body=Approval)
+def approve_count(session_id: int, body: Approval) -> dict[str, Any]:
+    """Allow the session to close with the difference of this count, until anything moves in it."""
+    actions.counts.approve_count(body.count_id, reason=body.reason, actor=cycle.actor(), now=cycle.now())
+    return _session_json(session_id)
+
+
+class Rejection(Body):
+    count_id: int
+    reason: str = Field(min_length=1, max_length=200)
+
+
+@api.post("/api/till-sessions/<int:session_id>/rejection/", requires=permissions.APPROVE, body=Rejection)
+def reject_count(session_id: int, body: Rejection) -> dict[str, Any]:
+    """Ask for another count."""
+    actions.counts.reject_count(body.count_id, reason=body.reason, actor=cycle.actor(), now=cycle.now())
+    return _session_json(session_id)
+
+
+class Closing(Body):
+    counted: dict[str, Cents] | None = None
     denominations: dict[Cents, int] | None = None
     reason: str = Field("", max_length=200)
     left_for_tomorrow: Cents | None = None
 
 
-@api.post("/api/till-sessions/<int:session_id>/closing/", requires=permissions.OPERATE_TILL, body=Count)
-def close_till(session_id: int, body: Count) -> dict[str, Any]:
-    """Close a session with what was counted per method; returns expected, counted and difference."""
-    actions.tills.close_till(
-        session_id,
-        counted=body.counted,
-        denominations=body.denominations,
-        reason=body.reason,
-        left_for_tomorrow_cents=body.left_for_tomorrow,
-        actor=cycle.actor(),
-        now=cycle.now(),
-    )
+@api.post("/api/till-sessions/<int:session_id>/closing/", requires=permissions.OPERATE_TILL, body=Closing)
+def close_till(session_id: int, body: Closing) -> Any:
+    """Close a session with its last count; ``counted`` and ``denominations`` seal one first.
+
+    A count that cannot close the session yet is kept: 202 with the ``code`` and ``message`` of what is missing.
+    """
+    is_counting = body.counted is not None or body.denominations is not None
+    if is_counting:
+        actions.counts.submit_count(
+            session_id,
+            counted=body.counted or {},
+            denominations=body.denominations,
+            actor=cycle.actor(),
+            now=cycle.now(),
+        )
+    try:
+        actions.tills.close_till(
+            session_id,
+            reason=body.reason,
+            left_for_tomorrow_cents=body.left_for_tomorrow,
+            actor=cycle.actor(),
+            now=cycle.now(),
+        )
+    except (till_rules.DifferenceReasonMissing, till_rules.ApprovalNeeded) as missing:
+        if not is_counting:
+            raise
+        return _session_json(session_id) | {"code": missing.code, "message": error_responses.sentence(missing)}, 202
     return _session_json(session_id)

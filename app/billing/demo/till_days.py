@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import select
 
-from app.billing.actions import drawer, payments, tills
+from app.billing.actions import counts, drawer, payments, tills
 from app.billing.demo import bulk
 from app.billing.demo.payments import FinishedVisit, VisitPayment, payment_row, payments_of
 from app.billing.models import Movement
@@ -72,18 +72,23 @@ def _past_day(
     _bank(session_id, clinic_id, opening, cashier, evening - timedelta(minutes=15))
     expected = {figure.code: figure.expected_cents for figure in _figures(session_id, clinic_id, opening)}
     surplus = SURPLUSES[(number + 5 * clinic_id) % len(SURPLUSES)]
-    if abs(surplus) > 50:
-        tills.approve_closing(session_id, actor=supervisor, now=evening - timedelta(minutes=1))
     counted = expected | {"efectivo": expected["efectivo"] + surplus}
-    _close(session_id, counted, surplus, cashier, evening)
-    return counted["efectivo"]
-
-
-def _close(session_id: int, counted: dict[str, int], surplus: int, cashier: Actor, at: datetime) -> None:
-    tills.close_till(
+    count_id = counts.submit_count(
         session_id,
         counted=counted,
         denominations=_pieces(counted["efectivo"]),
+        actor=cashier,
+        now=evening - timedelta(minutes=3),
+    )
+    if abs(surplus) > 50:
+        counts.approve_count(count_id, actor=supervisor, now=evening - timedelta(minutes=1))
+    _close(session_id, surplus, cashier, evening)
+    return counted["efectivo"]
+
+
+def _close(session_id: int, surplus: int, cashier: Actor, at: datetime) -> None:
+    tills.close_till(
+        session_id,
         reason=SURPLUS_REASONS.get(surplus, "Sobrante sin explicación") if surplus else "",
         actor=cashier,
         now=at,

@@ -1,5 +1,5 @@
 """Pages of this domain, a module and a blueprint per screen."""
 
-from app.billing.pages import tickets, tills
+from app.billing.pages import closings, tickets, tills
 
-BLUEPRINTS = (tickets.pages, tills.pages)
+BLUEPRINTS = (tickets.pages, tills.pages, closings.pages)

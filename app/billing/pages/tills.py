@@ -1,4 +1,4 @@
-"""Tills: overview, opening, movements, the X and Z report, the closing."""
+"""Tills: overview, opening, movements, the X and Z report."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from flask import Response
 from flask_babel import gettext as _
 from wtforms.fields.choices import SelectChoice
 
-from app.billing import accounts, actions, forms, permissions, queries, rules
+from app.billing import accounts, actions, forms, permissions, queries
 from app.billing.rules import tills as till_rules
 from app.clinics import queries as clinics
 from app.http import cycle, fragments
@@ -36,23 +36,27 @@ def _overview(clinic_id: int, form: forms.OpenTillForm | None) -> Response:
         "billing/till.html",
         parts={"till": "billing/_till.html"},
         clinic_id=clinic_id,
-        open_sessions=[_open(head, sees_expected) for head in queries.tills.open_sessions(clinic_id, actor=actor)],
+        open_sessions=[
+            _open(head, sees_expected, clinic) for head in queries.tills.open_sessions(clinic_id, actor=actor)
+        ],
         past=queries.tills.past_sessions(clinic_id, actor=actor),
         idle=idle,
         open_form=_open_form(idle, form, clinic.currency),
         holds_till=bool(idle) and queries.tills.holds_till(actor),
         sees_expected=sees_expected,
         can_approve=can(actor, permissions.APPROVE, clinic_id),
+        user_id=actor.user_id,
         zone=clinic.timezone,
         currency=clinic.currency,
         today=clock.local_day(cycle.now(), clinic.timezone),
     )
 
 
-def _open(head: dict[str, Any], sees_expected: bool) -> dict[str, Any]:
-    """An open session with its latest movements, and its figures when the actor may see them."""
+def _open(head: dict[str, Any], sees_expected: bool, clinic: clinics.ClinicView) -> dict[str, Any]:
+    """An open session with its latest movements and its count, and its figures when the actor may see them."""
     lines = queries.drawer.movements(head["id"])
-    figures = _figures(head) if sees_expected else []
+    count = queries.counts.current(queries.counts.counts_of(head["id"]))
+    figures = queries.tills.figures_of(head) if sees_expected else []
     return {
         **head,
         "lines": lines[-MAX_LATEST_MOVEMENTS:][::-1],
@@ -60,14 +64,12 @@ def _open(head: dict[str, Any], sees_expected: bool) -> dict[str, Any]:
         "figures": figures,
         "cash_cents": sum(f.expected_cents for f in figures if f.is_cash),
         "net_cents": sum(f.net_cents for f in figures),
+        "count": count,
+        "state": till_rules.state_of("open", count, None, clinic.difference_limit_cents),
+        "limit_cents": clinic.difference_limit_cents,
+        "hides_figures": not sees_expected and count is None,
         "is_overlong": till_rules.is_overlong(head["opened_at"], cycle.now()),
     }
-
-
-def _figures(head: dict[str, Any]) -> list[till_rules.MethodFigures]:
-    return queries.tills.figures(
-        head["id"], clinic_id=head["clinic_id"], opening_float_cents=head["opening_float_cents"]
-    )
 
 
 def _open_form(idle: list[dict[str, Any]], form: forms.OpenTillForm | None, currency: str) -> forms.OpenTillForm:
@@ -117,16 +119,19 @@ def _changed(redirect_url: str, toast: str) -> Response:
 def session(session_id: int) -> Response:
     actor = cycle.actor()
     head = queries.tills.session(session_id, actor=actor)
-    clinic = clinics.clinic(head["clinic_id"])
     is_open = head["status"] == "open"
-    report = queries.tills.report(head, _figures(head)) if is_open else queries.tills.sealed_report(session_id)
-    sees_expected = not is_open or queries.tills.sees_expected(actor, head["clinic_id"], blind_close=clinic.blind_close)
+    report = (
+        queries.tills.report(head, queries.tills.figures_of(head))
+        if is_open
+        else queries.tills.sealed_report(session_id)
+    )
+    hides_figures = queries.tills.counts_blind(head, actor=actor)
     return fragments.page(
         "billing/session.html",
         parts={"report": "billing/_report.html"},
         head=head,
         report=report,
-        sees_expected=sees_expected,
+        hides_figures=hides_figures,
         labels=accounts.LABELS,
     )
 
@@ -213,75 +218,4 @@ def _reversal(movement_id: int, form: forms.ReasonForm) -> Response:
         label=_("Anular movimiento"),
         back="/till",
         back_label=_("Volver a la caja"),
-    )
-
-
-@pages.post("/till-sessions/<int:session_id>/approval", requires=permissions.APPROVE)
-def approve(session_id: int) -> Response:
-    actions.tills.approve_closing(session_id, actor=cycle.actor(), now=cycle.now())
-    return _changed("/till", _("Cierre con diferencia autorizado."))
-
-
-# ------------------------------------------------------------------ the closing
-
-
-@pages.get("/till-sessions/<int:session_id>/closing", requires=permissions.OPERATE_TILL)
-def closing_form(session_id: int) -> Response:
-    return _closing(session_id, None)
-
-
-def _make_closing_form(session_id: int) -> forms.ClosingForm:
-    head = queries.tills.session(session_id, actor=cycle.actor())
-    return forms.ClosingForm.for_methods(_counted_methods(head), head["currency"])
-
-
-def _retry_closing(*, form: forms.ClosingForm, error: DomainError | None, session_id: int) -> Response:
-    form.add_summary(error)
-    return _closing(session_id, form)
-
-
-@pages.post(
-    "/till-sessions/<int:session_id>/closing",
-    requires=permissions.OPERATE_TILL,
-    form=_make_closing_form,
-    retry=_retry_closing,
-)
-def close_till(session_id: int, form: forms.ClosingForm) -> Response:
-    actions.tills.close_till(
-        session_id,
-        counted=form.counted(),
-        denominations=form.denominations(),
-        reason=form.reason.data or "",
-        left_for_tomorrow_cents=form.left_for_tomorrow.data,
-        actor=cycle.actor(),
-        now=cycle.now(),
-    )
-    code = queries.tills.session(session_id, actor=cycle.actor())["code"]
-    return _changed(f"/till-sessions/{session_id}", _("Caja cerrada: %(code)s.", code=code))
-
-
-def _counted_methods(head: dict[str, Any]) -> list[rules.Method]:
-    return [rules.Method(f.method_id, f.code, f.name, f.is_cash, False) for f in _figures(head)]
-
-
-def _closing(session_id: int, form: forms.ClosingForm | None) -> Response:
-    actor = cycle.actor()
-    head = queries.tills.session(session_id, actor=actor)
-    if head["status"] == "closed" and form is None:
-        return fragments.redirect_to(f"/till-sessions/{session_id}")
-    clinic = clinics.clinic(head["clinic_id"])
-    figures = _figures(head)
-    if form is None:
-        form = forms.ClosingForm.for_methods(_counted_methods(head), head["currency"])
-    owing = queries.tickets.search(clinic.id, actor=actor, day=head["business_day"], debts=True)
-    return fragments.page(
-        "billing/closing.html",
-        head=head,
-        form=form.with_submission_id(),
-        figures=figures,
-        sees_expected=queries.tills.sees_expected(actor, clinic.id, blind_close=clinic.blind_close),
-        owing=owing,
-        zone=clinic.timezone,
-        currency=clinic.currency,
-        today=clock.local_day(cycle.now(), clinic.timezone),
     )

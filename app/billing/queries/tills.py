@@ -19,6 +19,7 @@ from app.billing.models import (
     TillSession,
     till_session_totals,
 )
+from app.billing.queries import counts as count_queries
 from app.billing.queries import drawer
 from app.billing.rules import tills as till_rules
 from app.clinics import queries as clinics
@@ -88,6 +89,13 @@ def sees_expected(actor: Actor, clinic_id: int, *, blind_close: bool) -> bool:
     )
 
 
+def counts_blind(head: Mapping[str, Any], *, actor: Actor) -> bool:
+    """Whether this session's figures are kept from the actor until it has a current count."""
+    if head["status"] == "closed" or can(actor, permissions.SEE_EXPECTED, head["clinic_id"]):
+        return False
+    return clinics.clinic(head["clinic_id"]).blind_close and not count_queries.is_counted(head["id"])
+
+
 # ------------------------------------------------------------------ sessions
 
 
@@ -97,6 +105,11 @@ def session(session_id: int, *, actor: Actor) -> dict[str, Any]:
     if row is None:
         raise NotFound
     return head_of(row)
+
+
+def head(session_id: int) -> dict[str, Any]:
+    """The head of a session for subscribers, which act for no one."""
+    return head_of(db.session.execute(_SESSION.where(TillSession.id == session_id)).one())
 
 
 def head_of(row: Row[Any]) -> dict[str, Any]:
@@ -235,6 +248,8 @@ class Closing:
     difference_number: int | None
     difference_reason: str
     left_for_tomorrow_cents: int
+    counted_by: str
+    count_number: int
 
 
 def report(
@@ -275,8 +290,21 @@ def report(
             "difference_number": closing.difference_number,
             "difference_reason": closing.difference_reason,
             "left_for_tomorrow_cents": closing.left_for_tomorrow_cents,
+            "counted_by": closing.counted_by,
+            "count_number": closing.count_number,
         }
     return report
+
+
+def figures_of(head: Mapping[str, Any]) -> list[till_rules.MethodFigures]:
+    """The figures of a session by its head."""
+    return figures(head["id"], clinic_id=head["clinic_id"], opening_float_cents=head["opening_float_cents"])
+
+
+def methods_of(session_id: int, *, clinic_id: int) -> list[rules.Method]:
+    """The methods that a closing counts: those of the session's figures."""
+    found = figures(session_id, clinic_id=clinic_id, opening_float_cents=0)
+    return [rules.Method(f.method_id, f.code, f.name, f.is_cash, needs_reference=False) for f in found]
 
 
 def _method_line(figure: till_rules.MethodFigures, count: till_rules.Count | None) -> dict[str, Any]:
@@ -342,8 +370,8 @@ def sealed_report(session_id: int) -> dict[str, Any]:
         select(TillSession.snapshot, TillSession.snapshot_sha256).where(TillSession.id == session_id)
     ).one()
     report = orjson.loads(text)
-    for name, value in (("opening_left_cents", None), ("opening_difference_number", None)):
-        report.setdefault(name, value)  # reports sealed before these were kept
+    for name in ("opening_left_cents", "opening_difference_number", "counted_by", "count_number"):
+        report.setdefault(name, None)  # reports sealed before these were kept
     for section in (report, *report["movements"]):
         for name in ("opened_at", "closed_at", "received_at"):
             if name in section:

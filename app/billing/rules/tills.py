@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
@@ -124,16 +124,90 @@ class Count:
 
 
 class DifferenceReasonMissing(Invalid):
+    code = "REASON_REQUIRED"
+
     def __init__(self) -> None:
         super().__init__({"reason": N_("Lo contado no coincide con lo esperado. Explique la diferencia.")})
 
 
+class CountFacts(Protocol):
+    """What the state of a session needs to know of its current count."""
+
+    @property
+    def is_approved(self) -> bool | None: ...
+
+    @property
+    def absolute_difference_cents(self) -> int: ...
+
+
+STATES = {
+    "open": N_("Abierta"),
+    "counting": N_("En arqueo"),
+    "observed": N_("Observada"),
+    "closed": N_("Cerrada"),
+}
+
+
+def state_of(status: str, current: CountFacts | None, difference_cents: int | None, limit_cents: int) -> str:
+    """``open``; ``counting`` with a count that may close it; ``observed`` while its difference waits for a
+    supervisor, and when it was closed with one; ``closed``."""
+    if status == "closed":
+        return "observed" if difference_cents else "closed"
+    if current is None or current.is_approved is False:
+        return "open"
+    needs_approval = current.absolute_difference_cents > limit_cents and not current.is_approved
+    return "observed" if needs_approval else "counting"
+
+
 class ApprovalNeeded(Conflict):
+    """``details`` has ``difference`` and ``limit`` as decimal text."""
+
     code = "APPROVAL_REQUIRED"
     message = N_(
-        "La diferencia supera el límite de la sede. Pida a supervisión que autorice el cierre desde su caja"
-        " y vuelva a enviar; lo contado sigue aquí."
+        "La diferencia (%(difference)s) supera el límite de la sede (%(limit)s). El conteo quedó guardado; supervisión"
+        " lo ve y lo autoriza o pide contar de nuevo."
     )
+
+    def __init__(self, difference_cents: int, limit_cents: int, currency: str) -> None:
+        cents = {"difference": difference_cents, "limit": limit_cents}
+        details = {name: money.decimal_text(amount) for name, amount in cents.items()}
+        words = {name: money.format_money(amount, currency) for name, amount in cents.items()}
+        super().__init__(details=details, **words)
+
+
+class NotCounted(Conflict):
+    code = "NOT_COUNTED"
+    message = N_("Cuente primero lo que hay: no hay un conteo, o la caja cambió después del último.")
+
+
+class RecountNeeded(Conflict):
+    code = "RECOUNT_REQUIRED"
+    message = N_("Supervisión pidió contar de nuevo: %(reason)s")
+
+
+class TooManyCounts(Conflict):
+    code = "TOO_MANY_COUNTS"
+    message = N_("Ya se contó tres veces. Cierre con el último conteo o pida a supervisión que lo revise.")
+
+
+MAX_COUNTS = 3  # while nothing moves in the session
+
+
+def check_number_of_counts(done: int, *, rejected: int) -> None:
+    """Raise TooManyCounts; each rejected count allows one more."""
+    if done - rejected >= MAX_COUNTS:
+        raise TooManyCounts
+
+
+def absolute_difference(counts: Iterable[Count]) -> int:
+    """The sum of absolute differences: a surplus of one method does not offset a shortage of another."""
+    return sum(abs(count.difference_cents) for count in counts)
+
+
+def seal_of_count(session_id: int, number: int, counts: Iterable[Count]) -> str:
+    """The SHA-256 of a count."""
+    lines = sorted([count.method_id, count.expected_cents, count.counted_cents] for count in counts)
+    return seal(canonical({"session": session_id, "number": number, "lines": lines}))
 
 
 def count_cash(pieces: Mapping[int, int], currency: str = "PEN") -> int:
@@ -153,7 +227,8 @@ def counts_of(
 ) -> list[Count]:
     """Match counted amounts with expected ones. ``counted`` is cents by method code; cash may be counted by pieces.
 
-    A method left out counts as zero only where nothing is expected. Raises Invalid per method.
+    Only cash has to be counted. Another method that is left out counts as zero, and as what is expected when more
+    was refunded than taken: an app shows no negative balance. Raises Invalid per method, whatever is expected.
     """
     figures = list(figures)
     counted = dict(counted)
@@ -163,33 +238,42 @@ def counts_of(
             by_pieces = count_cash(denominations, currency)
             if counted.setdefault(figure.code, by_pieces) != by_pieces:
                 errors[f"counted.{figure.code}"] = PIECES_DIFFER
-        if figure.code not in counted and (figure.is_cash or figure.expected_cents):
+        if figure.is_cash and figure.code not in counted:
             errors[f"counted.{figure.code}"] = NOT_COUNTED
-        if counted.get(figure.code, 0) < 0:
+        if figure.is_cash and counted.get(figure.code, 0) < 0:
             errors[f"counted.{figure.code}"] = BELOW_ZERO
     if errors:
         raise Invalid(errors)
-    return [Count(f.method_id, f.expected_cents, counted.get(f.code, 0)) for f in figures]
+    return [Count(f.method_id, f.expected_cents, _counted_of(f, counted.get(f.code, 0))) for f in figures]
+
+
+def _counted_of(figure: MethodFigures, counted_cents: int) -> int:
+    """Zero of a method without a drawer agrees with a negative expectation."""
+    if not figure.is_cash and counted_cents == 0 and figure.expected_cents < 0:
+        return figure.expected_cents
+    return counted_cents
 
 
 UNKNOWN_METHOD = N_("Este método de pago no existe o no está activo.")
 PIECES_DIFFER = N_("No coincide con la suma de billetes y monedas.")
-NOT_COUNTED = N_("Cuente lo cobrado con este método.")
+NOT_COUNTED = N_("Cuente el efectivo; si no hay, escriba 0.")
 BELOW_ZERO = N_("Lo contado no puede ser menor que cero.")
 
 
-def check_closing(counts: Iterable[Count], *, reason: str, limit_cents: int, is_approved: bool) -> int:
+def check_closing(
+    counts: Iterable[Count], *, reason: str, limit_cents: int, is_approved: bool, currency: str = "PEN"
+) -> int:
     """The signed difference over all methods. Raises DifferenceReasonMissing, ApprovalNeeded.
 
-    The limit applies to the sum of absolute differences: a surplus of one method does not offset a shortage of another.
+    The limit applies to the sum of absolute differences.
     """
-    differences = [c.difference_cents for c in counts]
-    total_difference = sum(abs(d) for d in differences)
+    counts = list(counts)
+    total_difference = absolute_difference(counts)
+    if total_difference > limit_cents and not is_approved:
+        raise ApprovalNeeded(total_difference, limit_cents, currency)
     if total_difference and not reason.strip():
         raise DifferenceReasonMissing
-    if total_difference > limit_cents and not is_approved:
-        raise ApprovalNeeded
-    return sum(differences)
+    return sum(count.difference_cents for count in counts)
 
 
 def next_float(left_cents: int | None, *, counted_cash_cents: int) -> int:
