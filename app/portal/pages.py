@@ -125,6 +125,8 @@ def _confirm_page(
 ) -> Response:
     starts_at = _instant(form.starts_at.data, clinic)
     therapist = clinics.therapist(int(form.therapist_id.data or 0))
+    if therapist.organization_id != clinic.organization_id:
+        raise NotFound
     return fragments.page(
         "portal/booking_confirm.html",
         form=form.with_submission_id(),

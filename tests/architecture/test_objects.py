@@ -222,7 +222,9 @@ def routes(app: Flask) -> list[tuple[Rule, RouteSpec, str]]:
 
 def kind_of(rule: Rule, name: str) -> str:
     """The kind of object that an argument or a field names; "" for none."""
-    return KINDS.get(rule.rule, KINDS.get(name, name))
+    kind = KINDS.get(rule.rule, KINDS.get(name, name))
+    longer = (known for known in HIDDEN if kind.endswith(f"_{known}"))  # default_service_id
+    return kind if kind in HIDDEN else next(longer, kind)
 
 
 def arguments_of(rule: Rule) -> list[str]:
