@@ -7,6 +7,7 @@ import sqlite3
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -77,7 +78,7 @@ def mail() -> Iterator[tuple[SlowMail, str]]:
 
 
 def test_killed_processes_lose_no_work(database_url: str, mail: tuple[SlowMail, str]) -> None:
-    """Redis away, a report and a mail killed half-way: all of it is done within two minutes, nothing twice."""
+    """Redis away, a report and a mail killed half-way: all of it is done within two minutes, no report twice."""
     slow_mail, smtp_url = mail
     with (
         tempfile.TemporaryDirectory(prefix="mc-live-", ignore_cleanup_errors=True) as folder,
@@ -95,7 +96,8 @@ def test_killed_processes_lose_no_work(database_url: str, mail: tuple[SlowMail, 
         wait_until(lambda: len(slow_mail.accepted) >= 2, TAKEN_UP_WITHIN)
         checked = live_server.flask("verify")
         assert checked.returncode == 0, checked.stdout
-        assert sorted(slow_mail.accepted) == sorted(set(slow_mail.accepted)), "no mail twice"
+        # once, or twice under one Message-ID: the server may have taken one whose worker was killed before it heard so
+        assert max(Counter(slow_mail.accepted).values()) <= 2, slow_mail.accepted
         assert all(any(f"-{v}-" in key for key in slow_mail.accepted) for v in (told_late, visit)), slow_mail.accepted
 
 
