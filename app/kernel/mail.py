@@ -80,12 +80,18 @@ def wire_address(address: str) -> str:
         raise ValueError(f"no domain of mail: {error}") from error
 
 
+class ServerAway(Exception):
+    """The server cannot be reached or does not let us in: no message can be sent now. ``__cause__`` is the error."""
+
+
 class NotEncrypted(smtplib.SMTPException):
     """The server offers no TLS: name and password of ``SMTP_URL`` are not sent in clear."""
 
 
 def send(message: EmailMessage, *, smtp_url: str, ca_file: str = "", outbox: Path) -> None:
-    """Deliver to the server of ``smtp_url``, or to a file. Raises OSError or SMTPException.
+    """Deliver to the server of ``smtp_url``, or to a file.
+
+    Raises ServerAway before anything of this message was said, OSError or SMTPException about the message itself.
 
     With a name and password TLS is required and the server's certificate verified: against ``ca_file``, or without
     it against the certificates of the system.
@@ -98,14 +104,28 @@ def send(message: EmailMessage, *, smtp_url: str, ca_file: str = "", outbox: Pat
 
 def _send_smtp(message: EmailMessage, smtp_url: str, ca_file: str) -> None:
     url = urlsplit(smtp_url)
+    try:
+        server = _open(url, ca_file)
+    except (OSError, smtplib.SMTPException) as error:
+        raise ServerAway from error
+    with server:
+        server.send_message(message)
+
+
+def _open(url: SplitResult, ca_file: str) -> smtplib.SMTP:
+    """A connection that is ready for messages."""
     host = url.hostname or "localhost"
-    with _connect(host, url, ca_file) as server:
+    server = _connect(host, url, ca_file)
+    try:
         server.ehlo_or_helo_if_needed()
         if url.scheme != "smtps":
             _start_tls(server, host, ca_file, is_required=bool(url.username))
         if url.username:
             server.login(unquote(url.username), unquote(url.password or ""))
-        server.send_message(message)
+    except BaseException:
+        server.close()
+        raise
+    return server
 
 
 def _connect(host: str, url: SplitResult, ca_file: str) -> smtplib.SMTP:

@@ -20,7 +20,7 @@ from sqlalchemy import or_, select, update
 from app.kernel import clock, tasks, worker_process
 from app.kernel.db import changed, db, unit_of_work
 from app.kernel.errors import Unavailable
-from app.kernel.tasks import OPEN, Job, Task, TaskFailed, UnknownKind
+from app.kernel.tasks import OPEN, Job, Task, TaskFailed, TaskPostponed, UnknownKind
 
 log = logging.getLogger(__name__)
 
@@ -108,6 +108,8 @@ def run(task_id: int) -> None:
             _perform(claimed, job, now=now)
     except LeaseLost:
         log.warning("task %s was taken over", task_id)
+    except TaskPostponed as postponed:
+        _postpone(claimed, postponed)
     except Exception as error:
         log.warning("task %s of kind %s failed", task_id, claimed.kind, exc_info=not isinstance(error, TaskFailed))
         _end_attempt(claimed, job, error)
@@ -122,6 +124,13 @@ def _perform(claimed: Claim, job: Job, *, now: datetime) -> None:
     job.function(now=now, claim=claimed, **claimed.payload)
     with unit_of_work(write=True):
         _try_write(claimed, **_done(clock.now()))  # unless the function has done it with its last writes
+
+
+def _postpone(claimed: Claim, postponed: TaskPostponed) -> None:
+    log.info("task %s of kind %s is postponed: %s", claimed.task_id, claimed.kind, postponed.text)
+    values = {"due_at": postponed.until, "attempts": claimed.attempt - 1, "last_error": postponed.text[:200]}
+    with unit_of_work(write=True):
+        _try_write(claimed, claimed_by=None, lease_until=None, **values)
 
 
 def _end_attempt(claimed: Claim, job: Job, error: Exception) -> None:

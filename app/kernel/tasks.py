@@ -85,6 +85,15 @@ class TaskFailed(Exception):
         self.retry = retry
 
 
+class TaskPostponed(Exception):
+    """Raised by a task's function that could not even begin: it runs again at ``until``, and no attempt is counted."""
+
+    def __init__(self, text: str, *, until: datetime) -> None:
+        super().__init__(text)
+        self.text = text
+        self.until = until
+
+
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
     """How long to wait after each failed attempt; after the last delay comes one more attempt."""

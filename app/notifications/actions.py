@@ -21,7 +21,7 @@ from app.kernel.db import changed, db, insert
 from app.kernel.errors import Invalid, NotFound
 from app.kernel.i18n import N_
 from app.kernel.languages import default_locale
-from app.kernel.tasks import Task, TaskFailed
+from app.kernel.tasks import Task
 from app.notifications import events, permissions, queries, rules
 from app.notifications.models import Delivery, Notification
 from app.notifications.task_kinds import SEND_DELIVERY
@@ -202,13 +202,11 @@ class Message:
     text: str
     html: str | None
     calendar: str | None
+    created_at: datetime
 
 
-class EarlierIsBeingSent(TaskFailed):
+class EarlierIsBeingSent(Exception):
     """An earlier message of the series is on its way: this one follows it."""
-
-    def __init__(self) -> None:
-        super().__init__("an earlier message of the same series is being sent")
 
 
 def start_sending(delivery_id: int) -> Message | None:
@@ -229,6 +227,7 @@ def start_sending(delivery_id: int) -> Message | None:
             Delivery.text,
             Delivery.html,
             Delivery.calendar,
+            Delivery.created_at,
         )
     ).first()
     if row is None:

@@ -131,7 +131,7 @@ def existing_keys(keys: Collection[str]) -> set[str]:
 def undelivered(*, actor: Actor, now: datetime) -> list[dict[str, Any]]:
     """Undelivered messages of the actor's clinics: failed, or overdue and still being retried."""
     overdue = and_(Delivery.status.in_(("pending", "sending")), Delivery.created_at <= now - rules.OVERDUE)
-    retried = and_(overdue, or_(Task.attempts > 0, Task.due_at <= now - rules.OVERDUE))
+    retried = and_(overdue, or_(Task.attempts > 0, Delivery.last_error != "", Task.due_at <= now - rules.OVERDUE))
     rows = db.session.execute(
         select(
             Delivery.id,

@@ -8,6 +8,10 @@ from app.kernel.i18n import N_
 OVERDUE = timedelta(minutes=5)  # unsent messages older than this are shown to staff
 
 
+REST = timedelta(seconds=30)  # after a mail server was away, before it is asked again
+PATIENCE = timedelta(hours=12)  # for so long a message waits for its server before attempts are counted
+
+
 def is_permanent_failure(code: int | None) -> bool:
     """Whether an SMTP reply is a permanent failure (5xx); 4xx is a transient one."""
     return code is not None and 500 <= code < 600

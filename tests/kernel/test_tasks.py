@@ -15,7 +15,7 @@ from app.kernel import clock, expiry, outbox, task_runner, tasks, worker_process
 from app.kernel.db import db, unit_of_work
 from app.kernel.events import Event
 from app.kernel.outbox import EventRow
-from app.kernel.tasks import Job, Task, TaskFailed, TaskKind, retry_after
+from app.kernel.tasks import Job, Task, TaskFailed, TaskKind, TaskPostponed, retry_after
 from app.tenancy.models import Organization
 from tests.background import run_pending_work, sweep, waiting_jobs
 
@@ -418,3 +418,19 @@ def test_subscriber_ids_are_chosen(app: Flask) -> None:
     ids = [name for names in app.extensions["subscribers"].values() for name in names]
     assert ids
     assert not [name for name in ids if name.startswith("app.") or name.count(".") != 1]
+
+
+def test_what_could_not_begin_runs_later_and_counts_no_attempt(app: Flask, work: Work) -> None:
+    start = clock.now()
+    task_id = add(app)
+    work.error = TaskPostponed("the server is away", until=start + timedelta(minutes=5))
+    for _time in range(KIND.retry.max_attempts + 2):
+        run(app, task_id, at=start + timedelta(minutes=6))
+    task = row(app, task_id)
+    assert (task.attempts, task.last_error, task.claimed_by) == (0, "the server is away", None)
+    assert (task.due_at, task.failed_at) == (start + timedelta(minutes=5), None)
+
+    work.error = None
+    run(app, task_id, at=start + timedelta(minutes=5))
+    assert row(app, task_id).done_at is not None
+    assert row(app, task_id).last_error == ""

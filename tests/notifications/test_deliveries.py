@@ -3,8 +3,9 @@
 import smtplib
 import socket
 import ssl
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from email.message import EmailMessage
@@ -20,9 +21,10 @@ from redis import Redis
 from sqlalchemy import select
 
 from app.kernel import clock, task_runner, tasks
+from app.kernel.access import system_actor
 from app.kernel.db import db, unit_of_work
 from app.kernel.tasks import Task
-from app.notifications import actions, jobs
+from app.notifications import actions, jobs, queries, rules
 from app.notifications.models import Delivery, Notification
 from app.notifications.task_kinds import SEND_DELIVERY
 from tests.background import run_pending_work, sweep, waiting_jobs
@@ -203,11 +205,20 @@ def test_it_waits_until_it_is_due(app: Flask, deliver: Deliver, outbox: Outbox) 
     assert len(outbox()) == 1
 
 
-def test_an_unreachable_server_is_retried_and_then_staff_is_notified(app: Flask, deliver: Deliver) -> None:
+def test_an_unreachable_server_is_waited_for_and_then_staff_is_notified(app: Flask, deliver: Deliver) -> None:
+    """For half a day nothing is counted, then each attempt; meanwhile the message is on the operators' list."""
     app.config["SETTINGS"] = replace(app.config["SETTINGS"], smtp_url="smtp://127.0.0.1:9")
-    instant = clock.now()
-    delivery_id = deliver(now=instant)
-    attempts = 0
+    start = clock.now()
+    delivery_id = deliver(now=start)
+    run_pending_work(app)
+    task = task_of(app, delivery_id)
+    assert (task.attempts, task.last_error) == (0, "the mail server is away: ConnectionRefusedError")
+    with app.app_context():
+        actor = system_actor(1, [1])
+        listed = queries.undelivered(actor=actor, now=start + rules.OVERDUE)
+    assert [row["id"] for row in listed] == [delivery_id]
+
+    instant, attempts = start + rules.PATIENCE, 0
     while row_of(app, delivery_id).status == "pending":
         attempts += 1
         with time_machine.travel(instant, tick=False):
@@ -235,15 +246,30 @@ def test_a_failing_address_does_not_delay_others(app: Flask, deliver: Deliver) -
     assert row_of(app, second).status == "sent"
 
 
-def test_each_delivery_retries_an_unreachable_server_separately(app: Flask, deliver: Deliver) -> None:
-    app.config["SETTINGS"] = replace(app.config["SETTINGS"], smtp_url="smtp://127.0.0.1:7")
-    first, second = deliver("a"), deliver("b")
-    run_pending_work(app)
-    assert [task_of(app, first).attempts, task_of(app, second).attempts] == [1, 1]
-    with mail_server(app) as server, time_machine.travel(task_of(app, second).due_at, tick=False):
+def test_a_server_that_was_away_is_left_alone_for_a_while(app: Flask, deliver: Deliver) -> None:
+    """The first message finds it away, the others do not try; all leave when it is back."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        connections: list[Any] = []
+        port = server.getsockname()[1]
+        server.settimeout(5)
+
+        def accept_and_hang_up() -> None:
+            with suppress(OSError):
+                while True:
+                    connections.append(server.accept()[0])
+                    connections[-1].close()
+
+        threading.Thread(target=accept_and_hang_up, daemon=True).start()
+        app.config["SETTINGS"] = replace(app.config["SETTINGS"], smtp_url=f"smtp://127.0.0.1:{port}")
+        numbers = [deliver(name) for name in ("a", "b", "c")]
+        run_pending_work(app)
+        assert len(connections) == 1
+    assert [task_of(app, number).attempts for number in numbers] == [0, 0, 0]
+
+    with mail_server(app) as back, time_machine.travel(clock.now() + rules.REST, tick=False):
         sweep(app)
         run_pending_work(app)
-    assert len(server.accepted) == 2
+    assert len(back.accepted) == 3
 
 
 def test_operators_read_no_address(app: Flask, deliver: Deliver) -> None:
@@ -377,7 +403,7 @@ def test_no_password_goes_to_a_server_without_encryption(app: Flask, deliver: De
         run_pending_work(app)
 
     assert (accounts.seen, server.accepted) == ([], [])
-    assert task_of(app, delivery_id).last_error == "NotEncrypted"
+    assert task_of(app, delivery_id).last_error == "the mail server is away: NotEncrypted"
     assert row_of(app, delivery_id).status == "pending"  # an operator can put it right
 
 
@@ -390,7 +416,7 @@ def test_no_password_goes_to_a_server_of_unknown_certificate(app: Flask, deliver
         run_pending_work(app)
 
     assert (accounts.seen, server.accepted) == ([], [])
-    assert task_of(app, delivery_id).last_error.startswith("SSLCertVerificationError")
+    assert task_of(app, delivery_id).last_error.endswith("away: SSLCertVerificationError")
 
 
 @pytest.mark.parametrize("scheme", ["smtp", "smtps"])

@@ -19,6 +19,7 @@ from app.clinics.models import Settings
 from app.kernel import clock, outbox
 from app.kernel.db import db, unit_of_work
 from app.kernel.tasks import Task
+from app.notifications import rules as notification_rules
 from app.notifications.models import Delivery, Notification
 from app.notifications.task_kinds import SEND_DELIVERY
 from app.patients.models import Patient
@@ -557,4 +558,4 @@ def test_a_mail_server_that_is_away_holds_nobody_up(app: Flask, cast: Cast) -> N
     with app.app_context():
         assert db.session.scalars(select(Delivery.status)).all() == ["pending"]
         task = db.session.scalars(select(Task).where(Task.kind == SEND_DELIVERY.id)).one()
-        assert (task.attempts, task.due_at) == (1, NOW + SEND_DELIVERY.retry.delays[0])
+        assert (task.attempts, task.due_at) == (0, NOW + notification_rules.REST)
