@@ -51,9 +51,17 @@ def _check_rate() -> None:
     """A budget for each session; for each address what comes without one."""
     if request.path in UNLIMITED:
         return
+    charge(1)
+
+
+def charge(requests: int) -> None:
+    """Take from the budget what this many requests cost: a route does so for an answer that takes long to compute.
+
+    Raises RateLimited.
+    """
     who = _session_key()
     name, key = ("session_rate", who) if who else ("address_rate", address_key(request.remote_addr or ""))
-    wait = current_app.extensions[name].wait(f"{name}:{key}")
+    wait = current_app.extensions[name].wait(f"{name}:{key}", requests)
     if wait > 0:
         raise RateLimited(details={"retry_after": int(wait) + 1})
 

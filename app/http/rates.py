@@ -36,24 +36,25 @@ class RateLimiter:
         self._lock = threading.Lock()
         self._full_at: dict[str, float] = {}
 
-    def wait(self, key: str) -> float:
-        """Count one request: 0 when it may pass, else the seconds to wait."""
-        if not self._cost:
+    def wait(self, key: str, requests: int = 1) -> float:
+        """Count a request, or one that costs as much as several: 0 when it may pass, else the seconds to wait."""
+        cost = min(self._cost * requests, BURST_SECONDS)
+        if not cost:
             return 0.0
-        wait, used = self._count(key)
+        wait, used = self._count(key, cost)
         if wait > 0 or used < BURST_SECONDS / 2:
             return wait
-        arguments = (1, f"rate:{key}", str(self._cost), str(BURST_SECONDS))
+        arguments = (1, f"rate:{key}", str(cost), str(BURST_SECONDS))
         shared: Any = self._broker.attempt(lambda redis: redis.eval(SCRIPT, *arguments))
         return float(shared) if shared else 0.0  # None: Redis is away
 
-    def _count(self, key: str) -> tuple[float, float]:
+    def _count(self, key: str, cost: float) -> tuple[float, float]:
         """Seconds to wait, and how much of the bucket is used, in seconds of the rate."""
         now = self._clock()
         with self._lock:
             if len(self._full_at) >= MAX_KEYS:
                 self._full_at = {k: at for k, at in self._full_at.items() if at > now}
-            full_at = max(self._full_at.get(key, 0.0), now) + self._cost
+            full_at = max(self._full_at.get(key, 0.0), now) + cost
             if full_at - now > BURST_SECONDS:
                 return full_at - now - BURST_SECONDS, BURST_SECONDS
             self._full_at[key] = full_at

@@ -9,6 +9,7 @@ clinic would wait with it.
 
 import logging
 import sqlite3
+import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -168,6 +169,15 @@ def in_unit_of_work() -> bool:
 def only_reads() -> bool:
     """Whether the current unit of work will be rolled back."""
     return bool(db.session.info.get("only_reads"))
+
+
+def let_others_run() -> None:
+    """Between two parts of a long computation: other requests of the process get their turn.
+
+    Only while reading: who yields inside a writing unit makes every other writer wait.
+    """
+    if only_reads():
+        time.sleep(0)
 
 
 def after_commit(hook: Callable[[], None]) -> None:

@@ -8,7 +8,7 @@ from pydantic import AliasChoices, Field
 
 from app.clinics import queries as clinics
 from app.clinics.profiles import therapist_id_of
-from app.http import cycle
+from app.http import cycle, limits
 from app.http.json import ApiBlueprint, to_response
 from app.http.resources import Body, Day, Id, ListQuery, Period, Query, listing, one_of
 from app.kernel import clock
@@ -34,6 +34,7 @@ READERS = (permissions.READ, permissions.READ_ASSIGNED, permissions.READ_OWN)
 BOOKERS = (permissions.BOOK, permissions.BOOK_OWN)
 MAX_DAYS, MAX_DAYS_OF_PATIENTS = 62, 14
 MAX_THERAPIST_DAYS = 600
+DAYS_PER_REQUEST = 20  # of a therapist: as many cost as much as another request
 
 
 STATUSES = (*map(str, rules.Status), *rules.ALIASES)
@@ -107,6 +108,7 @@ def _free(query: FreeQuery, actor: Actor, now: dt.datetime) -> list[Slot]:
     found: list[Slot] = []
     for offer in offers:
         is_self = slots.books_for_self(offer.service.clinic_id, actor)
+        limits.charge(((last - first).days + 1) * len(offer.therapist_ids) // DAYS_PER_REQUEST)
         found += slots.free(
             clinics.clinic(offer.service.clinic_id),
             offer.therapist_ids,

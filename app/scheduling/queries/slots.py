@@ -10,7 +10,7 @@ from app.clinics import queries as clinics
 from app.clinics.queries import ClinicView
 from app.kernel import clock
 from app.kernel.access import Actor, can
-from app.kernel.db import db
+from app.kernel.db import db, let_others_run
 from app.patients.profiles import patient_id_of
 from app.scheduling import permissions, rules
 from app.scheduling.models import Appointment, TimeOff, WorkingHours
@@ -134,10 +134,9 @@ def free_in(
 ) -> list[Slot]:
     """The free slots of these days in a calendar, by time and therapist."""
     length = timedelta(minutes=duration_minutes)
-    slots = [
-        slot
-        for day in days
-        for therapist_id in therapist_ids
-        for slot in free_slots(calendar, therapist_id, day, length, now, is_self=is_self, patient_id=patient_id)
-    ]
+    slots: list[Slot] = []
+    for day in days:
+        let_others_run()
+        for therapist_id in therapist_ids:
+            slots += free_slots(calendar, therapist_id, day, length, now, is_self=is_self, patient_id=patient_id)
     return sorted(slots, key=lambda slot: (slot.starts_at, slot.therapist_id))
