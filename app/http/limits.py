@@ -4,6 +4,7 @@ All of it is checked before the CSRF token, which would parse the form, and befo
 """
 
 import ipaddress
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -21,6 +22,7 @@ from app.kernel.i18n import N_
 MAX_JSON_BYTES = MAX_FORM_BYTES = 256 * 1024
 MAX_MULTIPART_BYTES = 1024 * 1024
 MAX_FIELDS = 500
+LONG_BODY = 64 * 1024
 BODY_SECONDS, BYTES_PER_SECOND = 10.0, 100_000  # a body arrives within ten seconds, a long one at this pace
 UNLIMITED = frozenset({"/healthz", "/api/health"})
 UNSAFE_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -51,7 +53,18 @@ def _check_rate() -> None:
     """A budget for each session; for each address what comes without one."""
     if request.path in UNLIMITED:
         return
-    charge(1)
+    try:
+        charge(1)
+    except RateLimited:
+        _read_no_more()
+        raise
+
+
+def _read_no_more() -> None:
+    """Of who floods, the server does not even receive the rest of a long body, which costs it more than the answer."""
+    connection = request.environ.get("gunicorn.socket")
+    if connection is not None and (request.content_length or 0) > LONG_BODY:
+        connection.shutdown(socket.SHUT_RD)
 
 
 def charge(requests: int) -> None:
