@@ -84,6 +84,14 @@ def logout() -> dict[str, Any] | Response:
     return {"success": True, "success_message": _("Sesión cerrada.")}
 
 
+@api.post("/api/auth/socket-ticket/", signed_in=True, status=201)
+def socket_ticket() -> dict[str, Any]:
+    """A ticket for ``?token=`` of a socket: good for a minute and one socket."""
+    actor = cycle.actor()
+    ticket = tokens.issue_ticket(user_id=actor.person_id, session_id=actor.session_id or 0, now=cycle.now())
+    return {"ticket": ticket, "expires_in": int(tokens.TICKET_LIFETIME.total_seconds())}
+
+
 @api.get("/api/auth/user/", signed_in=True)
 def user() -> dict[str, Any]:
     return user_json(cycle.actor())

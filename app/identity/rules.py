@@ -133,7 +133,7 @@ def temporary_password() -> str:
 
 
 UNAMBIGUOUS_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # without i, l, o, 0 and 1
-NO_LETTERS = "0123456789 !\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~¡¿"
+NO_LETTERS = "0123456789 !\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 DIGITS_AS_LETTERS = str.maketrans("0134578@$!", "oieastbasi")
 SHORT_WORD, LONG_ENOUGH, FEW_CHARACTERS = 4, 16, 5  # letters; letters; different characters
 PERUVIAN = """

@@ -2,7 +2,7 @@
 
 Refused before the socket is accepted: 401 not signed in, 403 a foreign Origin or a forbidden topic, 429 too many
 connections of the session. A browser sends its Origin, which must be ours, since cookies are sent from any page;
-an API client may send none, and authenticates by its token.
+an API client may send none, and authenticates by a one-time ticket or its access token.
 """
 
 from collections.abc import Iterable
@@ -44,7 +44,10 @@ def _actor_of_cookie() -> Actor | None:
 
 
 def _actor_of_token(token: str) -> Actor | None:
-    try:
-        return tokens.actor_of(token)
-    except Unauthenticated:
-        return None
+    """Of a ticket, or of an access token (D4)."""
+    for actor_of in (tokens.actor_of, tokens.actor_of_ticket):
+        try:
+            return actor_of(token)
+        except Unauthenticated:
+            continue
+    return None

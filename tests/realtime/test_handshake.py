@@ -1,6 +1,9 @@
 """Who may open a socket: pages with their cookie, programs with their token."""
 
+from datetime import timedelta
+
 import pytest
+import time_machine
 from websocket import WebSocketBadStatusException
 
 from app.kernel import clock, outbox
@@ -81,3 +84,22 @@ def test_the_inbox_of_a_program_gets_each_new_line_once(process: Process) -> Non
         assert set(frame) == {"type", "data", "timestamp"}
         assert (frame["data"]["title"], frame["timestamp"][-1]) == (key, "Z")
     assert feed.is_silent()
+
+
+def test_a_ticket_opens_one_socket_and_nothing_else(process: Process) -> None:
+    client = Client(process.app)
+    client.email = "bruno@example.com"
+    ticket = client.api("POST", "/api/auth/socket-ticket/").get_json()["ticket"]
+    own = f"/ws/notifications/{Cast.bruno_user}?token={ticket}"
+    bearer = {"Authorization": f"Bearer {ticket}"}
+    assert process.app.test_client().get("/api/auth/user/", headers=bearer).status_code == 401
+    assert process.open(own, suppress_origin=True).is_silent()
+    assert refused(process, own, suppress_origin=True) == 401
+
+
+def test_a_ticket_ends_after_a_minute(process: Process) -> None:
+    client = Client(process.app)
+    client.email = "bruno@example.com"
+    with time_machine.travel(clock.now() - timedelta(seconds=61), tick=False):
+        ticket = client.api("POST", "/api/auth/socket-ticket/").get_json()["ticket"]
+    assert refused(process, f"/ws/live?token={ticket}", suppress_origin=True) == 401
