@@ -1,13 +1,13 @@
 """SQLite: an event keeps its number, its request and its page too. PostgreSQL compares whole rows already.
 
 Revision ID: 20261125_kernel_event_guard
-Revises: 20261125_patients_duplicates
+Revises: 20261125_billing_counts
 """
 
 from alembic import op
 
 revision = "20261125_kernel_event_guard"
-down_revision = "20261125_patients_duplicates"
+down_revision = "20261125_billing_counts"
 
 COLUMNS = (
     "id, type, at, organization_id, clinic_id, actor_kind, actor_id, session_id, channel, subject_type, subject_id,"
