@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from flask import Flask, Response, current_app, g, request, session
 from werkzeug.routing import IntegerConverter, Map
 
-from app.kernel import access, access_log, clock, db, idempotency
+from app.kernel import access, access_log, clock, db, idempotency, ids
 from app.kernel.access import Actor, Permission
 from app.kernel.errors import DomainError, Forbidden, NotFound, PasswordChangeRequired, Unauthenticated
 
@@ -125,7 +125,7 @@ def _run(view: Callable[..., Any], spec: RouteSpec, adapter: Adapter, arguments:
             return adapter.respond(result.run(), spec)
     with db.unit_of_work(write=False):  # unauthorized and invalid requests never take the write lock
         _admit(spec, adapter, arguments)
-        stored = _stored_response(adapter) if spec.option("prepare") else None
+        stored = _stored_response(spec, adapter) if spec.option("prepare") else None
     if stored is not None:
         return stored
     prepared = _prepare(spec, arguments)
@@ -152,9 +152,15 @@ def _prepare(spec: RouteSpec, arguments: dict[str, Any]) -> dict[str, Any]:
     return {} if prepare is None else prepare(**arguments)
 
 
-def _stored_response(adapter: Adapter) -> Response | None:
+def _submission(spec: RouteSpec, adapter: Adapter) -> tuple[str, str] | None:
+    """The token and fingerprint of a request that is answered once. A public route has to declare it
+    (``repeatable``): an answer with a secret in it is given to nobody twice."""
+    return adapter.submission() if g.actor is not None or spec.option("repeatable") else None
+
+
+def _stored_response(spec: RouteSpec, adapter: Adapter) -> Response | None:
     """The response of an earlier, equal submission, so that it is not prepared again."""
-    submission = adapter.submission() if g.actor is not None else None
+    submission = _submission(spec, adapter)
     if submission is None:
         return None
     stored = idempotency.find(_owner(adapter), *submission)
@@ -162,6 +168,9 @@ def _stored_response(adapter: Adapter) -> Response | None:
 
 
 def _owner(adapter: Adapter) -> str:
+    """Whose token it is: of a user, or of an address where nobody has signed in."""
+    if g.actor is None:
+        return f"{adapter.channel}:{ids.digest(request.remote_addr or '')[:32]}"
     return f"{adapter.channel}:{g.actor.user_id}"
 
 
@@ -182,7 +191,7 @@ def _respond(view: Callable[..., Any], spec: RouteSpec, adapter: Adapter, argume
 
 
 def _respond_once(view: Callable[..., Any], spec: RouteSpec, adapter: Adapter, arguments: dict[str, Any]) -> Response:
-    submission = adapter.submission() if g.actor is not None else None
+    submission = _submission(spec, adapter)
     if submission is None:
         return _respond(view, spec, adapter, arguments)
     token, fingerprint = submission

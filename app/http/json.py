@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 import orjson
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, current_app, request
 from flask_babel import gettext
 from pydantic import AliasChoices, BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -58,11 +58,12 @@ class ApiBlueprint(Blueprint):
         query: type[BaseModel] | None = None,
         status: int = 200,
         prepare: Callable[..., dict[str, Any]] | None = None,
+        repeatable: bool = False,
         **options: Any,
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         needed = requires if isinstance(requires, tuple) else (requires,) if requires else ()
         cycle.require_declaration(f"{self.name} {rule}", needed, public, signed_in)
-        declared = {"body": body, "query": query, "status": status, "prepare": prepare}
+        declared = {"body": body, "query": query, "status": status, "prepare": prepare, "repeatable": repeatable}
         spec = RouteSpec(needed, public, signed_in, options=declared)
 
         def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
@@ -97,7 +98,8 @@ class JsonAdapter:
         if not token:
             return None
         path = request.path.rstrip("/").encode()
-        return token, idempotency.fingerprint(request.method.encode(), path, request.get_data())
+        key = str(current_app.secret_key).encode()  # so that no password of a body can be guessed from the row
+        return token, idempotency.fingerprint(key, request.method.encode(), path, request.get_data())
 
     def respond(self, result: Any, spec: RouteSpec) -> Response:
         return to_response(result, spec.option("status"))

@@ -153,7 +153,14 @@ def _prepare(body: Registration) -> dict[str, Any]:
     return prepare_registration(body.details(), body.password)
 
 
-@api.post("/api/auth/register/", public="patients register themselves", body=Registration, status=201, prepare=_prepare)
+@api.post(
+    "/api/auth/register/",
+    public="patients register themselves",
+    body=Registration,
+    status=201,
+    prepare=_prepare,
+    repeatable=True,
+)
 def register(body: Registration, password_hash: str) -> dict[str, Any]:
     """Register oneself; the answer is the same whether or not the address had an account."""
     actions.register_self(

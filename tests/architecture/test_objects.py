@@ -99,6 +99,7 @@ HIDDEN: dict[str, dict[str, tuple[str, ...]]] = {
 # Arguments and fields with another name than their kind.
 KINDS = {
     "/account/sessions/<int:session_id>/revocation": "user_session_id",
+    "default_service_id": "service_id",
     "tax_id": "",
     "submission_id": "",
     "form_id": "",

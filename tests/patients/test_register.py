@@ -11,6 +11,7 @@ from app.kernel.db import db
 from app.notifications.models import Delivery
 from app.patients.actions import MAX_REGISTRATIONS
 from app.patients.models import Patient, PossibleDuplicate
+from tests.cast import PASSWORD
 from tests.client import Client
 
 FORM = {
@@ -51,6 +52,22 @@ def test_it_works(app: Flask, client: Client) -> None:
         assert patient.phone == "+51987111222"
         assert (patient.organization_id, patient.document_number) == (user.organization_id, "40112233")
         assert patient.consented_at is not None
+
+
+def test_a_key_answers_an_equal_registration_once(app: Flask, client: Client) -> None:
+    first, again = (client.api("POST", "/api/auth/register/", FORM, Idempotency_Key="k") for _ in range(2))
+    assert (first.status_code, first.data) == (again.status_code, again.data)
+    other = client.api("POST", "/api/auth/register/", {**FORM, "email": "otra@example.com"}, Idempotency_Key="k")
+    assert (other.status_code, other.get_json()["code"]) == (409, "IDEMPOTENCY_MISMATCH")
+    with app.app_context():
+        assert len(db.session.scalars(select(Patient).where(Patient.given_names == "Rosa Elena")).all()) == 1
+
+
+def test_no_key_makes_a_sign_in_answer_twice(client: Client) -> None:
+    credentials = {"email": "clara@example.com", "password": PASSWORD}
+    first, second = (client.api("POST", "/api/auth/login/", credentials, Idempotency_Key="k") for _ in range(2))
+    assert first.status_code == second.status_code == 200
+    assert first.get_json()["refresh"] != second.get_json()["refresh"]
 
 
 def test_a_known_address_opens_nothing_and_its_owner_gets_a_mail(app: Flask, client: Client) -> None:

@@ -76,8 +76,28 @@ def book(app: Flask, cast: Cast, days: int) -> None:
 # ------------------------------------------------------------------ the rule
 
 
+def check(shifts: list[WeekShift], elsewhere: list[WeekShift], zone: str = "America/Lima") -> None:
+    """In a clinic of Lima, beside the shifts of a clinic of ``zone``."""
+    others = [week_rules.ZonedShift(shift, zone) for shift in elsewhere]
+    week_rules.check_week(shifts, others, zone="America/Lima", today=date(2026, 11, 20))
+
+
+def test_hours_in_two_zones_are_compared_as_instants() -> None:
+    eight_to_nine, ten_to_eleven = WeekShift(0, 480, 540), WeekShift(0, 600, 660)
+    # Santiago is two hours ahead of Lima in summer, one in winter
+    with pytest.raises(week_rules.InvalidWeek):
+        check([eight_to_nine], [ten_to_eleven], "America/Santiago")
+    with pytest.raises(week_rules.InvalidWeek):
+        check([eight_to_nine], [WeekShift(0, 540, 600)], "America/Santiago")
+    check([ten_to_eleven], [ten_to_eleven], "America/Santiago")
+    late, early = WeekShift(6, 1380, 1440), WeekShift(0, 0, 60)  # Sunday 23-24 in Lima is Monday 01-02 in Santiago
+    with pytest.raises(week_rules.InvalidWeek):
+        check([late], [WeekShift(0, 60, 120)], "America/Santiago")
+    check([early], [early], "America/Santiago")
+
+
 def test_a_week_without_overlaps_passes() -> None:
-    week_rules.check_week([WeekShift(0, 540, 780), WeekShift(0, 840, 1080)], [WeekShift(0, 1080, 1200)])
+    check([WeekShift(0, 540, 780), WeekShift(0, 840, 1080)], [WeekShift(0, 1080, 1200)])
 
 
 @pytest.mark.parametrize(
@@ -93,7 +113,7 @@ def test_a_week_without_overlaps_passes() -> None:
 )
 def test_a_bad_shift_names_its_day(shift: WeekShift) -> None:
     with pytest.raises(week_rules.InvalidWeek) as refused:
-        week_rules.check_week([shift], [WeekShift(0, 720, 780)])
+        check([shift], [WeekShift(0, 720, 780)])
     assert list(refused.value.details) == ["0"]
 
 

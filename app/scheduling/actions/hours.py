@@ -8,7 +8,7 @@ from sqlalchemy import delete, insert
 
 from app.clinics import permissions as clinics_permissions
 from app.clinics import queries as clinics
-from app.kernel import outbox
+from app.kernel import clock, outbox
 from app.kernel.access import Actor, require
 from app.kernel.db import db, lock
 from app.kernel.errors import Invalid, NotFound
@@ -29,7 +29,9 @@ def set_hours(therapist_id: int, clinic_id: int, shifts: Sequence[WeekShift], *,
     if any(shift.room_id not in rooms | {None} for shift in shifts):
         raise Invalid({"room_id": N_("Esta sala no es de la sede.")})
     lock("working-hours", therapist_id)  # concurrent writes of two clinics for the same hours
-    check_week(shifts, hours.elsewhere(therapist_id, clinic_id))
+    zone = clinics.clinic(clinic_id).timezone
+    today = clock.local_day(now, zone)
+    check_week(shifts, hours.elsewhere(therapist_id, clinic_id), zone=zone, today=today)
     db.session.execute(
         delete(WorkingHours).where(WorkingHours.therapist_id == therapist_id, WorkingHours.clinic_id == clinic_id)
     )

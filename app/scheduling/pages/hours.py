@@ -66,7 +66,7 @@ def _page(
         places=[place for place in places if place["id"] in scope],
         week=form.set_choices(clinics.rooms_of(clinic.id)).with_submission_id(),
         weekdays=_weekdays(),
-        elsewhere=queries.spans(queries.elsewhere(therapist.id, clinic.id)),
+        elsewhere=queries.spans([zoned.shift for zoned in queries.elsewhere(therapist.id, clinic.id)]),
         absences=queries.time_off(therapist.id, actor=actor, now=now),
         absence=(absence or TimeOffForm(formdata=None)).with_submission_id(),
         conflicting_visits=conflicting_visits,

@@ -15,7 +15,7 @@ from app.kernel.db import db
 from app.patients.models import Patient
 from app.scheduling import permissions, rules
 from app.scheduling.models import Appointment, TimeOff, WorkingHours
-from app.scheduling.rules.week import WeekShift
+from app.scheduling.rules.week import WeekShift, ZonedShift
 from app.tenancy.models import Clinic
 
 _SHIFT = tuple(getattr(WorkingHours, name) for name in WeekShift.__dataclass_fields__)
@@ -26,9 +26,15 @@ def week(therapist_id: int, clinic_id: int) -> list[WeekShift]:
     return _shifts(therapist_id, WorkingHours.clinic_id == clinic_id)
 
 
-def elsewhere(therapist_id: int, clinic_id: int) -> list[WeekShift]:
-    """The weekly shifts of a therapist in all other clinics."""
-    return _shifts(therapist_id, WorkingHours.clinic_id != clinic_id)
+def elsewhere(therapist_id: int, clinic_id: int) -> list[ZonedShift]:
+    """The weekly shifts of a therapist in all other clinics, each in its zone."""
+    rows = db.session.execute(
+        select(*_SHIFT, Clinic.timezone)
+        .join(Clinic, Clinic.id == WorkingHours.clinic_id)
+        .where(WorkingHours.therapist_id == therapist_id, WorkingHours.clinic_id != clinic_id)
+        .order_by(WorkingHours.weekday, WorkingHours.starts_minute)
+    )
+    return [ZonedShift(WeekShift(*row[:-1]), row.timezone) for row in rows]
 
 
 def _shifts(therapist_id: int, where: Any) -> list[WeekShift]:

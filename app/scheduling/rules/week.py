@@ -2,9 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 
+from app.kernel import clock
 from app.kernel.errors import Invalid
 from app.kernel.i18n import N_
+
+WEEKS = 53
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,21 +23,33 @@ class WeekShift:
     room_id: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ZonedShift:
+    """A shift in the zone of its clinic."""
+
+    shift: WeekShift
+    zone: str
+
+
 class InvalidWeek(Invalid):
     """``details`` has a sentence per weekday, ``"0"`` to ``"6"``."""
 
     code = "BAD_WEEK"
 
 
-def check_week(shifts: Iterable[WeekShift], elsewhere: Iterable[WeekShift]) -> None:
-    """Shifts of one therapist in one clinic, beside the ones in other clinics. Raises InvalidWeek."""
+def check_week(shifts: Iterable[WeekShift], elsewhere: Iterable[ZonedShift], *, zone: str, today: date) -> None:
+    """Shifts of one therapist in a clinic of ``zone``, beside the ones in other clinics. Raises InvalidWeek.
+
+    Between zones instants are compared, over a year from ``today``: clocks change on different days.
+    """
     others = list(elsewhere)
     wrong: dict[str, str] = {}
     for shift in shifts:
-        sentence = _wrong_with(shift) or next((OVERLAPS for other in others if _overlap(shift, other)), "")
+        mine = ZonedShift(shift, zone)
+        sentence = _wrong_with(shift) or (OVERLAPS if any(_overlap(mine, other, today) for other in others) else "")
         if sentence:
             wrong.setdefault(str(shift.weekday), sentence)
-        others.append(shift)
+        others.append(mine)
     if wrong:
         raise InvalidWeek(wrong)
 
@@ -52,7 +68,21 @@ def _wrong_with(shift: WeekShift) -> str:
     return ""
 
 
-def _overlap(one: WeekShift, other: WeekShift) -> bool:
-    return (
-        one.weekday == other.weekday and one.starts_minute < other.ends_minute and other.starts_minute < one.ends_minute
-    )
+def _overlap(one: ZonedShift, other: ZonedShift, today: date) -> bool:
+    a, b = one.shift, other.shift
+    if one.zone == other.zone:
+        return a.weekday == b.weekday and a.starts_minute < b.ends_minute and b.starts_minute < a.ends_minute
+    monday = today - timedelta(days=today.weekday())
+    return any(_overlap_in_week(one, other, monday + timedelta(weeks=n)) for n in range(WEEKS))
+
+
+def _overlap_in_week(one: ZonedShift, other: ZonedShift, monday: date) -> bool:
+    """Whether a shift of this week overlaps one of this week, of its eve or of the day after it."""
+    starts_at, ends_at = _instants(one, monday)
+    around = (_instants(other, monday + timedelta(weeks=n)) for n in (-1, 0, 1))
+    return any(start < ends_at and starts_at < end for start, end in around)
+
+
+def _instants(zoned: ZonedShift, monday: date) -> tuple[datetime, datetime]:
+    day, shift = monday + timedelta(days=zoned.shift.weekday), zoned.shift
+    return clock.at(day, shift.starts_minute, zoned.zone), clock.at(day, shift.ends_minute, zoned.zone)
