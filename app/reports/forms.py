@@ -8,7 +8,7 @@ from werkzeug.datastructures import MultiDict
 from app.http.json import parse
 from app.reports.registry import Params, Report
 
-NOT_PARAMETERS = frozenset({"report", "format", "clinic_id", "csrf_token", "submission_id"})
+NOT_PARAMETERS = frozenset({"report", "format", "saves", "clinic_id", "csrf_token", "submission_id"})
 
 
 def submitted_values(values: MultiDict[str, str]) -> dict[str, Any]:

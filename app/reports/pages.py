@@ -85,6 +85,7 @@ def _problem(error: DomainError | None) -> str:
 def _files(chosen: Report | None, values: dict[str, Any]) -> dict[str, Any]:
     return {
         "chosen": chosen,
+        "saved_run": None,
         "filters": [(k, item) for k, v in values.items() for item in (v if isinstance(v, list) else [v])],
         "formats": [(str(f), _(rules.FORMAT_LABELS[f])) for f in rules.Format],
         "runs": queries.own_runs(actor=cycle.actor()),
@@ -105,8 +106,11 @@ def request_run() -> Response:
     values = forms.submitted_values(request.form)
     params: Params = forms.parameters(chosen, values)
     actor = cycle.actor()
-    actions.request_report(chosen, format_, params, clinic_id=clinic, actor=actor, now=cycle.now())
-    html = fragments.render_partial("reports/_files.html", **_files(chosen, {"clinic_id": clinic, **values}))
+    run_id = actions.request_report(chosen, format_, params, clinic_id=clinic, actor=actor, now=cycle.now())
+    context = _files(chosen, {"clinic_id": clinic, **values})
+    if request.form.get("saves"):
+        context["saved_run"] = run_id
+    html = fragments.render_partial("reports/_files.html", **context)
     return fragments.fragment_response(
         html, redirect_url="/reports#report-files", toast=_("Reporte pedido. Aparecerá aquí al terminar.")
     )
@@ -116,7 +120,9 @@ def request_run() -> Response:
 def run(run_id: int) -> Response:
     """The row of one run, as its live region fetches it."""
     report_run = queries.run(run_id, actor=cycle.actor())
-    return fragments.page("reports/run.html", parts={f"report-run-{run_id}": "reports/_run.html"}, run=report_run)
+    return fragments.page(
+        "reports/run.html", parts={f"report-run-{run_id}": "reports/_run.html"}, run=report_run, saved_run=None
+    )
 
 
 @pages.get("/reports/runs/<int:run_id>/file", requires=permissions.READ)

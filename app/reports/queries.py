@@ -5,7 +5,8 @@ from datetime import date, datetime
 from typing import Any
 
 from flask_babel import gettext
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Row, Select, func, select
+from sqlalchemy.orm import aliased
 
 from app.kernel.access import Actor
 from app.kernel.db import db
@@ -13,6 +14,13 @@ from app.kernel.errors import NotFound
 from app.reports import permissions, registry, rules
 from app.reports.models import ReportRun
 
+_earlier = aliased(ReportRun)
+_AHEAD = (
+    select(func.count())
+    .where(_earlier.status.in_(("queued", "running")), _earlier.id < ReportRun.id, ReportRun.status == "queued")
+    .correlate(ReportRun)
+    .scalar_subquery()
+)
 _RUN = select(
     ReportRun.id,
     ReportRun.clinic_id,
@@ -29,6 +37,7 @@ _RUN = select(
     ReportRun.file_sha256,
     ReportRun.created_at,
     ReportRun.finished_at,
+    _AHEAD.label("ahead"),
 )
 MAX_RUNS = 20
 

@@ -44,6 +44,7 @@ class Column:
     width: int = 14
     total: bool = False
     formula: str = ""
+    csv_name: str = ""  # the name of the field for programs; else the label
 
     @property
     def is_right(self) -> bool:

@@ -13,6 +13,7 @@ from app.kernel import clock
 from app.kernel.access import Actor
 from app.kernel.db import db
 from app.kernel.errors import Forbidden, Invalid, NotFound
+from tests import build
 from tests.cast import Cast
 from tests.client import Client
 from tests.queries import count_queries
@@ -89,7 +90,47 @@ def test_the_expected_cash_is_float_plus_movements(app: Flask, cast: Cast, full_
         assert (closed.box.counted, closed.box.difference, closed.box.left) == (26800, -150, 20000)
         assert closed.state == "observed"
         assert closed.denominations == [(10000, 2), (2000, 5)]
-        assert {line.code: line.difference for line in closed.by_method}["efectivo"] == -150
+        cash_line = {line.code: line for line in closed.by_method}["efectivo"]
+        assert (cash_line.net, cash_line.expected, cash_line.difference) == (11450, 26950, -150)
+
+
+def test_a_closed_session_shows_its_count_beside_an_open_one(
+    app: Flask, cast: Cast, diego: Client, full_day: int
+) -> None:
+    with app.app_context():
+        ledger.close_session(full_day, {CASH: (26950, 26800)}, reason="faltó vuelto")
+        ledger.open_session(at=TEN + timedelta(hours=9))
+        day = _of(app, cast)
+        assert [(line.expected, line.counted, line.difference) for line in day.by_session] == [
+            (26950, 26800, -150),
+            (None, None, None),
+        ]
+        assert day.state == "partial"
+    sessions = diego.api("GET", URL).get_json()["sesiones"]
+    assert [(s["contado"], s["diferencia"], s["motivo"]) for s in sessions] == [
+        ("268.00", "-1.50", "faltó vuelto"),
+        (None, None, ""),
+    ]
+    page = diego.get("/reports/improved-daily-cash?date=2026-11-20").text
+    assert "Cierres por caja" in page
+    assert "faltó vuelto" in page
+
+
+def test_attended_are_the_sessions_given_not_the_tickets_paid(app: Flask, cast: Cast) -> None:
+    """A visit paid for in advance is none; one that was given and not paid is."""
+    with app.app_context():
+        session = ledger.open_session()
+        ledger.pay(session, ledger.ticket(4000, day=date(2026, 12, 10)), 4000)
+        start = build.at("09:00", DAY)
+        given = {
+            "status": "fulfilled",
+            "started_at": start,
+            "finished_at": build.at("09:30", DAY),
+            "ticket_cents": None,
+        }
+        build.visit(start, therapist=cast.hugo, **given)
+        lines = {line.key: (line.attended, line.collected) for line in _of(app, cast).by_therapist}
+    assert lines == {cast.bruno: (0, 4000), cast.hugo: (1, 0)}
 
 
 def test_control_figures(app: Flask, cast: Cast, full_day: int) -> None:
@@ -185,4 +226,5 @@ def test_the_number_of_queries_does_not_grow(app: Flask, diego: Client) -> None:
         ledger.many_payments(60)
     with count_queries(app) as sent:
         assert diego.api("GET", URL).get_json()["cantidad_total_pagos"] == 60
-    assert len(sent) <= 9, sent  # actor, clinic, methods, ledger, sessions, box, issued, debts, voided
+    # actor, clinic, methods, ledger, sessions, attended, box, issued, debts, voided
+    assert len(sent) <= 10, sent

@@ -230,8 +230,8 @@ def check_workbook(content: bytes) -> None:
     """The figures as written, and the formulas that keep them alive."""
     book = openpyxl.load_workbook(io.BytesIO(content), data_only=True)
     rows = list(book["Detalle"].iter_rows(values_only=True))
-    head = next(row for row in rows if "neto" in row)
-    nets = [row[head.index("neto")] for row in rows if isinstance(row[head.index("fecha")], date)]
+    head = next(row for row in rows if "Neto" in row)
+    nets = [row[head.index("Neto")] for row in rows if isinstance(row[head.index("Fecha")], date)]
     assert sorted(nets) == [30, 50, 80]
     methods = list(book["Resumen"].iter_rows(values_only=True))
     head = next(row for row in methods if "Neto" in row)

@@ -85,35 +85,17 @@ def test_the_workbook_has_real_numbers_and_live_sums(app: Flask, diego: Client, 
     detail = live["Detalle"]
     head = [cell.value for cell in detail[1]]
     assert head == [
-        "fecha",
-        "hora",
-        "sesion",
-        "ticket",
-        "serie",
-        "tipo",
-        "paciente",
-        "documento",
-        "terapeuta",
-        "servicio",
-        "metodo",
-        "referencia",
-        "bruto",
-        "descuento",
-        "neto",
-        "recibido",
-        "vuelto",
-        "cajero",
-        "sede",
-        "cita_id",
-        "observación",
+        *("Fecha", "Hora", "Sesión", "Ticket", "Serie", "Tipo", "Paciente", "Documento", "Terapeuta", "Servicio"),
+        *("Método", "Referencia", "Bruto", "Descuento", "Neto", "Recibido", "Vuelto", "Cajero", "Sede"),
+        *("N.º de cita", "Observación"),
     ]
     first = dict(zip(head, detail[2], strict=True))
-    assert first["fecha"].value == datetime(2026, 11, 20)  # noqa: DTZ001 - workbooks have no zones
-    assert (first["bruto"].value, first["bruto"].number_format) == (80, '"S/" #,##0.00')
-    assert first["paciente"].data_type == "s"
-    assert first["paciente"].value == FORMULA  # as it is: the cell is text
+    assert first["Fecha"].value == datetime(2026, 11, 20)  # noqa: DTZ001 - workbooks have no zones
+    assert (first["Bruto"].value, first["Bruto"].number_format) == (80, '"S/" #,##0.00')
+    assert first["Paciente"].data_type == "s"
+    assert first["Paciente"].value == FORMULA  # as it is: the cell is text
     assert {row[1].value.microsecond for row in detail.iter_rows(min_row=2, max_row=6)} == {0}
-    assert first["neto"].value == "=M2-N2"
+    assert first["Neto"].value == "=M2-N2"
     assert detail["O7"].value == "=SUM(O2:O6)"
     assert cached["Detalle"]["O7"].value == 234.5
     assert detail.freeze_panes == "A2"
@@ -121,6 +103,16 @@ def test_the_workbook_has_real_numbers_and_live_sums(app: Flask, diego: Client, 
     assert detail.print_area
     assert not detail.merged_cells.ranges
     assert live["Denominaciones"]["C2"].value == "=A2*B2"
+
+
+def test_the_summary_says_whose_day_it_is_and_keeps_that_in_sight(diego: Client, full_day: int) -> None:
+    page = load_workbook(io.BytesIO(diego.api("GET", EXPORT.format("excel")).data))["Resumen"]
+    assert "RUC" in page["A1"].value
+    assert "Reporte de caja diaria" in page["A2"].value
+    assert "20/11/2026" in page["A2"].value
+    assert page.freeze_panes == "A3"
+    heads = {cell.value: cell.alignment.horizontal for cell in page[4]}
+    assert (heads["Método"], heads["Neto"], heads["Debe haber"]) == (None, "right", "right")
 
 
 def test_the_check_cells_are_zero(diego: Client, full_day: int) -> None:

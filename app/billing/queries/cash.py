@@ -5,7 +5,7 @@ format builds its own dicts from them.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from operator import itemgetter
 from typing import Any
@@ -25,13 +25,15 @@ from app.reports import permissions
 
 @dataclass(frozen=True, slots=True)
 class MethodLine:
-    """Totals of a payment method. ``counted`` and ``difference`` are None while a session of the day is open."""
+    """Totals of a payment method. ``expected`` (in the drawer or the app, with the float), ``counted`` and
+    ``difference`` are of the day's closings, None while one of its sessions is open."""
 
     code: str
     name: str
     operations: int
     gross: int
     refunds: int
+    expected: int | None
     counted: int | None
     difference: int | None
 
@@ -42,12 +44,26 @@ class MethodLine:
 
 @dataclass(frozen=True, slots=True)
 class GroupLine:
-    """What was collected for a therapist or a service; ``key`` is None for those without one."""
+    """What was collected for a therapist or a service; ``key`` is None for those without one.
+
+    ``attended`` are the sessions that a therapist gave that day; None for services.
+    """
 
     key: int | None
     name: str
     tickets: int
     collected: int
+    attended: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLine:
+    """A session of the day; what was expected and counted over all methods is None while it is open."""
+
+    session: Row[Any]
+    expected: int | None
+    counted: int | None
+    difference: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +118,7 @@ class DailyCash:
     by_method: Sequence[MethodLine]
     by_therapist: Sequence[GroupLine]
     by_service: Sequence[GroupLine]
+    by_session: Sequence[SessionLine]
     sessions: Sequence[Row[Any]]
     box: CashBox
     control: Control
@@ -147,7 +164,8 @@ def daily_cash(*, clinic_id: int, day: date, actor: Actor, methods: Iterable[str
         statements.SESSIONS, {"clinic": clinic_id, "day": day, "used": list(session_ids)}
     ).all()
     opened_today = [s for s in sessions if s.business_day == day and s.kind == "recaudadora"]
-    counts = _counts(opened_today)
+    closings = _closings(sessions)
+    counts = _counts(opened_today, closings)
     return DailyCash(
         clinic=clinic,
         day=day,
@@ -155,8 +173,9 @@ def daily_cash(*, clinic_id: int, day: date, actor: Actor, methods: Iterable[str
         payments=payments,
         movements=[row for row in rows if row.ticket_id is None] if len(payments) < len(rows) else [],
         by_method=_by_method(selected, payments, counts),
-        by_therapist=_grouped(payments, "therapist_id", "therapist"),
+        by_therapist=_with_attended(_grouped(payments, "therapist_id", "therapist"), period),
         by_service=_grouped(payments, "service_id", "service"),
+        by_session=[_session_line(s, closings.get(s.id, {})) for s in sessions],
         sessions=sessions,
         box=_box(opened_today, counts, [m.id for m in catalogue if m.is_cash]),
         control=_control({**period, "day": day}, payments),
@@ -197,12 +216,45 @@ def _chosen(catalogue: Sequence[Row[Any]], methods: Iterable[str] | None) -> Seq
     return [m for m in catalogue if m.code in codes]
 
 
-def _counts(sessions: Sequence[Row[Any]]) -> dict[int, tuple[int, int]]:
-    """``method_id: (expected, counted)`` of the closings; nothing while one of the sessions is open."""
+def _closings(sessions: Sequence[Row[Any]]) -> dict[int, dict[int, tuple[int, int]]]:
+    """``session_id: {method_id: (expected, counted)}`` of the closed sessions."""
+    closed = [s.id for s in sessions if s.status == "closed"]
+    found: dict[int, dict[int, tuple[int, int]]] = {session_id: {} for session_id in closed}
+    if closed:
+        for session_id, method_id, expected, counted in db.session.execute(statements.COUNTS, {"sessions": closed}):
+            found[session_id][method_id] = (int(expected), int(counted))
+    return found
+
+
+def _counts(
+    sessions: Sequence[Row[Any]], closings: dict[int, dict[int, tuple[int, int]]]
+) -> dict[int, tuple[int, int]]:
+    """``method_id: (expected, counted)`` over the sessions; nothing while one of them is open."""
     if not sessions or any(s.status == "open" for s in sessions):
         return {}
-    rows = db.session.execute(statements.COUNTS, {"sessions": [s.id for s in sessions]})
-    return {method_id: (int(expected), int(counted)) for method_id, expected, counted in rows}
+    sums: dict[int, tuple[int, int]] = {}
+    for session in sessions:
+        for method_id, (expected, counted) in closings[session.id].items():
+            before = sums.get(method_id, (0, 0))
+            sums[method_id] = (before[0] + expected, before[1] + counted)
+    return sums
+
+
+def _session_line(session: Row[Any], counts: dict[int, tuple[int, int]]) -> SessionLine:
+    if session.status == "open":
+        return SessionLine(session, None, None, None)
+    expected, counted = (sum(pair[at] for pair in counts.values()) for at in (0, 1))
+    return SessionLine(session, expected, counted, counted - expected)
+
+
+def _with_attended(lines: list[GroupLine], period: dict[str, Any]) -> list[GroupLine]:
+    """The lines with the sessions that each therapist gave; those who collected nothing come last but one."""
+    rows = db.session.execute(statements.ATTENDED, period)
+    given = {therapist_id: (name, int(count)) for therapist_id, name, count in rows}
+    known = {line.key for line in lines}
+    counted = [replace(line, attended=given[line.key][1] if line.key in given else 0) for line in lines]
+    others = [GroupLine(key, name, 0, 0, count) for key, (name, count) in sorted(given.items()) if key not in known]
+    return sorted([*counted, *others], key=lambda line: (line.key is None, -line.collected, line.name))
 
 
 def _by_method(
@@ -220,6 +272,7 @@ def _by_method(
             operations=sums[m.id][0],
             gross=sums[m.id][1],
             refunds=sums[m.id][2],
+            expected=counts[m.id][0] if m.id in counts else None,
             counted=counts[m.id][1] if m.id in counts else None,
             difference=counts[m.id][1] - counts[m.id][0] if m.id in counts else None,
         )
@@ -253,7 +306,7 @@ def _box(sessions: Sequence[Row[Any]], counts: dict[int, tuple[int, int]], cash:
         change=-change,
         refunds=sums.get("refund", 0),
         paid_in=sums.get("cash_in", 0),
-        paid_out=sums.get("cash_out", 0) + sums.get("expense", 0),
+        paid_out=sums.get("cash_out", 0) + sums.get("expense", 0) + sums.get("move_reversal", 0),
         deposited=sums.get("deposit", 0),
         counted=sum(counted) if counted else None,
         left=sum(left) if left else None,

@@ -17,8 +17,10 @@ from app.billing.models import (
     ticket_balance,
     till_session_totals,
 )
+from app.billing.queries.attended import TOOK_PLACE
 from app.billing.queries.collected import POSTED
 from app.clinics.models import Service, Therapist
+from app.encounters.models import Encounter
 from app.identity.models import User
 from app.patients.models import Patient
 
@@ -26,6 +28,7 @@ movement, posting, ticket, method = Movement.__table__, Posting.__table__, Ticke
 balance, totals = ticket_balance, till_session_totals
 session, till, count = TillSession.__table__, Till.__table__, TillCount.__table__
 patient, therapist, service = Patient.__table__, Therapist.__table__, Service.__table__
+encounter = Encounter.__table__
 user = User.__table__
 authoriser, opener, closer, approver = (user.alias(name) for name in ("authoriser", "opener", "closer", "approver"))
 CLINIC: BindParameter[Any] = bindparam("clinic")
@@ -112,10 +115,21 @@ SESSIONS = (
     )
     .order_by(session.c.opened_at, session.c.id)
 )
-COUNTS = (
-    select(count.c.method_id, func.sum(count.c.expected_cents), func.sum(count.c.counted_cents))
-    .where(count.c.session_id.in_(bindparam("sessions", expanding=True)))
-    .group_by(count.c.method_id)
+COUNTS = select(count.c.session_id, count.c.method_id, count.c.expected_cents, count.c.counted_cents).where(
+    count.c.session_id.in_(bindparam("sessions", expanding=True))
+)
+# Sessions that took place, whether or not anything was paid for them.
+ATTENDED = (
+    select(encounter.c.therapist_id, therapist.c.display_name.label("therapist"), func.count())
+    .select_from(encounter)
+    .join(therapist, therapist.c.id == encounter.c.therapist_id)
+    .where(
+        encounter.c.clinic_id == CLINIC,
+        encounter.c.started_at >= START,
+        encounter.c.started_at < END,
+        encounter.c.status.in_(TOOK_PLACE),
+    )
+    .group_by(encounter.c.therapist_id, therapist.c.display_name)
 )
 CASH_SUMS = (
     select(totals.c.kind, func.sum(totals.c.cents), func.sum(totals.c.change_cents))

@@ -74,6 +74,7 @@ def summary(data: cash_queries.DailyCash) -> dict[str, Any]:
                 "total": text(line.net),
                 "bruto": text(line.gross),
                 "devoluciones": text(line.refunds),
+                "esperado": _decimal_or_none(line.expected),
                 "contado": _decimal_or_none(line.counted),
                 "diferencia": _decimal_or_none(line.difference),
             }
@@ -114,8 +115,13 @@ def summary(data: cash_queries.DailyCash) -> dict[str, Any]:
                 "cerrada_por": s.closer,
                 "aprobada_por": s.approver,
                 "huella": s.snapshot_sha256,
+                "esperado": _decimal_or_none(line.expected),
+                "contado": _decimal_or_none(line.counted),
+                "diferencia": _decimal_or_none(line.difference),
+                "motivo": s.difference_reason,
             }
-            for s in data.sessions
+            for line in data.by_session
+            for s in (line.session,)
         ],
     }
 
@@ -129,6 +135,7 @@ def _group_json(line: cash_queries.GroupLine) -> dict[str, Any]:
         "id": line.key,
         "nombre": line.name or None,
         "tickets": line.tickets,
+        "atenciones": line.attended,
         "total": money.decimal_text(line.collected),
     }
 

@@ -8,6 +8,7 @@ from flask_babel import gettext as _
 from sqlalchemy import Row
 
 from app.billing import rules
+from app.billing.accounts import LABELS
 from app.billing.queries import cash as cash_queries
 from app.billing.reports import columns
 from app.clinics import queries as clinics
@@ -17,12 +18,6 @@ from app.reports.registry import ControlTotal, Document, ReportHeader, Sheet, Ta
 
 STATES = {"partial": N_("PARCIAL, sin valor de cierre"), "closed": N_("CERRADA"), "observed": N_("OBSERVADA")}
 TYPES = {"cobro": N_("cobro"), "devolucion": N_("devolución"), "anulacion": N_("anulación")}
-KINDS = {
-    "cash_in": N_("Ingreso"),
-    "cash_out": N_("Retiro"),
-    "expense": N_("Gasto"),
-    "deposit": N_("Depósito en banco"),
-}
 SERIES = "TKT"
 
 
@@ -136,6 +131,7 @@ def _summary_blocks(data: cash_queries.DailyCash) -> tuple[Table, ...]:
             "gross": line.gross,
             "refunds": line.refunds,
             "net": line.net,
+            "expected": line.expected,
             "counted": line.counted,
             "difference": line.difference,
             "share": line.net / total if total else 0,
@@ -146,8 +142,25 @@ def _summary_blocks(data: cash_queries.DailyCash) -> tuple[Table, ...]:
     return (
         Table("methods", N_("Resumen por método"), columns.METHOD, methods),
         Table("box", N_("Efectivo en caja"), columns.BOX, _box_rows(data.box), N_("Efectivo esperado")),
+        Table("sessions", N_("Cierres por caja"), columns.SESSION, _session_rows(data)),
         Table("coins", N_("Denominaciones"), columns.COIN, coins),
     )
+
+
+def _session_rows(data: cash_queries.DailyCash) -> list[dict[str, Any]]:
+    return [
+        {
+            "number": cash_queries.session_code(line.session),
+            "till": line.session.till,
+            "state": _("Abierta") if line.session.status == "open" else _("Cerrada"),
+            "expected": line.expected,
+            "counted": line.counted,
+            "difference": line.difference,
+            "reason": line.session.difference_reason,
+            "approver": line.session.approver or "",
+        }
+        for line in data.by_session
+    ]
 
 
 def _box_rows(box: cash_queries.CashBox) -> list[dict[str, Any]]:
@@ -168,8 +181,8 @@ def _closing_blocks(data: cash_queries.DailyCash) -> tuple[Table, ...]:
     movements = [
         {
             "time": clock.local(row.received_at, zone).time(),
-            "type": _(KINDS[row.kind]),
-            "concept": row.concept,
+            "type": _(LABELS[row.kind]),
+            "concept": f"{row.concept}: {row.note}" if row.note else row.concept,
             "beneficiary": row.beneficiary,
             "voucher": row.voucher_number,
             "amount": row.amount_cents,
@@ -179,27 +192,43 @@ def _closing_blocks(data: cash_queries.DailyCash) -> tuple[Table, ...]:
     ]
     return (
         Table("movements", N_("Otros movimientos"), columns.MOVEMENT, movements),
-        Table("therapists", N_("Por terapeuta"), columns.GROUP, _group_rows(data.by_therapist, _("Sin terapeuta"))),
-        Table("services", N_("Por servicio"), columns.GROUP, _group_rows(data.by_service, _("Otros conceptos"))),
+        Table("therapists", N_("Por terapeuta"), columns.THERAPIST, _therapist_rows(data.by_therapist)),
+        Table("services", N_("Por servicio"), columns.SERVICE, _service_rows(data.by_service)),
         Table("control", N_("Cifras de control"), columns.CONTROL, _control_rows(data)),
     )
 
 
-def _group_rows(lines: Sequence[cash_queries.GroupLine], none: str) -> list[dict[str, Any]]:
+def _therapist_rows(lines: Sequence[cash_queries.GroupLine]) -> list[dict[str, Any]]:
     return [
         {
-            "name": line.name or none,
-            "tickets": line.tickets,
+            "name": line.name or _("Sin terapeuta"),
+            "attended": line.attended,
             "collected": line.collected,
-            "average": (line.collected + line.tickets // 2) // line.tickets,
+            "average": _average(line.collected, line.attended or 0),
         }
         for line in lines
     ]
 
 
+def _service_rows(lines: Sequence[cash_queries.GroupLine]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": line.name or _("Otros conceptos"),
+            "tickets": line.tickets,
+            "collected": line.collected,
+            "average": _average(line.collected, line.tickets),
+        }
+        for line in lines
+    ]
+
+
+def _average(cents: int, count: int) -> int | None:
+    return (cents + count // 2) // count if count else None
+
+
 def _control_rows(data: cash_queries.DailyCash) -> list[dict[str, str]]:
     control, currency = data.control, data.clinic.currency
-    voided = ", ".join(rules.ticket_code(row.number) for row in control.voided)
+    voided = ", ".join(rules.ticket_ranges(row.number for row in control.voided))
     first_last = " – ".join(rules.ticket_code(n) for n in (control.first, control.last) if n)
     debts = _counted_money(control.debts, control.debts_cents, currency)
     recovered = _counted_money(control.recovered, control.recovered_cents, currency)
@@ -226,12 +255,12 @@ def _print_detail(data: cash_queries.DailyCash) -> Table:
             "ticket": rules.ticket_code(row.number),
             "patient": row.patient,
             "document": (row.document_number or "")[-4:],
-            "therapist": row.therapist or "",
+            "therapist": rules.short_name(row.therapist or ""),
             "service": row.service or row.ticket_concept,
             "method": data.method_names[row.method_id][1],
             "reference": row.reference,
             "amount": row.amount_cents,
-            "cashier": row.cashier,
+            "cashier": rules.short_name(row.cashier),
             "note": row.note
             or ("" if row.kind == "payment" else _(TYPES[cash_queries.line_type(row.kind, row.ticket_status)])),
             "is_void": row.ticket_status == "voided",

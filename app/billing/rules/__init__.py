@@ -3,6 +3,7 @@
 Pure functions on values; all amounts are integer cents.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
@@ -30,6 +31,31 @@ def ticket_code(number: int) -> str:
     'TKT-000001'
     """
     return f"TKT-{number:06d}"
+
+
+def ticket_ranges(numbers: Iterable[int]) -> list[str]:
+    """Ticket numbers as codes, neighbours as a range.
+
+    >>> ticket_ranges([7, 3, 4, 5])
+    ['TKT-000003 – TKT-000005', 'TKT-000007']
+    """
+    ranges: list[list[int]] = []
+    for number in sorted(set(numbers)):
+        if ranges and number == ranges[-1][1] + 1:
+            ranges[-1][1] = number
+        else:
+            ranges.append([number, number])
+    return [" – ".join(ticket_code(number) for number in dict.fromkeys(pair)) for pair in ranges]
+
+
+def short_name(name: str) -> str:
+    """A person's name where a column is narrow.
+
+    >>> short_name("Ana Torres"), short_name("Ana")
+    ('Ana T.', 'Ana')
+    """
+    first, _space, rest = name.partition(" ")
+    return f"{first} {rest[0]}." if rest else first
 
 
 def till_code(business_day: date, number: int) -> str:

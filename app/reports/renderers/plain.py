@@ -51,7 +51,7 @@ def csv(document: Document) -> bytes:
     table = document.csv_table
     file = io.StringIO()
     out = csv_module.writer(file)
-    out.writerow([gettext(column.label) for column in table.columns])
+    out.writerow([column.csv_name or gettext(column.label) for column in table.columns])
     keys = [(column.key, column.kind) for column in table.columns]
     out.writerows([_plain(row[key], kind) for key, kind in keys] for row in table.rows)
     return file.getvalue().encode("utf-8-sig")

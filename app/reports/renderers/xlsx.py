@@ -18,6 +18,8 @@ from app.reports.registry import Column, Document, Provenance, Sheet, Table
 
 MANY_ROWS = 20_000  # beyond this, rows go to disk one by one
 A4 = 9
+HEADING_ROWS = 2  # of a sheet with several tables
+READABLE_LINE = 180  # characters across a landscape page
 STEP_ROWS = 500
 
 
@@ -71,7 +73,8 @@ class _Writer:
             kind: add({"num_format": number, "bold": True, "top": 1, "bottom": 6})
             for kind, number in {**numbers, "text": "@"}.items()
         }
-        self.head = add({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"})
+        head = {"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"}
+        self.head, self.head_right = add(head), add({**head, "align": "right"})
         self.title = add({"bold": True, "font_size": 13})
         self.bold = add({"bold": True})
         self.ranges = {
@@ -90,18 +93,36 @@ class _Writer:
                 widths[index] = max(widths.get(index, 0), column.width)
         for index, width in widths.items():
             page.set_column(index, index, width)
+        line = sum(widths.values())
+        if line > READABLE_LINE:  # too small to read on one page across: the first columns are repeated on each
+            page.fit_to_pages(-(-line // READABLE_LINE), 0)
+            page.repeat_columns(0, 3)
+        if not is_single:
+            self._heading(page)
         for table in sheet.tables:
             self._table(page, sheet, table, is_single)
         last = self.ranges[sheet.name, sheet.tables[-1].name].last + 2
         last = self._checks(page, sheet, last)
         page.print_area(0, 0, last, max(widths))
 
+    def _heading(self, page: Any) -> None:
+        """Whose figures these are, of which days, in which state; stays in sight."""
+        header = self.document.header
+        issuer = " · ".join(part for part in (header.legal_name or header.clinic, header.clinic) if part)
+        tax_id = f" · {_('RUC')} {header.tax_id}" if header.tax_id else ""
+        page.write_string(0, 0, f"{issuer}{tax_id}", self.title)
+        days = " – ".join(f"{day:%d/%m/%Y}" for day in dict.fromkeys(header.period))
+        page.write_string(1, 0, " · ".join(part for part in (header.title, days, header.state) if part), self.bold)
+        page.freeze_panes(HEADING_ROWS, 0)
+        page.repeat_rows(0, HEADING_ROWS - 1)
+
     def _table(self, page: Any, sheet: Sheet, table: Table, is_single: bool) -> None:
         table_range = self.ranges[sheet.name, table.name]
         if not is_single:
             page.write_string(table_range.first - 2, 0, _(table.title), self.title)
         for index, column in enumerate(table.columns):
-            page.write_string(table_range.first - 1, index, _(column.label), self.head)
+            style = self.head_right if column.is_right else self.head
+            page.write_string(table_range.first - 1, index, _(column.label), style)
         if is_single:
             page.freeze_panes(1, 0)
             page.repeat_rows(0)
@@ -215,8 +236,9 @@ class _Writer:
 
 def _table_ranges(sheet: Sheet) -> list[TableRange]:
     """The range of each table of a sheet; an empty one keeps one row, so that its sum has a range."""
-    ranges, row = [], 0
     is_single = len(sheet.tables) == 1
+    ranges: list[TableRange] = []
+    row = 0 if is_single else HEADING_ROWS
     for table in sheet.tables:
         first = row + (1 if is_single else 2)
         last = first + max(1, len(table.rows)) - 1
