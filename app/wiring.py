@@ -17,7 +17,7 @@ from app.http import health, openapi, screens, tokens
 from app.http.json import ApiBlueprint
 from app.identity import login
 from app.identity import queries as identity
-from app.kernel import access, demo, expiry, integrity, outbox, scheduler, tasks
+from app.kernel import access, demo, expiry, integrity, merging, outbox, scheduler, tasks
 from app.realtime import channels, refresh, sockets
 from app.realtime.channels import Channel, RightsChanges
 from app.reports import registry
@@ -66,6 +66,7 @@ class Domain:
     checks: tuple[integrity.Check, ...]
     retention: tuple[expiry.RetentionRule, ...]
     demo: demo.DemoWriter | None
+    references: tuple[merging.Reference, ...]
 
 
 def read(name: str) -> Domain:
@@ -98,6 +99,7 @@ def read(name: str) -> Domain:
         checks=constant("checks", "CHECKS"),
         retention=constant("retention", "RULES"),
         demo=optional("demo", "DEMO", None),
+        references=constant("merging", "REFERENCES"),
     )
 
 
@@ -115,6 +117,7 @@ def register(app: Flask) -> list[ApiBlueprint]:
     integrity.register(app, _all(domain.checks for domain in domains))
     expiry.register(app, _all(domain.retention for domain in domains))
     demo.register(app, [domain.demo for domain in reversed(domains) if domain.demo])
+    merging.register(app, _all(domain.references for domain in domains))
     screens.register(app, _all(domain.slots for domain in domains))
     app.extensions["layout_values"] = {n: value for domain in domains for n, value in domain.layout_values.items()}
     login.register(app)

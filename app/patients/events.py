@@ -37,6 +37,26 @@ class PatientRestored(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class PatientsMerged(Event):
+    """Two records of one person are one: what referred to ``loser_id`` refers to ``survivor_id``."""
+
+    type: ClassVar[str] = "patients.patients.merged.v1"
+    survivor_id: int
+    loser_id: int
+    merge_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class PatientsSeparated(Event):
+    """The merge was undone; what came after it stayed with ``survivor_id``."""
+
+    type: ClassVar[str] = "patients.patients.separated.v1"
+    survivor_id: int
+    loser_id: int
+    merge_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class DuplicateSuspected(Event):
     """Who registered themselves seems to be a person known before."""
 

@@ -5,9 +5,19 @@ from typing import Any
 
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
-from wtforms import BooleanField, EmailField, HiddenField, PasswordField, SelectField, StringField, TextAreaField
+from wtforms import (
+    BooleanField,
+    EmailField,
+    HiddenField,
+    IntegerField,
+    PasswordField,
+    SelectField,
+    StringField,
+    TextAreaField,
+)
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length, Optional
+from wtforms.widgets import HiddenInput
 
 from app.clinics.queries import ubigeo
 from app.http import cycle
@@ -97,6 +107,14 @@ class PatientForm(NamesForm):
             return code
         found = ubigeo.search(typed, limit=2)
         return found[0]["code"] if len(found) == 1 else UNKNOWN_DISTRICT
+
+
+class MergeForm(Form):
+    """The versions of the two records that were compared; the choices are ``choice_<field>``."""
+
+    version = IntegerField(widget=HiddenInput(), validators=[InputRequired()])
+    other_id = IntegerField(widget=HiddenInput(), validators=[InputRequired()])
+    other_version = IntegerField(widget=HiddenInput(), validators=[InputRequired()])
 
 
 class RegisterForm(NamesForm):

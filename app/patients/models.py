@@ -1,8 +1,9 @@
-"""Tables: patient, care_relation, possible_duplicate."""
+"""Tables: patient, care_relation, possible_duplicate, patient_merge."""
 
 from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.clinics.models import Therapist, Ubigeo
@@ -52,6 +53,7 @@ class Patient(Base):
     locale: Mapped[str | None] = mapped_column(String(10))
     consented_at: Mapped[datetime | None]  # to the treatment of their data (Ley 29733), when registering themselves
     search_text: Mapped[str] = mapped_column(String(500))
+    merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("patient.id"))  # archived, only a pointer
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime]
     created_by: Mapped[int | None]
@@ -77,6 +79,35 @@ class PossibleDuplicate(Base):
     found_at: Mapped[datetime]
     settled_at: Mapped[datetime | None]
     settled_by: Mapped[int | None]
+
+
+class PatientMerge(Base):
+    """Two records that became one. ``moved`` are the ids of the rows by table, ``before`` and ``chosen`` details."""
+
+    __tablename__ = "patient_merge"
+    __table_args__ = (
+        Index("ix_patient_merge_survivor_id", "survivor_id"),
+        Index(
+            "uq_patient_merge_standing",
+            "loser_id",
+            unique=True,
+            sqlite_where=text("undone_at IS NULL"),
+            postgresql_where=text("undone_at IS NULL"),
+        ),
+        CheckConstraint("survivor_id <> loser_id", name="pair"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    organization_id: Mapped[int] = mapped_column(ForeignKey(Organization.id))
+    survivor_id: Mapped[int] = mapped_column(ForeignKey(Patient.id))
+    loser_id: Mapped[int] = mapped_column(ForeignKey(Patient.id))
+    merged_at: Mapped[datetime]
+    merged_by: Mapped[int | None]
+    before: Mapped[dict[str, Any]] = mapped_column(JSON)
+    chosen: Mapped[dict[str, Any]] = mapped_column(JSON)
+    moved: Mapped[dict[str, Any]] = mapped_column(JSON)
+    undone_at: Mapped[datetime | None]
+    undone_by: Mapped[int | None]
 
 
 class CareRelation(Base):

@@ -1,11 +1,12 @@
 """Reads: search, one person, the same person by document. Each takes the actor and shows their people only."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Integer, Row, Select, String, and_, bindparam, case, false, func, or_, select
+from sqlalchemy.orm import aliased
 from sqlalchemy.sql.elements import ColumnElement
 
 from app.clinics.models import Therapist, Ubigeo
@@ -16,7 +17,7 @@ from app.kernel.db import db
 from app.kernel.errors import Invalid, NotFound
 from app.kernel.i18n import N_
 from app.patients import permissions, rules
-from app.patients.models import CareRelation, Patient, PossibleDuplicate
+from app.patients.models import CareRelation, Patient, PatientMerge, PossibleDuplicate
 from app.patients.profiles import patient_id_of
 from app.patients.rules import duplicates, names
 from app.patients.rules import search as finding
@@ -44,6 +45,8 @@ _CARD = (
     PEOPLE.version,
     PEOPLE.created_at,
     PEOPLE.deleted_at,
+    PEOPLE.merged_into_id,
+    PEOPLE.user_id,
     Ubigeo.district,
     Ubigeo.province,
     Ubigeo.region,
@@ -179,16 +182,26 @@ def _count(scope: str, kinds: tuple[int, ...]) -> Select[Any]:
 def get(patient_id: int, *, actor: Actor) -> dict[str, Any]:
     """Everything kept of one person, with the names of the district. Raises NotFound.
 
-    Archived people are there for those who may restore them.
+    The id of a record that was merged into another gives the other. Archived people are there for those who may
+    restore them.
     """
     conditions = [PEOPLE.id == patient_id, SCOPES[scope_of(actor)]]
     if not can_anywhere(actor, permissions.ARCHIVE):
         conditions.append(PEOPLE.deleted_at.is_(None))
     statement = select(*_CARD).outerjoin(Ubigeo, Ubigeo.code == PEOPLE.ubigeo).where(*conditions)
     row = db.session.execute(statement, scope_values(actor)).mappings().first()
-    if row is None:
+    if row is not None and row["merged_into_id"] is None:
+        return dict(row)
+    survivor_id = _merged_into(patient_id, actor)
+    if survivor_id is None:
         raise NotFound
-    return dict(row)
+    return get(survivor_id, actor=actor)
+
+
+def _merged_into(patient_id: int, actor: Actor) -> int | None:
+    return db.session.scalar(
+        select(PEOPLE.merged_into_id).where(PEOPLE.id == patient_id, PEOPLE.organization_id == actor.organization_id)
+    )
 
 
 def details(person: Mapping[str, Any]) -> rules.Details:
@@ -269,6 +282,46 @@ def _pair(row: Row[Any]) -> dict[str, Any]:
     first, second = row[2 : 2 + len(columns)], row[2 + len(columns) :]
     people = {"patient": dict(zip(columns, first, strict=True)), "other": dict(zip(columns, second, strict=True))}
     return {"id": row[0], "found_at": row[1], **people}
+
+
+def active_relations(patient_id: int, source: str) -> list[CareRelation]:
+    """The care relations that hold by a source. Without permission check: for the package that maintains it."""
+    relation = CareRelation
+    return list(
+        db.session.scalars(
+            select(relation).where(
+                relation.patient_id == patient_id, relation.source == source, relation.ended_at.is_(None)
+            )
+        )
+    )
+
+
+def common_relations(patient_id: int, other_id: int) -> set[int]:
+    """The ids of a patient's care relations of which another patient has the like: same therapist and source."""
+    mine, theirs = CareRelation, aliased(CareRelation)
+    like = and_(theirs.therapist_id == mine.therapist_id, theirs.source == mine.source, theirs.patient_id == other_id)
+    return set(db.session.scalars(select(mine.id).join(theirs, like).where(mine.patient_id == patient_id)))
+
+
+def merges_of(patient_id: int, *, actor: Actor) -> list[PatientMerge]:
+    """The records that were merged into a patient and not separated again, the newest first."""
+    require_anywhere(actor, permissions.MERGE)
+    merge = PatientMerge
+    return list(
+        db.session.scalars(
+            select(merge)
+            .where(merge.survivor_id == patient_id, merge.organization_id == actor.organization_id)
+            .where(merge.undone_at.is_(None))
+            .order_by(merge.id.desc())
+        )
+    )
+
+
+def users_of_patients(patient_ids: Sequence[int]) -> list[int]:
+    """The user ids of patients. Without permission check: for live channels only."""
+    return [
+        user_id for user_id in db.session.scalars(select(Patient.user_id).where(Patient.id.in_(patient_ids))) if user_id
+    ]
 
 
 def users_of_therapist(therapist_id: int) -> list[int]:

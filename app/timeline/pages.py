@@ -20,6 +20,8 @@ pages = PageBlueprint("patient", __name__)
 def show(patient_id: int) -> Response:
     actor = cycle.actor()
     person = queries.get(patient_id, actor=actor)
+    if person["id"] != patient_id:  # merged; not a permanent redirect, since a merge can be undone
+        return fragments.redirect_to(f"/patients/{person['id']}")
     cycle.note_reading("patient", patient_id, patient_id=patient_id)
     is_archived = person["deleted_at"] is not None
     return fragments.page(
@@ -29,6 +31,7 @@ def show(patient_id: int) -> Response:
         links=[] if is_archived else screens.places(screens.PATIENT_LINKS, actor, patient_id),
         may_update=can_anywhere(actor, permissions.UPDATE) and not is_archived,
         may_archive=can_anywhere(actor, permissions.ARCHIVE),
+        may_merge=can_anywhere(actor, permissions.MERGE) and not is_archived,
     )
 
 

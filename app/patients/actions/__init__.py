@@ -65,7 +65,7 @@ def register_patient(details: rules.Details, *, allow_duplicate: bool = False, a
     clean = validated(details, actor=actor, now=now)
     if not allow_duplicate:
         _ask_about_duplicates(clean, actor)
-    values = {"organization_id": actor.organization_id, "created_by": actor.user_id, **_values(clean)}
+    values = {"organization_id": actor.organization_id, "created_by": actor.user_id, **row_values(clean)}
     statement = insert(Patient).values(**values, version=1, created_at=now)
     patient_id = db.session.scalar(statement.on_conflict_do_nothing().returning(Patient.id))
     if patient_id is None:
@@ -99,6 +99,7 @@ def update_patient(patient_id: int, details: rules.Details, *, version: int, act
     """
     require_anywhere(actor, permissions.UPDATE)
     before = queries.get(patient_id, actor=actor)
+    patient_id = before["id"]  # of the survivor when the record was merged
     if before["version"] != version:
         raise StalePatient
     clean = validated(details, actor=actor, now=now)
@@ -106,7 +107,7 @@ def update_patient(patient_id: int, details: rules.Details, *, version: int, act
     if not fields:
         return
     same = (Patient.id == patient_id, Patient.version == version)
-    statement = update(Patient).where(*same).values(**_values(clean), version=version + 1)
+    statement = update(Patient).where(*same).values(**row_values(clean), version=version + 1)
     try:
         with db.session.begin_nested():  # savepoint: on PostgreSQL a constraint error aborts the whole transaction
             if not changed(db.session.execute(statement)):
@@ -122,7 +123,7 @@ def archive_patient(patient_id: int, *, actor: Actor, now: datetime) -> None:
     Upcoming appointments are checked before by ``timeline.actions``, which may import the packages above.
     """
     require_anywhere(actor, permissions.ARCHIVE)
-    queries.get(patient_id, actor=actor)
+    patient_id = queries.get(patient_id, actor=actor)["id"]
     if _set_deleted(patient_id, now):
         _record(events.PatientArchived(patient_id), patient_id, actor=actor, now=now)
 
@@ -130,7 +131,7 @@ def archive_patient(patient_id: int, *, actor: Actor, now: datetime) -> None:
 def restore_patient(patient_id: int, *, actor: Actor, now: datetime) -> None:
     """Undo ``archive_patient``. Raises NotFound."""
     require_anywhere(actor, permissions.ARCHIVE)
-    queries.get(patient_id, actor=actor)
+    patient_id = queries.get(patient_id, actor=actor)["id"]
     if _set_deleted(patient_id, None):
         _record(events.PatientRestored(patient_id), patient_id, actor=actor, now=now)
 
@@ -186,7 +187,7 @@ def _open_account(clean: rules.Details, password_hash: str, has_consented: bool,
     similar = queries.duplicates_in(organization_id, clean)
     number = None if queries.has_document(organization_id, clean) else clean.document_number
     clean = replace(clean, document_number=number)
-    values = {**_values(clean), "user_id": user_id, "consented_at": now if has_consented else None}
+    values = {**row_values(clean), "user_id": user_id, "consented_at": now if has_consented else None}
     statement = insert(Patient).values(organization_id=organization_id, **values, version=1, created_at=now)
     patient_id = int(db.session.execute(statement.returning(Patient.id)).scalar_one())
     _record(
@@ -232,7 +233,8 @@ def validated(details: rules.Details, *, actor: Actor | None, now: datetime) -> 
     return clean
 
 
-def _values(clean: rules.Details) -> dict[str, Any]:
+def row_values(clean: rules.Details) -> dict[str, Any]:
+    """The columns of validated details."""
     columns = {name: getattr(clean, name) for name in rules.FIELDS}
     return {**columns, "full_name": clean.full_name, "search_text": clean.search_text}
 

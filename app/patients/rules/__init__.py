@@ -156,6 +156,16 @@ def brief(person: Mapping[str, Any]) -> str:
     return " · ".join(filter(None, (person["full_name"], short, day, format_phone(person["phone"]))))
 
 
+def shown(person: Mapping[str, Any], name: str) -> str:
+    """A detail as people read it; empty when there is none."""
+    value = person[name]
+    if name == "ubigeo":
+        return f"{person['district']}, {person['province']}, {person['region']}" if value else ""
+    if name in PHONES:
+        return format_phone(value)
+    return value.strftime("%d/%m/%Y") if isinstance(value, date) else str(value or "")
+
+
 def age(born: date | None, today: date) -> int | None:
     """Whole years."""
     if born is None:

@@ -2,10 +2,12 @@
 
 from datetime import datetime
 
+from app.kernel import clock
 from app.kernel.access import Actor, can
 from app.kernel.db import lock
-from app.kernel.errors import Forbidden
+from app.kernel.errors import Conflict, Forbidden
 from app.kernel.i18n import N_
+from app.patients import queries as patients
 from app.patients.actions import care
 from app.patients.profiles import patient_id_of
 from app.scheduling import permissions
@@ -16,6 +18,11 @@ from app.scheduling.rules import Status, transitions
 from app.scheduling.rules.transitions import Step, Task, Who
 
 CARE_SOURCE = "appointment"
+
+
+class OverlappingVisits(Conflict):
+    code = "OVERLAPPING_VISITS"
+    message = N_("Las dos fichas tienen citas a la misma hora (%(day)s). Cancele o mueva una antes de unirlas.")
 
 
 class NotYourAppointment(Forbidden):
@@ -80,3 +87,23 @@ def update_care_relation(visit: Appointment, therapist_id: int, *, actor: Actor,
         care.start_relation(relation, actor=actor, now=now)
     else:
         care.end_relation(relation, actor=actor, now=now)
+
+
+def update_care_relations(patient_id: int, *, actor: Actor, now: datetime) -> None:
+    """``update_care_relation`` for every therapist of a patient: after visits changed their patient."""
+    care.lock_relations(patient_id)
+    treating = appointments.treating_therapists(patient_id)
+    for therapist_id, clinic_id in treating.items():
+        relation = care.Care(patient_id, therapist_id, clinic_id, CARE_SOURCE)
+        care.start_relation(relation, actor=actor, now=now)
+    for care_row in patients.active_relations(patient_id, CARE_SOURCE):
+        if care_row.therapist_id not in treating:
+            relation = care.Care(patient_id, care_row.therapist_id, care_row.clinic_id, CARE_SOURCE)
+            care.end_relation(relation, actor=actor, now=now)
+
+
+def require_no_overlap(patient_id: int, other_id: int) -> None:
+    """Two patients whose visits shall be one person's. Raises OverlappingVisits."""
+    overlap = appointments.first_overlap(patient_id, other_id)
+    if overlap is not None:
+        raise OverlappingVisits(day=f"{clock.local(overlap.starts_at, overlap.timezone):%d/%m/%Y %H:%M}")

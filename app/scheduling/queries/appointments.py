@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, select
+from sqlalchemy import Row, and_, bindparam, func, select
+from sqlalchemy.orm import aliased
 
 from app.billing.queries import tickets
 from app.clinics.models import Settings
@@ -140,6 +141,30 @@ def upcoming_of_patient(patient_id: int, *, now: datetime) -> int | None:
         )
         .limit(1)
     )
+
+
+def treating_therapists(patient_id: int) -> dict[int, int]:
+    """Whom a patient's visits make treat them (``treats``), each with a clinic of theirs."""
+    rows = db.session.execute(
+        select(Appointment.therapist_id, func.min(Appointment.clinic_id))
+        .where(Appointment.patient_id == patient_id, Appointment.status.in_(rules.TREATING))
+        .group_by(Appointment.therapist_id)
+    )
+    return dict(rows.tuples().all())
+
+
+def first_overlap(patient_id: int, other_id: int) -> Row[Any] | None:
+    """The first time at which both have a visit that occupies them: ``starts_at`` and its ``timezone``."""
+    other = aliased(Appointment)
+    return db.session.execute(
+        select(Appointment.starts_at, Clinic.timezone)
+        .join(Clinic, Clinic.id == Appointment.clinic_id)
+        .join(other, and_(other.starts_at < Appointment.ends_at, other.ends_at > Appointment.starts_at))
+        .where(Appointment.patient_id == patient_id, Appointment.status.in_(rules.OCCUPYING))
+        .where(other.patient_id == other_id, other.status.in_(rules.OCCUPYING))
+        .order_by(Appointment.starts_at)
+        .limit(1)
+    ).first()
 
 
 def treats(therapist_id: int, patient_id: int) -> bool:
