@@ -129,7 +129,7 @@ def register(app: Flask) -> list[ApiBlueprint]:
         sessions_alive=identity.sessions_alive,
     )
     apis = [openapi.api, health.api, *_all(domain.apis for domain in domains)]
-    for blueprint in (*_all(domain.pages for domain in domains), *apis):
+    for blueprint in (openapi.pages, *_all(domain.pages for domain in domains), *apis):
         app.register_blueprint(blueprint)
     return apis
 

@@ -53,14 +53,15 @@ class PageBlueprint(Blueprint):
         *,
         requires: Permission | tuple[Permission, ...] | None = None,
         public: str = "",
+        signed_in: bool = False,
         form: Callable[..., Any] | None = None,
         retry: Callable[..., Response] | None = None,
         prepare: Callable[..., dict[str, Any]] | None = None,
         **options: Any,
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         needed = requires if isinstance(requires, tuple) else (requires,) if requires else ()
-        cycle.require_declaration(f"{self.name} {rule}", needed, public, signed_in=False)
-        spec = RouteSpec(needed, public, options={"form": form, "retry": retry, "prepare": prepare})
+        cycle.require_declaration(f"{self.name} {rule}", needed, public, signed_in)
+        spec = RouteSpec(needed, public, signed_in, options={"form": form, "retry": retry, "prepare": prepare})
 
         def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
             endpoint = options.pop("endpoint", view.__name__)

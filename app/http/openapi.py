@@ -1,17 +1,19 @@
-"""``/api/openapi.json``: generated from the declarations of the routes."""
+"""``/api/openapi.json``: generated from the declarations of the routes; ``/api/docs`` shows it to who is signed in."""
 
 import re
 from typing import Any
 
-from flask import current_app
+from flask import Response, current_app, jsonify, make_response
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from app.http import fragments
 from app.http.cycle import RouteSpec
+from app.http.html import PageBlueprint
 from app.http.json import ApiBlueprint
 
 api = ApiBlueprint("openapi", __name__)
+pages = PageBlueprint("api_docs", __name__)
 
 PROBLEM = {
     "type": "object",
@@ -25,14 +27,20 @@ PROBLEM = {
 }
 
 
-@api.get("/api/openapi.json", public="the description of the API holds no data")
+@api.get("/api/openapi.json", signed_in=True)
 def openapi() -> dict[str, Any]:
     return document()
 
 
-@api.get("/api/docs", public="the description of the API holds no data", endpoint="docs")
-def docs() -> Any:
+@pages.get("/api/docs", signed_in=True)
+def docs() -> Response:
     return fragments.page("http/docs.html", document=document())
+
+
+@pages.get("/api/docs/openapi.json", signed_in=True)
+def docs_document() -> Response:
+    """The same document for a browser, which has a cookie and no token."""
+    return make_response(jsonify(document()))
 
 
 def document() -> dict[str, Any]:
@@ -44,7 +52,8 @@ def document() -> dict[str, Any]:
 
 
 def _document() -> dict[str, Any]:
-    routes = [r for r in current_app.url_map.iter_rules() if r.rule.startswith("/api/")]
+    own = {f"{pages.name}.docs", f"{pages.name}.docs_document"}
+    routes = [r for r in current_app.url_map.iter_rules() if r.rule.startswith("/api/") and r.endpoint not in own]
     models = _models(routes)
     schemas = models_json_schema([(m, "validation") for m in models], ref_template="#/components/schemas/{model}")[1]
     paths: dict[str, dict[str, Any]] = {}
