@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from email.message import Message
 from pathlib import Path
 from typing import Any
 
@@ -297,7 +298,7 @@ def _sign_in(client: Client) -> People:
         return str(json.loads(answer)["access"])
 
     _, headers, page = client.send(Request("GET", "/login", {"Accept-Encoding": "identity"}))
-    cookie = headers["Set-Cookie"].partition(";")[0]
+    cookie = _session_cookie(headers)
     form = {"Cookie": cookie, "Content-Type": "application/x-www-form-urlencoded"}
     token = TOKEN.search(page)
     assert token
@@ -305,13 +306,19 @@ def _sign_in(client: Client) -> People:
     status, headers, answer = client.send(Request("POST", "/login", form, body))
     if status != 303:
         raise SystemExit(f"Signing in gave {status}: {answer[:300]!r}")
-    cookie = headers["Set-Cookie"].partition(";")[0]
+    cookie = _session_cookie(headers)
     _, headers, page = client.send(Request("GET", "/account", {"Cookie": cookie, "Accept-Encoding": "identity"}))
     # the page's token went into the session, so the cookie is another one
-    cookie = (headers["Set-Cookie"] or cookie).partition(";")[0]
+    cookie = _session_cookie(headers) or cookie
     token = TOKEN.search(page)
     assert token
     return People(bearer("ana@example.com"), bearer("diego@example.com"), cookie, token[1].decode())
+
+
+def _session_cookie(headers: Message) -> str:
+    """The session's own among the cookies of a response; empty when there is none."""
+    pairs = (value.partition(";")[0] for value in headers.get_all("Set-Cookie") or ())
+    return next((pair for pair in pairs if pair.startswith("sid=")), "")
 
 
 # ------------------------------------------------------------------ measuring
