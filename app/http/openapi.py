@@ -25,6 +25,13 @@ PROBLEM = {
         "details": {"type": "object"},
     },
 }
+IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "maxLength": 200},
+    "description": "The same key gives the same answer; with another body 409 IDEMPOTENCY_MISMATCH.",
+}
 
 
 @api.get("/api/openapi.json", signed_in=True)
@@ -106,6 +113,8 @@ def _operation(rule: Any, method: str) -> dict[str, Any]:
             {"name": name, "in": "query", "required": name in schema.get("required", ()), "schema": value}
             for name, value in schema["properties"].items()
         ]
+    if method == "POST" and (not spec.public or spec.option("repeatable")):
+        parameters.append(IDEMPOTENCY_KEY)
     operation: dict[str, Any] = {
         "operationId": f"{rule.endpoint}.{method.lower()}",
         "summary": (view.__doc__ or view.__name__.replace("_", " ")).strip().split("\n")[0],

@@ -92,3 +92,15 @@ def test_an_unknown_filter_value_is_refused(ana: Client, path: str, name: str, a
     answer = ana.api("GET", f"/api/{path}")
     assert answer.status_code == 400, answer.text
     assert allowed in answer.get_json()["details"][name][0]
+
+
+@pytest.mark.any_engine
+def test_the_description_names_the_idempotency_key_where_it_is_honoured(ana: Client) -> None:
+    paths = ana.api("GET", "/api/openapi.json").get_json()["paths"]
+    honoured = {
+        path
+        for path, methods in paths.items()
+        if "Idempotency-Key" in {p["name"] for p in methods.get("post", {}).get("parameters", ())}
+    }
+    assert {"/api/appointments/", "/api/auth/register/", "/api/tickets/{ticket_id}/payments/"} <= honoured
+    assert not {"/api/auth/login/", "/api/auth/refresh/"} & honoured

@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from app.kernel.db import db
 from app.scheduling.models import Appointment
+from tests import build
 from tests.cast import Cast
 from tests.client import Client
 from tests.queries import count_queries
@@ -86,6 +87,27 @@ class TestBooking:
         assert short.startswith('<div class="form-grid" id="booking-what"')
         assert ">12:30</a>" in short
         assert ">12:30</a>" not in long  # 45 minutes run into the break
+
+    @staticmethod
+    def services(ana: Client, path: str) -> tuple[str, list[str]]:
+        """The chosen service and those that are greyed out."""
+        [select_] = [e for e in ana.tree(ana.get(path)).iter("select") if e.get("name") == "service_id"]
+        options = list(select_.iter("option"))
+        chosen = [o.get("value", "") for o in options if o.get("selected") is not None]
+        return chosen[0], [o.get("value", "") for o in options if o.get("disabled") is not None]
+
+    def test_a_free_hour_suggests_a_service_that_fits(self, ana: Client) -> None:
+        path = "/appointments/new?therapist_id=1&starts_at=2026-11-23T{}"
+        assert self.services(ana, path.format("12:30")) == ("2", ["1"])  # 45 minutes run into the break
+        assert self.services(ana, path.format("10:00")) == ("1", [])  # the longest
+        assert self.services(ana, path.format("20:00"))[1] == []  # where nothing fits nothing is greyed out
+
+    def test_the_last_service_with_the_therapist_comes_first(self, app: Flask, ana: Client) -> None:
+        with app.app_context():
+            build.visit(build.at("10:00"), status="fulfilled", service=Cast.physiotherapy)
+        path = "/appointments/new?therapist_id=1&patient_id={}&starts_at=2026-11-23T10:00"
+        assert self.services(ana, path.format(1)) == ("2", [])
+        assert self.services(ana, path.format(2)) == ("1", [])
 
     def test_without_a_time_it_offers_the_next_free_one(self, ana: Client) -> None:
         values = {e.get("name"): e.get("value") for e in ana.tree(ana.get("/appointments/new")).iter("input")}

@@ -35,6 +35,12 @@ class BookingForm(Form):
         self.therapist_id.choices = [SelectChoice(person.id, person.name) for person in people]
         self.service_id.choices = [SelectChoice(s.id, _described(s, currency)) for s in services]
 
+    def disable_services(self, fitting: frozenset[int], chosen: int) -> None:
+        """Grey out the services that do not fit at the chosen time, where others do."""
+        for choice in self.service_id.choices if fitting else ():
+            if choice.value not in fitting | {chosen}:
+                choice.render_kw = {"disabled": True}
+
     def to_request(self, clinic_id: int, starts_at: datetime) -> BookingRequest:
         """What the validated form asks for."""
         return BookingRequest(

@@ -43,10 +43,9 @@ def new() -> Response:
         service_id=request.args.get("service_id", type=int),
         starts_at=clock.local(wanted, clinic.timezone).strftime(LOCAL) if wanted else "",
     )
-    offer = _offer(clinic, form)
-    times = _near_times(clinic, offer, wanted)
-    _fill(form, offer, times, clinic)
-    return _booking(clinic, form, offer, times)
+    offer, near = _near_times(clinic, _offer(clinic, form), wanted, form)
+    _fill(form, offer, near.times, clinic)
+    return _booking(clinic, form, offer, near)
 
 
 def _make_form() -> forms.BookingForm:
@@ -58,9 +57,8 @@ def _make_form() -> forms.BookingForm:
 def _retry(*, form: forms.BookingForm, error: DomainError | None) -> Response:
     form.add_summary(error)
     clinic = _clinic()
-    offer = _offer(clinic, form)
-    times = _near_times(clinic, offer, _typed(form, clinic))
-    return _booking(clinic, form, offer, times, asks_override=_may_override(error))
+    offer, near = _near_times(clinic, _offer(clinic, form), _typed(form, clinic), form)
+    return _booking(clinic, form, offer, near, asks_override=_may_override(error))
 
 
 @pages.post("/appointments", requires=permissions.BOOK, form=_make_form, retry=_retry)
@@ -103,16 +101,19 @@ def _offer(clinic: ClinicView, form: forms.BookingForm) -> queries.Choices:
     return offer
 
 
-def _near_times(clinic: ClinicView, offer: queries.Choices, wanted: datetime | None) -> list[Slot]:
-    minutes, now = offer.service.duration_minutes, cycle.now()
-    return queries.near_times(clinic, offer.therapist.id, wanted or now, duration_minutes=minutes, now=now)
+def _near_times(
+    clinic: ClinicView, offer: queries.Choices, wanted: datetime | None, form: forms.BookingForm
+) -> tuple[queries.Choices, queries.NearTimes]:
+    found, near = queries.near_times(clinic, offer, wanted, patient_id=form.patient_id.data, now=cycle.now())
+    form.disable_services(near.fitting, found.service.id)
+    return found, near
 
 
 def _booking(
     clinic: ClinicView,
     form: forms.BookingForm,
     offer: queries.Choices,
-    times: list[Slot],
+    near: queries.NearTimes,
     *,
     asks_override: bool = False,
 ) -> Response:
@@ -125,7 +126,7 @@ def _booking(
         form_id="booking",
         patient={"id": patient["id"], "label": patient_rules.label(patient)} if patient else None,
         offer=offer,
-        times=times,
+        near=near,
         clinic_view=clinic,
         today=clock.local_day(cycle.now(), clinic.timezone),
         asks_override=asks_override or bool(form.override_reason.data),
@@ -146,7 +147,7 @@ def _patient(form: forms.BookingForm) -> dict[str, Any] | None:
 
 
 def _fill(form: forms.BookingForm, offer: queries.Choices, times: list[Slot], clinic: ClinicView) -> None:
-    """Preselect defaults for missing values: the first service, the next free time."""
+    """Preselect defaults for missing values: the suggested service, the next free time."""
     form.therapist_id.data, form.service_id.data = offer.therapist.id, offer.service.id
     if times and ("starts_at" not in request.args):
         form.starts_at.data = clock.local(times[0].starts_at, clinic.timezone).strftime(LOCAL)

@@ -1,8 +1,9 @@
 """Data for the decision on a booking or a move, and the choices of their forms: people, services, free times."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Row, and_, bindparam, exists, func, select
@@ -24,7 +25,7 @@ from app.scheduling.queries import bookable, slots
 from app.scheduling.queries.appointments import VisitDetails
 from app.scheduling.queries.bookable import Asked
 from app.scheduling.rules.booking import BookingContext, BookingRequest, MoveContext, MoveRequest, OwnBookings
-from app.scheduling.rules.calendar import LOOK_AHEAD_DAYS, Calendar, Slot, nearest
+from app.scheduling.rules.calendar import LOOK_AHEAD_DAYS, Calendar, Slot, is_free, nearest
 from app.tenancy.models import Clinic
 
 NEAR_TIMES = 6
@@ -164,6 +165,7 @@ class Choices:
     therapist: TherapistView
     services: list[ServiceView]
     service: ServiceView
+    is_chosen: bool  # the service was named
 
 
 def choices(clinic: ClinicView, *, therapist_id: int | None, service_id: int | None, lenient: bool = False) -> Choices:
@@ -180,26 +182,72 @@ def choices(clinic: ClinicView, *, therapist_id: int | None, service_id: int | N
         _one(everything, service_id, lenient=lenient)
     given = _services_given_by(therapist.id)
     services = [service for service in everything if service.id in given]
-    service = next((s for s in services if s.id == service_id), services[0])
-    return Choices(people, therapist, services, service)
+    chosen = next((s for s in services if s.id == service_id), None)
+    return Choices(people, therapist, services, chosen or services[0], is_chosen=chosen is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class NearTimes:
+    """The free times nearest to a wanted one by day, and the services that could begin at the wanted one."""
+
+    times: list[Slot]
+    by_day: list[tuple[date, list[Slot]]]
+    fitting: frozenset[int]
 
 
 def near_times(
-    clinic: ClinicView,
-    therapist_id: int,
-    wanted: datetime,
-    *,
-    duration_minutes: int,
-    now: datetime,
-    patient_id: int | None = None,
-) -> list[Slot]:
-    """The free times nearest to a wanted one, in order. Four queries."""
-    length = timedelta(minutes=duration_minutes)
+    clinic: ClinicView, offer: Choices, wanted: datetime | None, *, patient_id: int | None, now: datetime
+) -> tuple[Choices, NearTimes]:
+    """What the dialog offers around a wanted time, for the service of ``offer``; without one (``is_chosen`` false) for
+    the patient's last with the therapist, else the longest that fits. At most five queries."""
     zone = clinic.timezone
-    day = max(clock.local_day(wanted, zone), clock.local_day(now, zone))
+    around = now if wanted is None else wanted
+    day = max(clock.local_day(around, zone), clock.local_day(now, zone))
     last = day + timedelta(days=1 + LOOK_AHEAD_DAYS)
-    calendar = slots.calendar(clinic, [therapist_id], day, last, patient_id=patient_id)
-    return nearest(calendar, therapist_id, wanted, length, now, is_self=False, patient_id=patient_id, count=NEAR_TIMES)
+    calendar = slots.calendar(clinic, [offer.therapist.id], day, last, patient_id=patient_id)
+    fitting = frozenset(
+        service.id
+        for service in offer.services
+        if wanted is not None
+        and is_free(calendar, offer.therapist.id, wanted, _minutes(service), now, patient_id=patient_id)
+    )
+    if not offer.is_chosen:
+        offer = replace(offer, service=_suggested(offer, fitting, patient_id))
+    times = nearest(
+        calendar,
+        offer.therapist.id,
+        around,
+        _minutes(offer.service),
+        now,
+        is_self=False,
+        patient_id=patient_id,
+        count=NEAR_TIMES,
+    )
+    by_day = [(day, list(group)) for day, group in groupby(times, lambda slot: clock.local_day(slot.starts_at, zone))]
+    return offer, NearTimes(times, by_day, fitting)
+
+
+def _minutes(service: ServiceView) -> timedelta:
+    return timedelta(minutes=service.duration_minutes)
+
+
+def _suggested(offer: Choices, fitting: frozenset[int], patient_id: int | None) -> ServiceView:
+    """The patient's last service with the therapist, else the longest that fits, else the first."""
+    usual = _last_service(patient_id, offer.therapist.id)
+    possible = [service for service in offer.services if service.id in fitting] or offer.services
+    known = next((service for service in possible if service.id == usual), None)
+    return known or (max(possible, key=_minutes) if fitting else offer.service)
+
+
+def _last_service(patient_id: int | None, therapist_id: int) -> int | None:
+    if patient_id is None:
+        return None
+    mine = select(Appointment.service_id).where(
+        Appointment.patient_id == patient_id,
+        Appointment.therapist_id == therapist_id,
+        Appointment.status.in_(rules.OCCUPYING),
+    )
+    return db.session.scalar(mine.order_by(Appointment.starts_at.desc()).limit(1))
 
 
 def _one(choices: Sequence[Any], wanted: int | None, *, lenient: bool) -> Any:

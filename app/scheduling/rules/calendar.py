@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 from app.kernel import clock
 from app.kernel.errors import DomainError, RuleBroken
 from app.kernel.i18n import N_
-from app.scheduling.rules.periods import Period, Shift, first_clash, subtract
+from app.scheduling.rules.periods import Period, Shift, covering, first_clash, subtract
 
 STAFF_LATENESS = timedelta(minutes=30)  # staff may still book a visit that began a moment ago
 LOOK_AHEAD_DAYS = 14
@@ -241,6 +241,25 @@ def free_slots(
         for starts_at in free_starts(shift, busy, length, step):
             if starts_at >= now and window.problem_with(starts_at) is None:
                 yield Slot(starts_at, starts_at + length, therapist_id, clinic.id, shift.room_id)
+
+
+def is_free(
+    calendar: Calendar,
+    therapist_id: int,
+    starts_at: datetime,
+    length: timedelta,
+    now: datetime,
+    *,
+    patient_id: int | None = None,
+) -> bool:
+    """Whether staff may book a visit of this length then without a reason: in the hours, nobody busy."""
+    if start_window(calendar.clinic, now, is_self=False).problem_with(starts_at) is not None:
+        return False
+    day, ends_at = clock.local_day(starts_at, calendar.clinic.timezone), starts_at + length
+    return any(
+        not first_clash(occupied(calendar, therapist_id, shift.room_id, patient_id), starts_at, ends_at)
+        for shift in covering(open_periods(calendar, therapist_id, day), starts_at, ends_at)
+    )
 
 
 def free_starts(shift: Shift, busy: Iterable[Period], length: timedelta, step: timedelta) -> Iterator[datetime]:
