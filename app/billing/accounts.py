@@ -69,6 +69,13 @@ KINDS = {
     "reversal": Kind(N_("Anulación de cargo"), (Account.REVENUE,), (Account.RECEIVABLE,), "charged", needs_ticket=True),
     "payment": _of_till(N_("Cobro"), COLLECTED, (Account.RECEIVABLE,), "paid"),
     "refund": _of_till(N_("Devolución"), (Account.RECEIVABLE,), COLLECTED, "refunded"),
+    "credit": Kind(N_("A favor del paciente"), (Account.RECEIVABLE,), (Account.CREDIT,), "refunded", needs_ticket=True),
+    "credit_use": Kind(
+        N_("Pago con saldo a favor"), (Account.CREDIT,), (Account.RECEIVABLE,), "paid", needs_ticket=True
+    ),
+    "credit_return": Kind(
+        N_("Saldo a favor por devolver"), (Account.CREDIT,), (Account.RECEIVABLE,), "refunded", needs_ticket=True
+    ),
     "cash_in": _of_till(N_("Ingreso"), (Account.TILL,), (Account.SUSPENSE,)),
     "cash_out": _of_till(N_("Retiro"), (Account.SUSPENSE,), (Account.TILL,)),
     "expense": _of_till(N_("Gasto"), (Account.EXPENSE,), (Account.TILL,)),
@@ -92,6 +99,11 @@ def collected(till_id: int, method_id: int, ticket_id: int, cents: int, *, is_ca
     """Postings of a payment for a ticket, with negative cents of a refund."""
     asset = (Account.TILL, till_id) if is_cash else (Account.CLEARING, method_id)
     return {asset: cents, (Account.RECEIVABLE, ticket_id): -cents}
+
+
+def credited(patient_id: int, ticket_id: int, cents: int) -> Postings:
+    """Postings of money of a ticket that is put aside for its patient, with negative cents of what is used of it."""
+    return {(Account.RECEIVABLE, ticket_id): cents, (Account.CREDIT, patient_id): -cents}
 
 
 def cash_move(kind: str, till_id: int, cents: int) -> Postings:

@@ -63,6 +63,30 @@ class PaymentRefunded(TicketEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class CreditKept(TicketEvent):
+    """Money of the ticket was put aside for the patient."""
+
+    type: ClassVar[str] = "billing.credit.kept.v1"
+    cents: int
+
+
+@dataclass(frozen=True, slots=True)
+class CreditUsed(TicketEvent):
+    """The ticket was paid with money kept for the patient."""
+
+    type: ClassVar[str] = "billing.credit.used.v1"
+    cents: int
+
+
+@dataclass(frozen=True, slots=True)
+class CreditReturned(TicketEvent):
+    """What was put aside is due back on the ticket again."""
+
+    type: ClassVar[str] = "billing.credit.returned.v1"
+    cents: int
+
+
+@dataclass(frozen=True, slots=True)
 class SlipPrinted(TicketEvent):
     """The first is the original, each later one a copy (COPIA n)."""
 
@@ -121,7 +145,11 @@ class TillClosed(TillEvent):
     sha256: str
 
 
-OF_TICKETS = (TicketIssued, TicketVoided, TicketCredited, TicketReopened, TicketMoved, PaymentTaken, PaymentRefunded)
+OF_CREDIT = (CreditKept, CreditUsed, CreditReturned)
+OF_TICKETS = (
+    *(TicketIssued, TicketVoided, TicketCredited, TicketReopened, TicketMoved, PaymentTaken, PaymentRefunded),
+    *OF_CREDIT,
+)
 OF_TILLS = (
     *(PaymentTaken, PaymentRefunded, TillOpened, TillMoved),
     *(TillCounted, ClosingApproved, RecountRequested, TillClosed),

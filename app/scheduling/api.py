@@ -77,15 +77,18 @@ class ChangedAppointment(Body):
     notes: str | None = Field(None, max_length=2000)
     version: int | None = None
     override_reason: str = Field("", max_length=200)
+    money: str = Field("", max_length=10)
 
 
 class NewStatus(Body):
     status: str
     reason: str = Field("", max_length=200)
+    money: str = Field("", max_length=10)
 
 
 class Cancellation(Body):
     reason: str = Field("", max_length=200)
+    money: str = Field("", max_length=10)
 
 
 @api.get("/api/appointments/available/", requires=(*READERS, *BOOKERS), query=FreeQuery)
@@ -327,7 +330,9 @@ def change(appointment_id: int, body: ChangedAppointment) -> Response:
         )
         booking.move_appointment(appointment_id, request, actor=actor, now=now)
     if body.status is not None:
-        transitions.change_status(appointment_id, body.status, reason=body.reason or "", actor=actor, now=now)
+        transitions.change_status(
+            appointment_id, body.status, reason=body.reason or "", money=body.money, actor=actor, now=now
+        )
     if body.notes is not None or (body.reason is not None and body.status is None):
         appointments.edit_notes(
             appointment_id, reason=None if body.status else body.reason, notes=body.notes, actor=actor, now=now
@@ -339,7 +344,9 @@ def change(appointment_id: int, body: ChangedAppointment) -> Response:
 def cancel(appointment_id: int, body: Cancellation) -> Response:
     """Cancel (D10): the row stays. Without a reason it is the patient's wish or the clinic's."""
     _check_version(appointment_id)
-    appointments.cancel_appointment(appointment_id, reason=body.reason, actor=cycle.actor(), now=cycle.now())
+    appointments.cancel_appointment(
+        appointment_id, reason=body.reason, money=body.money, actor=cycle.actor(), now=cycle.now()
+    )
     return _tagged(_one(appointment_id))
 
 
@@ -352,7 +359,9 @@ def cancel(appointment_id: int, body: Cancellation) -> Response:
 def set_status(appointment_id: int, body: NewStatus) -> Response:
     """Change the state through the one table of transitions; the present state is a no-op."""
     _check_version(appointment_id)
-    transitions.change_status(appointment_id, body.status, reason=body.reason, actor=cycle.actor(), now=cycle.now())
+    transitions.change_status(
+        appointment_id, body.status, reason=body.reason, money=body.money, actor=cycle.actor(), now=cycle.now()
+    )
     return _tagged(_one(appointment_id))
 
 

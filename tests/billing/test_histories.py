@@ -170,6 +170,8 @@ class History:
             payment.is_refunded = True
             payment.ticket.paid -= payment.cents
             payment.ticket.refunded += payment.cents
+            if not payment.ticket.charged and not payment.ticket.paid:
+                payment.ticket.is_voided = True  # the last refund of a cancelled visit
             session.expected[payment.method] -= payment.cents
 
     def move(self, a, b, c):

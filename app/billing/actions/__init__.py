@@ -1,5 +1,5 @@
 """Writes: tickets, payments, till sessions."""
 
-from app.billing.actions import counts, drawer, payments, tickets, tills
+from app.billing.actions import counts, credit, drawer, payments, tickets, tills
 
-__all__ = ["counts", "drawer", "payments", "tickets", "tills"]
+__all__ = ["counts", "credit", "drawer", "payments", "tickets", "tills"]

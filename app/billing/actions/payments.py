@@ -9,8 +9,8 @@ from datetime import datetime
 from sqlalchemy import select
 
 from app.billing import accounts, events, permissions, queries, rules
-from app.billing.actions import ledger, tickets, tills
-from app.billing.models import Movement, Till, TillSession
+from app.billing.actions import credit, ledger, tickets, tills
+from app.billing.models import Movement, Ticket, Till, TillSession
 from app.kernel.access import Actor, require
 from app.kernel.db import db
 from app.kernel.errors import Conflict, Invalid
@@ -42,13 +42,18 @@ class AlreadyRefunded(Conflict):
     message = N_("Este pago ya se devolvió.")
 
 
+class KeptAsCredit(Conflict):
+    code = "KEPT_AS_CREDIT"
+    message = N_("Este dinero quedó a favor del paciente. Devuelva primero el saldo a favor a su ticket.")
+
+
 @dataclass(frozen=True, slots=True)
 class Payment:
     """A recorded payment or refund. ``change_cents`` is given back to the patient."""
 
     id: int
     ticket_id: int
-    session_id: int
+    session_id: int | None  # None: with credit of the patient
     method: str
     amount_cents: int
     tendered_cents: int | None
@@ -70,18 +75,15 @@ def take_payment(
 ) -> Payment:
     """Take a payment for a ticket into the open till; without an amount, all that is owed.
 
-    ``method`` is a code of the clinic's catalogue. Raises NotFound, NoOpenTill, TicketIsVoided,
-    AmountExceedsBalance, Invalid.
+    ``method`` is a code of the clinic's catalogue, or ``saldo``: what is kept for the patient. Raises NotFound,
+    NoOpenTill, NoCredit, TicketIsVoided, AmountExceedsBalance, Invalid.
     """
     clinic_id = queries.tickets.clinic_of(ticket_id, actor=actor)
     require(actor, permissions.TAKE_PAYMENT, clinic_id)
+    if method.strip().casefold() == rules.CREDIT:
+        return _pay_with_credit(ticket_id, amount_cents, actor=actor, now=now)
     session = lock_open_session(clinic_id, actor=actor)
-    ticket = tickets.get_for_update(ticket_id)
-    if ticket.status == "voided":
-        raise TicketIsVoided
-    owed = queries.tickets.balance(ticket.id).owed_cents
-    if owed <= 0:
-        raise AlreadyPaid
+    ticket, owed = _lock_payable(ticket_id)
     payment_method = active_method(clinic_id, method)
     amount = rules.check_amount(amount_cents, owed_cents=owed, currency=ticket.currency)
     tendered, change = rules.change_of(payment_method, amount_cents=amount, tendered_cents=tendered_cents)
@@ -114,6 +116,27 @@ def take_payment(
     return payment
 
 
+def _lock_payable(ticket_id: int) -> tuple[Ticket, int]:
+    """The ticket under its lock and what it owes. Raises TicketIsVoided, also of a cancelled visit's; AlreadyPaid."""
+    ticket = tickets.get_for_update(ticket_id)
+    balance = queries.tickets.balance(ticket.id)
+    if ticket.status == "voided" or (balance.amount_cents and not balance.charged_cents):
+        raise TicketIsVoided
+    if balance.owed_cents <= 0:
+        raise AlreadyPaid
+    return ticket, balance.owed_cents
+
+
+def _pay_with_credit(ticket_id: int, amount_cents: int | None, *, actor: Actor, now: datetime) -> Payment:
+    """From what the clinic keeps for the patient: no money moves, so no till is needed."""
+    ticket, owed = _lock_payable(ticket_id)
+    if amount_cents is None:
+        amount_cents = min(owed, queries.credit.of_patient(ticket.patient_id, clinic_id=ticket.clinic_id))
+    amount = rules.check_amount(amount_cents, owed_cents=owed, currency=ticket.currency)
+    movement = credit.use(ticket, amount, actor=actor, now=now)
+    return _payment(movement, None, ticket.id, rules.CREDIT, amount)
+
+
 def refund_payment(payment_id: int, *, reason: str, overdraw_reason: str = "", actor: Actor, now: datetime) -> Payment:
     """Refund a payment by a reversing movement in the currently open session; the payment stays unchanged.
 
@@ -128,6 +151,8 @@ def refund_payment(payment_id: int, *, reason: str, overdraw_reason: str = "", a
     ticket = tickets.get_for_update(payment.ticket_id)
     if db.session.scalar(select(Movement.id).where(Movement.reverses_id == payment_id)):
         raise AlreadyRefunded
+    if queries.tickets.balance(ticket.id).paid_cents < payment.amount_cents:
+        raise KeptAsCredit
     if payment.is_cash:
         tills.require_in_drawer(
             session.id, payment.amount_cents, clinic_id=payment.clinic_id, reason=overdraw_reason, actor=actor
@@ -160,6 +185,7 @@ def refund_payment(payment_id: int, *, reason: str, overdraw_reason: str = "", a
         actor=actor,
         now=now,
     )
+    tickets.void_if_settled(ticket, reason=reason, actor=actor, now=now)
     return _payment(movement, session.id, ticket.id, payment.method, -payment.amount_cents)
 
 
@@ -167,7 +193,7 @@ def _note(reason: str, overdraw_reason: str) -> str:
     return " · ".join(part.strip() for part in (reason, overdraw_reason) if part.strip())[:200]
 
 
-def _payment(movement: Movement, session_id: int, ticket_id: int, method: str, amount_cents: int) -> Payment:
+def _payment(movement: Movement, session_id: int | None, ticket_id: int, method: str, amount_cents: int) -> Payment:
     """The movement as a Payment."""
     return Payment(
         id=movement.id,

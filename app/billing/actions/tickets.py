@@ -98,6 +98,23 @@ def void_ticket_of(appointment_id: int, *, reason: str, actor: Actor | None, now
         record(events.TicketCredited, ticket, actor=actor, now=now)
 
 
+def find_of_appointment(appointment_id: int) -> Ticket | None:
+    """The ticket of an appointment under its row lock, if it has one."""
+    return _find_for_update(Ticket.appointment_id == appointment_id)
+
+
+def void_if_settled(ticket: Ticket, *, reason: str, actor: Actor | None, now: datetime) -> None:
+    """Void a locked ticket whose charges are reversed and on which no money is left."""
+    balance = queries.tickets.balance(ticket.id)
+    if ticket.status == "open" and balance.amount_cents and not balance.charged_cents and not balance.paid_cents:
+        void(ticket, reason=reason, actor=actor, now=now)
+
+
+def open_again(ticket: Ticket) -> None:
+    """Open a locked, voided ticket without charging it: there is money on it that is due back."""
+    _change(ticket, status="open", voided_at=None, voided_by=None, void_reason="")
+
+
 def reopen_ticket_for(appointment_id: int, *, actor: Actor | None, now: datetime) -> None:
     """Charge the ticket again: the cancellation of its appointment was undone."""
     ticket = _find_for_update(Ticket.appointment_id == appointment_id)
@@ -106,7 +123,7 @@ def reopen_ticket_for(appointment_id: int, *, actor: Actor | None, now: datetime
     balance = queries.tickets.balance(ticket.id)
     if ticket.status == "open" and balance.charged_cents == balance.amount_cents:
         return
-    _change(ticket, status="open", voided_at=None, voided_by=None, void_reason="")
+    open_again(ticket)
     lines = db.session.scalars(select(TicketLine).where(TicketLine.ticket_id == ticket.id).order_by(TicketLine.id))
     _charge(ticket, lines, actor=actor, now=now)
     record(events.TicketReopened, ticket, actor=actor, now=now)

@@ -90,6 +90,7 @@ def ticket_json(ticket: queries.tickets.TicketView) -> dict[str, Any]:
         "amount": decimal_text(ticket.amount_cents),
         "paid": decimal_text(ticket.paid_cents),
         "owed": decimal_text(ticket.owed_cents),
+        "refund_due": decimal_text(ticket.refund_due_cents),
         "currency": ticket.currency,
         "status": ticket.status,
         "payment_state": ticket.state,
@@ -106,10 +107,15 @@ def _named(id_: int | None, name: str | None) -> dict[str, Any] | None:
 @api.get("/api/tickets/<int:ticket_id>/", requires=(permissions.READ, permissions.READ_OWN))
 def ticket(ticket_id: int) -> dict[str, Any]:
     """One ticket with its payments and refunds."""
+    return _one(ticket_id)
+
+
+def _one(ticket_id: int) -> dict[str, Any]:
     ticket = queries.tickets.ticket(ticket_id, actor=cycle.actor())
     cycle.note_reading("ticket", ticket_id, patient_id=ticket.patient_id, clinic_id=ticket.clinic_id)
     lines = queries.tickets.payments(ticket_id)
-    return ticket_json(ticket) | {"payments": [_payment_line(line, ticket.currency) for line in lines]}
+    shown = [_payment_line(line, ticket.currency) for line in lines]
+    return ticket_json(ticket) | {"patient_credit": decimal_text(ticket.credit_cents), "payments": shown}
 
 
 def _payment_line(line: queries.tickets.PaymentLine, currency: str) -> dict[str, Any]:
@@ -138,6 +144,20 @@ def void_ticket(ticket_id: int, body: Reason) -> dict[str, Any]:
     """Void a ticket without payments; its number stays used."""
     actions.tickets.void_ticket(ticket_id, reason=body.reason, actor=cycle.actor(), now=cycle.now())
     return ticket_json(queries.tickets.ticket(ticket_id, actor=cycle.actor()))
+
+
+@api.post("/api/tickets/<int:ticket_id>/credit/", requires=permissions.TAKE_PAYMENT)
+def keep_credit(ticket_id: int) -> dict[str, Any]:
+    """Keep what is due back on the ticket for its patient."""
+    actions.credit.keep(ticket_id, actor=cycle.actor(), now=cycle.now())
+    return _one(ticket_id)
+
+
+@api.delete("/api/tickets/<int:ticket_id>/credit/", requires=permissions.REFUND)
+def return_credit(ticket_id: int) -> dict[str, Any]:
+    """Make what was kept of the ticket, as far as it is not used, due back again."""
+    actions.credit.give_back(ticket_id, actor=cycle.actor(), now=cycle.now())
+    return _one(ticket_id)
 
 
 # ------------------------------------------------------------------ payments

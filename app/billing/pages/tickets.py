@@ -59,8 +59,16 @@ def _ticket(ticket_id: int) -> dict[str, Any]:
         "payments": queries.tickets.payments(ticket_id),
         "zone": clinic.timezone,
         "today": clock.local_day(cycle.now(), clinic.timezone),
+        "kept": _kept(ticket),
         "slots": screens.places(screens.TICKET, cycle.actor(), ticket_id),
     }
+
+
+def _kept(ticket: queries.tickets.TicketView) -> int:
+    """What was put aside from a ticket for its patient and is still there."""
+    if ticket.status != "voided" or not ticket.credit_cents:
+        return 0
+    return queries.credit.left_of_ticket(ticket.id, ticket.patient_id, clinic_id=ticket.clinic_id)
 
 
 # ------------------------------------------------------------------ collecting
@@ -218,6 +226,19 @@ def _reason(form: forms.ReasonForm, **texts: Any) -> Response:
 
 def _changed(ticket_id: int, toast: str) -> Response:
     return fragments.fragment_response(redirect_url=f"/tickets/{ticket_id}", toast=toast, close_dialog=True)
+
+
+@pages.post("/tickets/<int:ticket_id>/credit", requires=permissions.TAKE_PAYMENT)
+def keep_credit(ticket_id: int) -> Response:
+    """What is due back stays with the clinic, for the patient."""
+    actions.credit.keep(ticket_id, actor=cycle.actor(), now=cycle.now())
+    return _changed(ticket_id, _("Quedó a favor del paciente. Úselo al cobrar otra visita."))
+
+
+@pages.post("/tickets/<int:ticket_id>/credit/return", requires=permissions.REFUND)
+def return_credit(ticket_id: int) -> Response:
+    actions.credit.give_back(ticket_id, actor=cycle.actor(), now=cycle.now())
+    return _changed(ticket_id, _("El saldo a favor está por devolver. Devuelva ahora el pago."))
 
 
 # ------------------------------------------------------------------ the slip

@@ -10,6 +10,7 @@ from sqlalchemy.orm import aliased
 
 from app.billing import accounts, events, permissions, rules
 from app.billing.models import Movement, PaymentMethod, Posting, Ticket, ticket_balance
+from app.billing.queries import credit
 from app.billing.queries.collected import POSTED
 from app.clinics.models import Service, Therapist
 from app.identity.models import User
@@ -38,7 +39,7 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class TicketState:
-    """Payment state of a ticket; ``paid_cents`` is net of refunds."""
+    """Payment state of a ticket; ``paid_cents`` is net of refunds. What is due back is not owed."""
 
     ticket_id: int
     number: int
@@ -46,6 +47,7 @@ class TicketState:
     amount_cents: int
     paid_cents: int
     owed_cents: int
+    refund_due_cents: int
     status: str
     state: str
 
@@ -77,11 +79,14 @@ class TicketView:
     paid_cents: int
     refunded_cents: int
     owed_cents: int
+    refund_due_cents: int
     state: str
     state_label: str
     can_pay: bool = False
     can_void: bool = False
     can_refund: bool = False
+    can_keep: bool = False  # what is due back, as credit
+    credit_cents: int = 0  # what the clinic keeps for the patient; read with a single ticket
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +173,8 @@ def of_appointments(appointment_ids: Collection[int]) -> dict[int, TicketState]:
             code=rules.ticket_code(row.number),
             amount_cents=row.amount_cents,
             paid_cents=row.paid_cents,
-            owed_cents=row.owed_cents,
+            owed_cents=max(0, row.owed_cents),
+            refund_due_cents=max(0, -row.owed_cents),
             status=row.status,
             state=state_of(row),
         )
@@ -261,7 +267,8 @@ def view_of(row: Row[Any]) -> TicketView:
     """A row of ``listing_statement`` with its code and state."""
     state = state_of(row)
     label = rules.PAYMENT_STATES[state]
-    return TicketView(**row._mapping, code=rules.ticket_code(row.number), state=state, state_label=label)
+    money = {"owed_cents": max(0, row.owed_cents), "refund_due_cents": max(0, -row.owed_cents)}
+    return TicketView(**{**row._mapping, **money}, code=rules.ticket_code(row.number), state=state, state_label=label)
 
 
 def owes() -> ColumnElement[bool]:
@@ -271,7 +278,8 @@ def owes() -> ColumnElement[bool]:
 
 def ticket(ticket_id: int, *, actor: Actor) -> TicketView:
     """One ticket with its balance and what the actor may do. Raises NotFound."""
-    row = db.session.execute(listing_statement(actor=actor).where(Ticket.id == ticket_id)).first()
+    statement = listing_statement(actor=actor).add_columns(credit.OF_TICKETS_PATIENT.label("credit_cents"))
+    row = db.session.execute(statement.where(Ticket.id == ticket_id)).first()
     if row is None:
         raise NotFound
     is_permitted = lambda permission: can(actor, permission, row.clinic_id)  # noqa: E731
@@ -280,6 +288,7 @@ def ticket(ticket_id: int, *, actor: Actor) -> TicketView:
         can_pay=row.owed_cents > 0 and is_permitted(permissions.TAKE_PAYMENT),
         can_void=row.status == "open" and row.paid_cents == 0 and is_permitted(permissions.VOID),
         can_refund=is_permitted(permissions.REFUND),
+        can_keep=row.owed_cents < 0 and is_permitted(permissions.TAKE_PAYMENT),
     )
 
 
@@ -307,8 +316,12 @@ def matches(text: str) -> ColumnElement[bool]:
     return people
 
 
+_OF_CREDIT = and_(Posting.movement_id == Movement.id, Posting.account == accounts.Account.CREDIT)
+
+
 def payments(ticket_id: int) -> list[PaymentLine]:
-    """The payments and refunds on a ticket, each with its later refund."""
+    """The payments and refunds on a ticket, each with its later refund, and what went to the patient's credit and
+    came from it."""
     refund, receiver = aliased(Movement), aliased(User)
     rows = db.session.execute(
         select(
@@ -319,16 +332,16 @@ def payments(ticket_id: int) -> list[PaymentLine]:
             Posting.cents.label("amount_cents"),
             Movement.tendered_cents,
             Movement.change_cents,
-            PaymentMethod.code.label("method"),
-            PaymentMethod.name.label("method_name"),
+            func.coalesce(PaymentMethod.code, rules.CREDIT).label("method"),
+            func.coalesce(PaymentMethod.name, "").label("method_name"),
             Movement.reference,
             Movement.reverses_id,
             Movement.note,
             receiver.full_name.label("received_by"),
             refund.id.label("refund_id"),
         )
-        .join(Posting, POSTED)
-        .join(PaymentMethod, PaymentMethod.id == Movement.method_id)
+        .join(Posting, or_(POSTED, _OF_CREDIT))
+        .outerjoin(PaymentMethod, PaymentMethod.id == Movement.method_id)
         .outerjoin(receiver, receiver.id == Movement.received_by)
         .outerjoin(refund, refund.reverses_id == Movement.id)
         .where(Movement.ticket_id == ticket_id)

@@ -21,6 +21,8 @@ PAYMENT_STATES = {
 }
 
 
+CREDIT = "saldo"  # the method of a payment from what the clinic keeps for the patient
+
 # ------------------------------------------------------------------ documents
 
 

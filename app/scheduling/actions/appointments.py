@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from app.billing.actions import tickets
+from app.billing.actions import credit
+from app.billing.rules import decisions
 from app.clinics import queries as clinics
 from app.kernel.access import Actor, require
 from app.kernel.db import db
@@ -13,12 +14,12 @@ from app.scheduling.queries import appointments
 from app.scheduling.rules import Status
 
 
-def cancel_appointment(appointment_id: int, *, reason: str = "", actor: Actor, now: datetime) -> None:
-    """Free the time; the row stays. ``reason`` is a key of ``rules.CANCEL_REASONS``.
+def cancel_appointment(appointment_id: int, *, reason: str = "", money: str = "", actor: Actor, now: datetime) -> None:
+    """Free the time; the row stays. ``reason`` is a key of ``rules.CANCEL_REASONS``, ``money`` a ``MoneyDecision``.
 
-    Without one it is the patient's wish or the clinic's. Cancelling what is cancelled is a no-op. An unpaid ticket is
-    voided; a paid one waits for its refund. Raises NotFound, Forbidden, InvalidTransition, UnknownCancelReason,
-    NoticeTooShort (patients).
+    Without a reason it is the patient's wish or the clinic's. Cancelling what is cancelled is a no-op. A cancelled
+    visit never owes: an unpaid ticket is voided, a paid one waits for its refund unless ``money`` says otherwise.
+    Raises NotFound, Forbidden, InvalidTransition, UnknownCancelReason, NoticeTooShort (patients), Invalid.
     """
     visit = appointments.get_for_update(appointment_id, actor=actor)
     if visit.status == Status.CANCELLED:
@@ -28,6 +29,8 @@ def cancel_appointment(appointment_id: int, *, reason: str = "", actor: Actor, n
     rules.check_cancel_reason(reason, visit.status, is_system=actor.is_system)
     notice_hours = clinics.clinic(visit.clinic_id).change_notice_hours
     is_late = not rules.may_patient_change(visit.starts_at, now=now, notice_hours=notice_hours)
+    offered, _has_payment = credit.choices_of(visit.id, never_owes=True, is_late=is_late)
+    decision = decisions.decide(money, offered, is_needed=False)
     old_status = visit.status
     visit.status, visit.status_since = str(Status.CANCELLED), now
     visit.cancel_reason, visit.cancelled_by = reason, actor.user_id
@@ -35,7 +38,7 @@ def cancel_appointment(appointment_id: int, *, reason: str = "", actor: Actor, n
     visit.version += 1
     db.session.flush()  # before the ticket and the care relation read it
     history.add(visit.id, old_status, visit.status, actor=actor, now=now, reason=reason)
-    tickets.void_ticket_of(visit.id, reason=N_("Cita cancelada"), actor=actor, now=now)
+    credit.settle_ticket_of(visit.id, decision, reason=N_("Cita cancelada"), actor=actor, now=now)
     reach.update_care_relation(visit, visit.therapist_id, actor=actor, now=now)
     fields = {"sequence": visit.sequence, "starts_at": visit.starts_at, "reason": reason, "is_late": is_late}
     history.record(events.AppointmentCancelled, visit, actor=actor, now=now, **fields)

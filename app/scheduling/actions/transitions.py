@@ -7,7 +7,8 @@ already is a no-op: two receptionists press the same key.
 from datetime import datetime
 from typing import Any
 
-from app.billing.actions import tickets
+from app.billing.actions import credit, tickets
+from app.billing.rules import decisions
 from app.encounters import actions as encounters
 from app.encounters import queries as encounter_queries
 from app.encounters.actions import NewEncounter
@@ -79,10 +80,14 @@ def finish_session(appointment_id: int, *, actor: Actor, now: datetime) -> None:
     encounters.finish_encounter(encounter.id, actor=actor, now=now)
 
 
-def mark_noshow(appointment_id: int, *, actor: Actor, now: datetime) -> None:
-    """No vino: after the start and the clinic's grace, never by itself."""
+def mark_noshow(appointment_id: int, *, money: str = "", actor: Actor, now: datetime) -> None:
+    """No vino: after the start and the clinic's grace, never by itself.
+
+    ``money`` is a ``MoneyDecision``; needed when there is a payment, else nothing is charged without one.
+    Raises NotFound, Forbidden, InvalidTransition, TooEarlyForNoshow, MoneyDecisionNeeded, Invalid.
+    """
     visit = appointment_queries.get_for_update(appointment_id, actor=actor)
-    _take(visit, Status.NOSHOW, actor=actor, now=now)
+    _take(visit, Status.NOSHOW, money=money, actor=actor, now=now)
 
 
 def enter_in_error(appointment_id: int, *, reason: str, actor: Actor, now: datetime) -> None:
@@ -94,7 +99,9 @@ def enter_in_error(appointment_id: int, *, reason: str, actor: Actor, now: datet
     _take(visit, Status.ENTERED_IN_ERROR, reason=reason, actor=actor, now=now)
 
 
-def change_status(appointment_id: int, status: str, *, reason: str = "", actor: Actor, now: datetime) -> None:
+def change_status(
+    appointment_id: int, status: str, *, reason: str = "", money: str = "", actor: Actor, now: datetime
+) -> None:
     """Bring a visit into ``status``, forward or back, for the API's PATCH. The present status is a no-op.
 
     Raises UnknownStatus, Forbidden, InvalidTransition with ``details['allowed']``, and what the step raises.
@@ -102,15 +109,15 @@ def change_status(appointment_id: int, status: str, *, reason: str = "", actor: 
     goal = rules.status_named(status)
     visit = appointment_queries.get_for_update(appointment_id, actor=actor)
     if goal == Status.CANCELLED:
-        appointments.cancel_appointment(appointment_id, reason=reason, actor=actor, now=now)
+        appointments.cancel_appointment(appointment_id, reason=reason, money=money, actor=actor, now=now)
     else:
-        _take(visit, goal, reason=reason, actor=actor, now=now)
+        _take(visit, goal, reason=reason, money=money, actor=actor, now=now)
 
 
 # ------------------------------------------------------------------ forward
 
 
-def _take(visit: Appointment, goal: Status, *, reason: str = "", actor: Actor, now: datetime) -> None:
+def _take(visit: Appointment, goal: Status, *, reason: str = "", money: str = "", actor: Actor, now: datetime) -> None:
     """The step of the table from the visit's state to ``goal``. Raises what the table refuses."""
     if visit.status == goal:
         return
@@ -126,7 +133,7 @@ def _take(visit: Appointment, goal: Status, *, reason: str = "", actor: Actor, n
     elif goal == Status.FULFILLED:
         _start_session(visit, reason.strip(), actor=actor, now=now)
     elif goal == Status.NOSHOW:
-        _set_status(visit, goal, events.AppointmentNoShow, actor=actor, now=now)
+        _mark_noshow(visit, money, actor=actor, now=now)
     elif goal == Status.ENTERED_IN_ERROR:
         _enter_in_error(visit, reason.strip(), actor=actor, now=now)
     else:
@@ -171,6 +178,13 @@ def _start_session(visit: Appointment, reason: str, *, actor: Actor, now: dateti
         appointment_id=visit.id,
     )
     encounters.start_encounter(new, actor=actor, now=now)
+
+
+def _mark_noshow(visit: Appointment, money: str, *, actor: Actor, now: datetime) -> None:
+    offered, has_payment = credit.choices_of(visit.id, never_owes=False, is_late=True)
+    decision = decisions.decide(money, offered, is_needed=has_payment)
+    _set_status(visit, Status.NOSHOW, events.AppointmentNoShow, actor=actor, now=now)
+    credit.settle_ticket_of(visit.id, decision, reason=N_("Inasistencia sin cobro"), actor=actor, now=now)
 
 
 def _enter_in_error(visit: Appointment, reason: str, *, actor: Actor, now: datetime) -> None:

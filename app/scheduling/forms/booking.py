@@ -8,9 +8,10 @@ from flask_babel import lazy_gettext as _l
 from werkzeug.datastructures import MultiDict
 from wtforms import IntegerField, RadioField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import InputRequired, Length
+from wtforms.validators import InputRequired, Length, Optional
 from wtforms.widgets import HiddenInput
 
+from app.billing.rules import decisions
 from app.clinics.queries import ServiceView, TherapistView
 from app.http.fields import Form, LocalDateTimeField
 from app.kernel import money
@@ -83,10 +84,21 @@ class MoveForm(Form):
         )
 
 
+class NoShowForm(Form):
+    """What happens with the money of who did not come; nothing to choose where nothing was to be paid."""
+
+    money = RadioField(_l("Dinero"), validators=[Optional()], validate_choice=False)
+
+    def set_choices(self, offered: list[str]) -> None:
+        self.money.choices = [SelectChoice(code, gettext(decisions.LABELS[code])) for code in offered]
+
+
 class CancelForm(Form):
     reason = RadioField(_l("Motivo"), validators=[InputRequired(_l("Elija el motivo."))])
+    money = RadioField(_l("Dinero"), validators=[Optional()], validate_choice=False)
 
-    def set_choices(self, status: str) -> None:
+    def set_choices(self, status: str, offered: list[str]) -> None:
+        self.money.choices = [SelectChoice(code, gettext(decisions.LABELS[code])) for code in offered]
         reasons = rules.reasons_to_cancel(status)
         self.reason.choices = [SelectChoice(code, gettext(rules.CANCEL_REASONS[code])) for code in reasons]
 

@@ -5,6 +5,7 @@ from typing import Any
 from flask import Response, request
 from flask_babel import gettext as _
 
+from app.billing.actions import credit
 from app.clinics import queries as clinics
 from app.http import cycle, fragments
 from app.http.html import PageBlueprint
@@ -17,7 +18,7 @@ from app.patients import queries as patients
 from app.scheduling import permissions, rules
 from app.scheduling.actions import appointments, transitions
 from app.scheduling.forms import booking as forms
-from app.scheduling.pages.transitions import changed
+from app.scheduling.pages.transitions import RECEIVERS, changed
 from app.scheduling.queries import appointments as appointment_queries
 from app.scheduling.queries import transitions as transition_queries
 from app.scheduling.queries.appointments import VisitDetails
@@ -66,8 +67,15 @@ def cancellation(appointment_id: int) -> Response:
 
 def _make_cancel_form(appointment_id: int) -> forms.CancelForm:
     form = forms.CancelForm()
-    form.set_choices(_visit(appointment_id).status)
+    visit = _visit(appointment_id)
+    form.set_choices(visit.status, _choices_of_cancelling(visit))
     return form
+
+
+def _choices_of_cancelling(visit: VisitDetails) -> list[str]:
+    hours = clinics.clinic(visit.clinic_id).change_notice_hours
+    is_late = not rules.may_patient_change(visit.starts_at, now=cycle.now(), notice_hours=hours)
+    return credit.choices_of(visit.id, never_owes=True, is_late=is_late)[0]
 
 
 def _retry_cancel(*, form: forms.CancelForm, error: DomainError | None, appointment_id: int) -> Response:
@@ -82,12 +90,14 @@ def _retry_cancel(*, form: forms.CancelForm, error: DomainError | None, appointm
     retry=_retry_cancel,
 )
 def cancel(appointment_id: int, form: forms.CancelForm) -> Response:
-    appointments.cancel_appointment(appointment_id, reason=form.reason.data, actor=cycle.actor(), now=cycle.now())
+    appointments.cancel_appointment(
+        appointment_id, reason=form.reason.data, money=form.money.data or "", actor=cycle.actor(), now=cycle.now()
+    )
     return changed(appointment_id, N_("Cancelada: %(name)s"), may_undo=True)
 
 
 def _ask_why_cancelled(visit: VisitDetails, form: forms.CancelForm) -> Response:
-    form.set_choices(visit.status)
+    form.set_choices(visit.status, _choices_of_cancelling(visit))
     return _ask_for_reason(visit, form, _("Cancelar la cita"), "cancellation")
 
 
@@ -115,6 +125,25 @@ def start_late_session(appointment_id: int, form: forms.WhyForm) -> Response:
 
 def _ask_why_late(visit: VisitDetails, form: forms.WhyForm) -> Response:
     return _ask_for_reason(visit, form, _("Registrar como atendida"), "late-session")
+
+
+@pages.get("/appointments/<int:appointment_id>/noshow", requires=RECEIVERS)
+def noshow(appointment_id: int) -> Response:
+    """The question before: what happens with the money."""
+    visit, form = _visit(appointment_id), forms.NoShowForm(formdata=None)
+    form.set_choices(_choices_of_noshow(visit.id))
+    return _ask_for_reason(visit, form, _("Marcar «No vino»"), "noshow")
+
+
+@pages.post("/appointments/<int:appointment_id>/noshow", requires=RECEIVERS)
+def mark_noshow(appointment_id: int) -> Response:
+    money = request.form.get("money", "")
+    transitions.mark_noshow(appointment_id, money=money, actor=cycle.actor(), now=cycle.now())
+    return changed(appointment_id, N_("No vino: %(name)s"), may_undo=True)
+
+
+def _choices_of_noshow(appointment_id: int) -> list[str]:
+    return credit.choices_of(appointment_id, never_owes=False, is_late=True)[0]
 
 
 @pages.get("/appointments/<int:appointment_id>/error", requires=permissions.CORRECT)

@@ -54,12 +54,6 @@ def session_end(appointment_id: int) -> Response:
     return changed(appointment_id, N_("Sesión terminada: %(name)s"), may_undo=True)
 
 
-@pages.post("/appointments/<int:appointment_id>/noshow", requires=RECEIVERS)
-def noshow(appointment_id: int) -> Response:
-    transitions.mark_noshow(appointment_id, actor=cycle.actor(), now=cycle.now())
-    return changed(appointment_id, N_("No vino: %(name)s"), may_undo=True)
-
-
 @pages.post("/appointments/<int:appointment_id>/undo", requires=RECEIVERS)
 def undo(appointment_id: int) -> Response:
     transitions.undo_last_step(appointment_id, actor=cycle.actor(), now=cycle.now())
