@@ -47,6 +47,8 @@ def _differences(person: Mapping[str, Any], other: Mapping[str, Any]) -> list[di
         if mine != theirs:
             chosen = LOSER if theirs and not mine else ""
             label = _("Distrito") if name == "ubigeo" else labels[name].label.text
+            if name.startswith("emergency_"):
+                label = f"{_('En una emergencia avisar a')}: {label}"
             found.append({"name": name, "label": label, "mine": mine, "theirs": theirs, "chosen": chosen})
     return found
 
