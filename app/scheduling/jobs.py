@@ -1,14 +1,18 @@
-"""Periodic jobs of visits: the reminder of the day before."""
+"""Periodic jobs of visits: the reminder of the day before, requests that nobody confirmed."""
 
 import logging
 from datetime import datetime
 
 from app.kernel import tasks
+from app.kernel.access import system_actor
 from app.kernel.db import unit_of_work
 from app.kernel.scheduler import PeriodicJob
 from app.notifications import queries as notifications
-from app.scheduling.actions import notices
+from app.scheduling.actions import appointments, notices
+from app.scheduling.queries import appointments as appointment_queries
 from app.scheduling.queries import notices as notice_queries
+from app.scheduling.queries import transitions
+from app.scheduling.rules import Status
 
 log = logging.getLogger(__name__)
 
@@ -34,5 +38,24 @@ def _remind(appointment_id: int, *, now: datetime) -> None:
         log.exception("the reminder of appointment %s failed; it comes again", appointment_id)
 
 
+def expire_requests(*, now: datetime) -> None:
+    """Cancel the requests that nobody confirmed in the clinic's time; the patient is told as of any cancellation."""
+    with unit_of_work(write=False):
+        expired = transitions.expired_requests(now=now)
+    for request in expired:
+        _expire(request, now=now)
+
+
+def _expire(request: transitions.Expired, *, now: datetime) -> None:
+    actor = system_actor(request.organization_id, [request.clinic_id], channel="job")
+    try:
+        with unit_of_work(write=True):
+            visit = appointment_queries.get_for_update(request.id, actor=actor)
+            if visit.status == Status.PENDING:  # nobody confirmed it meanwhile
+                appointments.cancel_appointment(request.id, reason="expired", actor=actor, now=now)
+    except Exception:
+        log.exception("the request %s did not expire; it comes again", request.id)
+
+
 JOBS: tuple[tasks.Job, ...] = ()
-PERIODIC_JOBS = (PeriodicJob(60, remind_due),)
+PERIODIC_JOBS = (PeriodicJob(60, remind_due), PeriodicJob(60, expire_requests))

@@ -11,7 +11,7 @@ from flask import Flask
 
 from app.clinics.models import Settings
 from app.kernel.db import db
-from app.scheduling import permissions
+from app.scheduling import jobs, permissions
 from app.scheduling.models import Appointment, AppointmentEvent
 from app.scheduling.queries.transitions import TASKS
 from app.scheduling.rules import Status, menu, transitions
@@ -288,3 +288,18 @@ def test_a_change_of_another_version_is_refused(app: Flask, ana: Client) -> None
     done = ana.api("PATCH", path, {"status": "arrived"}, If_Match=seen.headers["ETag"])
     assert (done.status_code, done.headers["ETag"]) == (200, '"2"')
     assert ana.api("PATCH", path, {"status": "checked-in"}, If_Match="*").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("hours", "since_hours", "expected"), [(24, 23, "pending"), (24, 25, "cancelled"), (0, 900, "pending")]
+)
+def test_a_request_expires_by_the_clinics_time(app: Flask, hours: int, since_hours: int, expected: str) -> None:
+    with app.app_context():
+        db.session.get_one(Settings, Cast.miraflores).pending_hours = hours
+        id_ = build.visit(at("15:00"), status="pending")
+        db.session.get_one(Appointment, id_).status_since = NOW - timedelta(hours=since_hours)
+        db.session.commit()
+        jobs.expire_requests(now=NOW)
+        db.session.expire_all()
+        visit = db.session.get_one(Appointment, id_)
+        assert (visit.status, visit.cancel_reason) == (expected, "expired" if expected == "cancelled" else "")

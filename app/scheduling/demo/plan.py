@@ -146,7 +146,9 @@ def _visit(
     length = clinics.service_minutes(service_id)
     state = _state(therapist, offset, minute, length, context, is_regular=is_regular)
     origin = "online" if state == "pending" or is_regular or context.chance(0.2) else "desk"
-    booked = min(starts_at, context.now) - timedelta(minutes=context.random.randrange(90, 18 * 24 * 60))
+    ago = context.random.randrange(90, 18 * 24 * 60)
+    ago = min(ago, 20 * 60) if state == "pending" else ago  # an older request would have expired
+    booked = min(starts_at, context.now) - timedelta(minutes=ago)
     if state in {"in-session", "checked-in", "arrived", "fulfilled"} and not is_regular and context.chance(0.05):
         origin, booked = "walk-in", context.not_after_now(starts_at) - timedelta(minutes=30)
     return PlannedVisit(therapist, day, minute, service_id, patient_id, state, booked, origin)

@@ -1,13 +1,15 @@
 """What the table of transitions decides on, read for one visit: its facts, and who asks."""
 
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from sqlalchemy import Row, select
 
 from app.billing.queries import tickets
 from app.clinics import queries as clinics
+from app.clinics.models import Settings
 from app.clinics.profiles import therapist_id_of
 from app.clinics.queries import ClinicView
 from app.encounters.rules import EncounterStatus
@@ -129,6 +131,36 @@ def may_undo(visit: Row[Any], *, actor: Actor, now: datetime) -> bool:
         payment=lambda: tickets.has_payments(visit.id),
     )
     return rules.has_way_back(facts, caller)
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """A request that nobody confirmed within the clinic's time."""
+
+    id: int
+    organization_id: int
+    clinic_id: int
+
+
+def expired_requests(*, now: datetime) -> list[Expired]:
+    """The pending visits whose clinic's time to confirm has passed, or whose hour has come."""
+    rows = db.session.execute(
+        select(
+            Appointment.id,
+            Appointment.organization_id,
+            Appointment.clinic_id,
+            Appointment.status_since,
+            Appointment.starts_at,
+            Settings.pending_hours,
+        )
+        .join(Settings, Settings.clinic_id == Appointment.clinic_id)
+        .where(Appointment.status == Status.PENDING, Settings.pending_hours > 0)
+    )
+    return [
+        Expired(row.id, row.organization_id, row.clinic_id)
+        for row in rows
+        if now >= min(row.starts_at, row.status_since + timedelta(hours=row.pending_hours))
+    ]
 
 
 def path_of(appointment_id: int) -> list[Status]:
