@@ -108,11 +108,15 @@ def request_run() -> Response:
     actor = cycle.actor()
     run_id = actions.request_report(chosen, format_, params, clinic_id=clinic, actor=actor, now=cycle.now())
     context = _files(chosen, {"clinic_id": clinic, **values})
+    head = fragments.render_partial("reports/_head_files.html", **context)
     if request.form.get("saves"):
         context["saved_run"] = run_id
     html = fragments.render_partial("reports/_files.html", **context)
     return fragments.fragment_response(
-        html, redirect_url="/reports#report-files", toast=_("Reporte pedido. Aparecerá aquí al terminar.")
+        html,
+        redirect_url="/reports#report-files",
+        toast=_("Reporte pedido. Aparecerá aquí al terminar."),
+        oob_swaps=(fragments.oob_swap("#report-head-files", head),),
     )
 
 

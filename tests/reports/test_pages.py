@@ -109,3 +109,13 @@ def test_the_number_of_queries(app: Flask, diego: Client, full_day: int) -> None
         diego.get(CASH)
     # the ledger's eight, the actor, what the page asks (clinic, methods), the runs, the frame
     assert len(sent) <= 15, len(sent)
+
+
+def test_the_head_asks_for_one_file_after_the_other(diego: Client) -> None:
+    """Its form gets a new submission id with each answer; the file that it asked for is marked."""
+    page = diego.get("/reports/improved-daily-cash?date=2026-11-20").text
+    assert 'id="report-head-files"' in page
+    answer = diego.post_fragment("/reports/runs", {**FORM, "saves": "y"}, "section#report-files").text
+    assert 'hx-target="#report-head-files"' in answer
+    assert "data-saves" in answer
+    assert "data-saves" not in diego.get("/reports").text
