@@ -22,6 +22,15 @@ class ClinicChanged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class OrganizationChanged(Event):
+    """``fields`` names the settings of the organization that have another value now."""
+
+    type: ClassVar[str] = "clinics.organization.changed.v1"
+    organization_id: int
+    fields: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class ClosuresChanged(Event):
     """A day was closed or opened again."""
 

@@ -151,6 +151,15 @@ class ClinicForm(Form):
         return cls(formdata=None, data=values)
 
 
+class OrganizationForm(Form):
+    shares_patients = BooleanField(
+        _l("Las sedes comparten el registro de pacientes"),
+        description=_l(
+            "Sin marcar, cada recepción encuentra a quienes registró o atendió, y a otros por su documento."
+        ),
+    )
+
+
 class RoomForm(Form):
     name = StringField(
         _l("Nombre de la sala"), [DataRequired(_l("Escriba el nombre de la sala.")), Length(max=60)], id="room-name"

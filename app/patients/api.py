@@ -101,7 +101,11 @@ def create(body: NewPatient) -> dict[str, Any]:
     """Register a person; 409 ``POSSIBLE_DUPLICATE`` with the ``candidates`` when they seem to be known."""
     return _one(
         actions.register_patient(
-            body.details(), allow_duplicate=body.allow_duplicate, actor=cycle.actor(), now=cycle.now()
+            body.details(),
+            clinic_id=cycle.clinic_id(permissions.REGISTER),
+            allow_duplicate=body.allow_duplicate,
+            actor=cycle.actor(),
+            now=cycle.now(),
         )
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 from app.identity.demo import SINCE, USER
 from app.kernel.demo import DemoContext, numbered, put
 from app.patients import rules
-from app.patients.models import CareRelation, Patient
+from app.patients.models import CareRelation, Patient, PatientClinic
 from app.tenancy.demo import ORGANIZATION
 
 COUNT = 300
@@ -44,8 +44,11 @@ def write_patients(context: DemoContext, count: int = COUNT) -> None:
 
 
 def write_care_relations(rows: Sequence[dict[str, Any]]) -> None:
-    """Write who treats whom; a row has the columns of ``CareRelation`` without its id."""
+    """Write who treats whom, and so which clinics patients belong to; a row has the columns of ``CareRelation``."""
     put(CareRelation, rows)
+    pairs = {(row["patient_id"], row["clinic_id"]): row["since"] for row in rows}
+    links = [{"patient_id": p, "clinic_id": c, "source": "appointment", "since": at} for (p, c), at in pairs.items()]
+    put(PatientClinic, links)
 
 
 def _named(given: str, paternal: str, maternal: str, dni: str, phone: str, email: str, born: date) -> rules.Details:

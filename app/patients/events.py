@@ -25,6 +25,15 @@ class PatientUpdated(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class PatientAdmitted(Event):
+    """A clinic that shares no register and knows the whole document finds another clinic's patient from now on."""
+
+    type: ClassVar[str] = "patients.patient.admitted.v1"
+    patient_id: int
+    clinic_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class PatientArchived(Event):
     type: ClassVar[str] = "patients.patient.archived.v1"
     patient_id: int

@@ -110,6 +110,25 @@ class PatientMerge(Base):
     undone_by: Mapped[int | None]
 
 
+class PatientClinic(Base):
+    """A clinic to which a patient belongs: it registered them, they were booked there, or it knew their document.
+
+    Decides who finds whom only where the clinics do not share the register (``Organization.shares_patients``).
+    """
+
+    __tablename__ = "patient_clinic"
+    __table_args__ = (
+        UniqueConstraint("patient_id", "clinic_id", name="uq_patient_clinic"),
+        Index("ix_patient_clinic_clinic", "clinic_id", "patient_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    patient_id: Mapped[int] = mapped_column(ForeignKey(Patient.id))
+    clinic_id: Mapped[int] = mapped_column(ForeignKey(Clinic.id))
+    source: Mapped[str] = mapped_column(String(20))  # registration, appointment, document
+    since: Mapped[datetime]
+
+
 class CareRelation(Base):
     """A therapist treats a patient: the basis of the therapists' access to patients.
 

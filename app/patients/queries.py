@@ -17,10 +17,11 @@ from app.kernel.db import db
 from app.kernel.errors import Invalid, NotFound
 from app.kernel.i18n import N_
 from app.patients import permissions, rules
-from app.patients.models import CareRelation, Patient, PatientMerge, PossibleDuplicate
+from app.patients.models import CareRelation, Patient, PatientClinic, PatientMerge, PossibleDuplicate
 from app.patients.profiles import patient_id_of
 from app.patients.rules import duplicates, names
 from app.patients.rules import search as finding
+from app.tenancy.models import Organization
 
 PEOPLE = Patient.__table__.c
 OTHERS = Patient.__table__.alias("other")
@@ -61,18 +62,35 @@ _themselves = PEOPLE.id == bindparam("own_patient_id", type_=Integer)
 _treated = select(CareRelation.patient_id).where(
     CareRelation.therapist_id == bindparam("own_therapist_id", type_=Integer), CareRelation.ended_at.is_(None)
 )
+_shared = select(Organization.shares_patients).where(Organization.id == bindparam("organization_id", type_=Integer))
+_of_clinics = select(PatientClinic.patient_id).where(
+    PatientClinic.clinic_id.in_(bindparam("desk_clinics", expanding=True, type_=Integer))
+)
+_of_no_clinic = ~select(PatientClinic.patient_id).where(PatientClinic.patient_id == PEOPLE.id).exists()
 # Whom an actor may find: the one scope for searches, pages, pickers, registrations and bookings. Statements are built
 # once per scope and take the actor as parameters (``scope_values``).
 SCOPES: dict[str, ColumnElement[bool]] = {
-    "organization": _organization,
+    "all": _organization,
+    "organization": and_(
+        _organization,
+        or_(
+            _shared.scalar_subquery(),
+            _themselves,
+            PEOPLE.id.in_(_of_clinics),
+            PEOPLE.id.in_(_treated),
+            _of_no_clinic,  # registered themselves and were nowhere yet
+        ),
+    ),
     "treated": and_(_organization, or_(_themselves, PEOPLE.id.in_(_treated))),
     "own": and_(_organization, _themselves),
 }
 
 
 def scope_of(actor: Actor) -> str:
-    """The key of ``SCOPES`` that limits an actor: the desk finds everybody, therapists whom they treat or registered,
-    patients themselves."""
+    """The key of ``SCOPES`` that limits an actor: the desk finds everybody, or those of its clinics where they
+    share no register (D39); therapists whom they treat or registered; patients themselves."""
+    if actor.is_system:
+        return "all"
     if can_anywhere(actor, permissions.READ_ALL):
         return "organization"
     return "treated" if can_anywhere(actor, permissions.READ) else "own"
@@ -84,6 +102,7 @@ def scope_values(actor: Actor) -> dict[str, Any]:
         "organization_id": actor.organization_id,
         "own_patient_id": patient_id_of(actor) or 0,
         "own_therapist_id": therapist_id_of(actor) or 0,
+        "desk_clinics": list(actor.clinics_with(permissions.READ_ALL)),
     }
 
 
@@ -230,7 +249,7 @@ def probable_duplicates(typed: rules.Details, *, actor: Actor) -> list[dict[str,
 
 def duplicates_in(organization_id: int, typed: rules.Details) -> list[dict[str, Any]]:
     """``probable_duplicates`` in a whole organization. Without permission check: for registration only."""
-    return _duplicates(typed, SCOPES["organization"], {"organization_id": organization_id})
+    return _duplicates(typed, SCOPES["all"], {"organization_id": organization_id})
 
 
 def _duplicates(typed: rules.Details, scope: ColumnElement[bool], values: dict[str, Any]) -> list[dict[str, Any]]:
@@ -303,6 +322,13 @@ def common_relations(patient_id: int, other_id: int) -> set[int]:
     return set(db.session.scalars(select(mine.id).join(theirs, like).where(mine.patient_id == patient_id)))
 
 
+def common_clinics(patient_id: int, other_id: int) -> set[int]:
+    """The ids of a patient's clinics to which another patient belongs too."""
+    mine, theirs = PatientClinic, aliased(PatientClinic)
+    like = and_(theirs.clinic_id == mine.clinic_id, theirs.patient_id == other_id)
+    return set(db.session.scalars(select(mine.id).join(theirs, like).where(mine.patient_id == patient_id)))
+
+
 def merges_of(patient_id: int, *, actor: Actor) -> list[PatientMerge]:
     """The records that were merged into a patient and not separated again, the newest first."""
     require_anywhere(actor, permissions.MERGE)
@@ -322,6 +348,18 @@ def users_of_patients(patient_ids: Sequence[int]) -> list[int]:
     return [
         user_id for user_id in db.session.scalars(select(Patient.user_id).where(Patient.id.in_(patient_ids))) if user_id
     ]
+
+
+def found_by_document_only(kind: str, number: str, *, actor: Actor) -> int | None:
+    """The patient with a document whom the actor does not find otherwise. For the desk's registration only."""
+    statement = select(PEOPLE.id).where(
+        SCOPES["all"],
+        ~SCOPES[scope_of(actor)],
+        PEOPLE.deleted_at.is_(None),
+        PEOPLE.document_type == kind,
+        PEOPLE.document_number == number,
+    )
+    return db.session.scalar(statement, scope_values(actor))
 
 
 def users_of_therapist(therapist_id: int) -> list[int]:

@@ -11,6 +11,7 @@ class Organization(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(120))
+    shares_patients: Mapped[bool] = mapped_column(default=True)  # its clinics share the register of people (D39)
 
 
 class Clinic(Base):

@@ -6,15 +6,15 @@ from typing import Any
 
 from sqlalchemy import delete, select
 
-from app.clinics import events, permissions, rules
+from app.clinics import events, permissions, queries, rules
 from app.clinics.models import Closure, Room, Settings
 from app.identity.actions import staff
 from app.kernel import outbox
 from app.kernel.access import Actor, require, require_anywhere
 from app.kernel.db import db, insert, lock
-from app.kernel.errors import Invalid, NotFound
+from app.kernel.errors import Forbidden, Invalid, NotFound
 from app.kernel.i18n import N_
-from app.tenancy.models import Clinic
+from app.tenancy.models import Clinic, Organization
 
 
 def create_clinic(settings: rules.ClinicSettings, *, actor: Actor, now: datetime) -> int:
@@ -69,6 +69,22 @@ def _clinic(clinic_id: int, actor: Actor) -> Clinic:
         raise NotFound
     require(actor, permissions.MANAGE, clinic.id)
     return clinic
+
+
+def share_patients(shares: bool, *, actor: Actor, now: datetime) -> None:
+    """Whether the clinics of the actor's organization share the register of people (D39).
+
+    Raises Forbidden unless the actor manages all of its clinics.
+    """
+    if not queries.lists.manages_organization(actor):
+        raise Forbidden
+    organization = db.session.get_one(Organization, actor.organization_id)
+    if organization.shares_patients == shares:
+        return
+    organization.shares_patients = shares
+    event = events.OrganizationChanged(organization_id=organization.id, fields=["shares_patients"])
+    changes: dict[str, list[Any]] = {"shares_patients": [not shares, shares]}
+    outbox.record(event, actor=actor, now=now, clinic_id=None, subject_id=organization.id, changes=changes)
 
 
 # ------------------------------------------------------------------ rooms

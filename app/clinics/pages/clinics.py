@@ -16,7 +16,26 @@ pages = PageBlueprint("clinics", __name__)
 
 @pages.get("/admin/clinics", requires=permissions.MANAGE)
 def clinics() -> Response:
-    return fragments.page("clinics/clinics.html", rows=queries.lists.managed_clinics(cycle.actor()))
+    return _clinics(forms.OrganizationForm(data={"shares_patients": queries.lists.shares_patients(cycle.actor())}))
+
+
+def _clinics(form: forms.OrganizationForm) -> Response:
+    actor = cycle.actor()
+    rows = queries.lists.managed_clinics(actor)
+    may_share = len(rows) > 1 and queries.lists.manages_organization(actor)
+    form_shown = form.with_submission_id() if may_share else None
+    return fragments.page("clinics/clinics.html", rows=rows, organization_form=form_shown)
+
+
+def _retry_organization(*, form: forms.OrganizationForm, error: DomainError | None) -> Response:
+    form.add_summary(error)
+    return _clinics(form)
+
+
+@pages.post("/admin/organization", requires=permissions.MANAGE, form=forms.OrganizationForm, retry=_retry_organization)
+def change_organization(form: forms.OrganizationForm) -> Response:
+    actions.clinics.share_patients(bool(form.shares_patients.data), actor=cycle.actor(), now=cycle.now())
+    return fragments.fragment_response(redirect_url="/admin/clinics", toast=_("Cambios de la organización guardados."))
 
 
 @pages.get("/admin/clinics/new", requires=permissions.MANAGE)

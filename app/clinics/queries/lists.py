@@ -22,7 +22,7 @@ from app.identity.models import Membership, User
 from app.kernel.access import Actor, Permission, can_anywhere
 from app.kernel.db import db
 from app.kernel.errors import NotFound
-from app.tenancy.models import Clinic
+from app.tenancy.models import Clinic, Organization
 from app.tenancy.queries import visible_clinic
 
 # ------------------------------------------------------------------ clinics
@@ -51,6 +51,18 @@ def managed_clinics(actor: Actor) -> list[dict[str, Any]]:
         .order_by(Clinic.name)
     )
     return [dict(row._mapping) for row in rows]
+
+
+def manages_organization(actor: Actor) -> bool:
+    """Whether the actor manages every active clinic of the organization."""
+    mine = (Clinic.organization_id == actor.organization_id, Clinic.is_active.is_(True))
+    clinics = set(db.session.scalars(select(Clinic.id).where(*mine)))
+    return clinics <= actor.clinics_with(permissions.MANAGE)
+
+
+def shares_patients(actor: Actor) -> bool:
+    """Whether the clinics of the actor's organization share the register of people."""
+    return bool(db.session.scalar(select(Organization.shares_patients).where(Organization.id == actor.organization_id)))
 
 
 def managed_clinic(clinic_id: int, actor: Actor) -> Row[Any]:

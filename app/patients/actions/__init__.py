@@ -16,7 +16,7 @@ from app.identity import actions as identity
 from app.identity.actions import attempts
 from app.identity.rules import check_password
 from app.kernel import outbox
-from app.kernel.access import Actor, can_anywhere, require_anywhere
+from app.kernel.access import Actor, can, can_anywhere, require, require_anywhere
 from app.kernel.db import changed, db, insert, lock
 from app.kernel.errors import Conflict, Invalid
 from app.kernel.events import Event
@@ -53,15 +53,19 @@ class StalePatient(Conflict):
     message = N_("Otra persona cambió estos datos mientras usted los editaba. Revise los actuales y vuelva a intentar.")
 
 
-def register_patient(details: rules.Details, *, allow_duplicate: bool = False, actor: Actor, now: datetime) -> int:
+def register_patient(
+    details: rules.Details, *, clinic_id: int, allow_duplicate: bool = False, actor: Actor, now: datetime
+) -> int:
     """Register a person in the actor's organization and return their id.
 
     Who seems to be known already is asked about first (ProbablyKnown), unless ``allow_duplicate``.
 
     A therapist who does not find everybody treats from now on whom they register, also when a booking is cancelled.
-    Raises Invalid with every wrong field, PatientExists for a known document.
+    Where the clinics share no register, the desk that knows the whole document of another clinic's patient finds them
+    from now on; their details stay as they are. Raises Invalid with every wrong field, PatientExists for a known
+    document.
     """
-    require_anywhere(actor, permissions.REGISTER)
+    require(actor, permissions.REGISTER, clinic_id)
     clean = validated(details, actor=actor, now=now)
     if not allow_duplicate:
         _ask_about_duplicates(clean, actor)
@@ -69,13 +73,26 @@ def register_patient(details: rules.Details, *, allow_duplicate: bool = False, a
     statement = insert(Patient).values(**values, version=1, created_at=now)
     patient_id = db.session.scalar(statement.on_conflict_do_nothing().returning(Patient.id))
     if patient_id is None:
-        raise _exists(clean, actor)
+        return _admit(clean, clinic_id, actor=actor, now=now)
+    care.add_to_clinic(patient_id, clinic_id, REGISTRATION, now=now)
     _record(events.PatientRegistered(patient_id, origin="desk"), patient_id, actor=actor, now=now)
     therapist_id = therapist_id_of(actor)
     if therapist_id is not None and not can_anywhere(actor, permissions.READ_ALL):
         relation = care.Care(patient_id, therapist_id, clinic_id=None, source=REGISTRATION)
         care.start_relation(relation, actor=actor, now=now)
     return int(patient_id)
+
+
+def _admit(clean: rules.Details, clinic_id: int, *, actor: Actor, now: datetime) -> int:
+    """Add another clinic's patient to the clinic of a desk that knows their document. Raises PatientExists."""
+    patient_id = None
+    if can(actor, permissions.READ_ALL, clinic_id):
+        patient_id = queries.found_by_document_only(clean.document_type, clean.document_number or "", actor=actor)
+    if patient_id is None:
+        raise _exists(clean, actor)
+    care.add_to_clinic(patient_id, clinic_id, "document", now=now)
+    _record(events.PatientAdmitted(patient_id, clinic_id), patient_id, actor=actor, now=now)
+    return patient_id
 
 
 def _ask_about_duplicates(clean: rules.Details, actor: Actor) -> None:

@@ -13,7 +13,7 @@ from app.kernel.access import Actor
 from app.kernel.db import db, insert, lock
 from app.kernel.events import Event
 from app.patients import events
-from app.patients.models import CareRelation
+from app.patients.models import CareRelation, PatientClinic
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,13 @@ def start_relation(care: Care, *, actor: Actor, now: datetime) -> None:
     if relation_id is not None:
         event = events.CareRelationStarted(care.patient_id, care.therapist_id, care.source)
         _record(event, relation_id, care, actor=actor, now=now)
+
+
+def add_to_clinic(patient_id: int, clinic_id: int, source: str, *, now: datetime) -> bool:
+    """Let the desk of a clinic find the patient (D39); False when it did already."""
+    values = {"patient_id": patient_id, "clinic_id": clinic_id, "source": source, "since": now}
+    statement = insert(PatientClinic).values(values).on_conflict_do_nothing()
+    return db.session.scalar(statement.returning(PatientClinic.patient_id)) is not None
 
 
 def end_relation(care: Care, *, actor: Actor, now: datetime) -> None:

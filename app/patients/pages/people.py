@@ -68,7 +68,11 @@ def _retry(*, form: forms.PatientForm, error: DomainError | None, patient_id: in
 @pages.post("/patients", requires=permissions.REGISTER, form=forms.PatientForm, retry=_retry)
 def create(form: forms.PatientForm) -> Response:
     patient_id = actions.register_patient(
-        form.details(), allow_duplicate=form.allow_duplicate.data, actor=cycle.actor(), now=cycle.now()
+        form.details(),
+        clinic_id=cycle.clinic_id(permissions.REGISTER),
+        allow_duplicate=form.allow_duplicate.data,
+        actor=cycle.actor(),
+        now=cycle.now(),
     )
     return fragments.fragment_response(redirect_url=f"/patients/{patient_id}", toast=_("Paciente registrado."))
 

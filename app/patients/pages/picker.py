@@ -97,7 +97,11 @@ def _retry(*, form: forms.QuickForm, error: DomainError | None) -> Response:
 @pages.post("/patients/quick", requires=permissions.REGISTER, form=forms.QuickForm, retry=_retry)
 def register(form: forms.QuickForm) -> Response:
     patient_id = actions.register_patient(
-        form.details(), allow_duplicate=form.allow_duplicate.data, actor=cycle.actor(), now=cycle.now()
+        form.details(),
+        clinic_id=cycle.clinic_id(permissions.REGISTER),
+        allow_duplicate=form.allow_duplicate.data,
+        actor=cycle.actor(),
+        now=cycle.now(),
     )
     person = queries.get(patient_id, actor=cycle.actor())
     return fragments.fragment_response(

@@ -68,6 +68,7 @@ def book_appointment(request: BookingRequest, *, actor: Actor, now: datetime) ->
     ticket = _open_ticket(appointment_id, request, plan, context, actor=actor, now=now)
     relation = care.Care(request.patient_id, request.therapist_id, request.clinic_id, reach.CARE_SOURCE)
     care.start_relation(relation, actor=actor, now=now)
+    care.add_to_clinic(request.patient_id, request.clinic_id, reach.CARE_SOURCE, now=now)
     _record_booked(appointment_id, request, plan, context, actor=actor, now=now)
     return Booked(appointment_id, request.clinic_id, plan.starts_at, str(plan.status), ticket)
 
