@@ -78,6 +78,7 @@ HIDDEN: dict[str, dict[str, tuple[str, ...]]] = {
     "appointment_id": _VISIT,
     "clinic_id": _CLINIC,
     "closure_id": _CLINIC,
+    "count_id": dict.fromkeys(ROLES, ()),  # of the till session in the address
     "delivery_id": _CLINIC,
     "movement_id": _VISIT,
     "notification_id": _PERSONAL,
@@ -100,6 +101,7 @@ HIDDEN: dict[str, dict[str, tuple[str, ...]]] = {
 KINDS = {
     "/account/sessions/<int:session_id>/revocation": "user_session_id",
     "default_service_id": "service_id",
+    "other_id": "patient_id",  # of a merge
     "tax_id": "",
     "submission_id": "",
     "form_id": "",
@@ -155,6 +157,7 @@ def world(app: Flask) -> World:
             "service_id": {"miraflores": Cast.reflexology, "arequipa": Cast.massage, "stranger": OTHERS},
             "therapist_id": {"miraflores": Cast.hugo, "arequipa": Cast.ines, "stranger": OTHERS},
             "specialty_id": {},
+            "count_id": {},
             "till_id": {"miraflores": Cast.till, "arequipa": Cast.other_till},
             "time_off_id": {
                 place: add(TimeOff, therapist_id=who, clinic_id=clinic, kind="off", starts_at=at("15:00"),
@@ -291,6 +294,7 @@ AREQUIPA = MIRAFLORES | {
 VALUES: dict[str, Any] = {
     "amount": "10.00",
     "concept": "Agua",
+    "count_id": 1,
     "counted": {"efectivo": "1.00"},
     "current": "una frase para probar",
     "date_from": "2026-11-23",
