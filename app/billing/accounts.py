@@ -67,8 +67,13 @@ _OF_DIFFERENCES = (*COLLECTED, Account.OVER_SHORT)
 KINDS = {
     "charge": Kind(N_("Cargo"), (Account.RECEIVABLE,), (Account.REVENUE,), "charged", needs_ticket=True),
     "reversal": Kind(N_("Anulación de cargo"), (Account.REVENUE,), (Account.RECEIVABLE,), "charged", needs_ticket=True),
-    "payment": _of_till(N_("Cobro"), COLLECTED, (Account.RECEIVABLE,), "paid"),
-    "refund": _of_till(N_("Devolución"), (Account.RECEIVABLE,), COLLECTED, "refunded"),
+    "courtesy": Kind(
+        N_("Cortesía"), (Account.COURTESY,), (Account.RECEIVABLE,), "charged", needs_ticket=True, needs_user=True
+    ),
+    "payment": _of_till(N_("Cobro"), (*COLLECTED, Account.ROUNDING), (Account.RECEIVABLE, Account.ROUNDING), "paid"),
+    "refund": _of_till(
+        N_("Devolución"), (Account.RECEIVABLE, Account.ROUNDING), (*COLLECTED, Account.ROUNDING), "refunded"
+    ),
     "credit": Kind(N_("A favor del paciente"), (Account.RECEIVABLE,), (Account.CREDIT,), "refunded", needs_ticket=True),
     "credit_use": Kind(
         N_("Pago con saldo a favor"), (Account.CREDIT,), (Account.RECEIVABLE,), "paid", needs_ticket=True
@@ -95,10 +100,30 @@ def charge(ticket_id: int, line_id: int, cents: int) -> Postings:
     return {(Account.RECEIVABLE, ticket_id): cents, (Account.REVENUE, line_id): -cents}
 
 
-def collected(till_id: int, method_id: int, ticket_id: int, cents: int, *, is_cash: bool) -> Postings:
-    """Postings of a payment for a ticket, with negative cents of a refund."""
+def collected(
+    till_id: int, method_id: int, ticket_id: int, cents: int, *, is_cash: bool, rounding_cents: int = 0
+) -> Postings:
+    """Postings of a payment for a ticket, with negative cents of a refund.
+
+    ``rounding_cents`` is what was paid above the debt that it settles; below zero in favour of who pays.
+
+    >>> dict(collected(1, 1, 7, 500, is_cash=True, rounding_cents=-5)) == {
+    ...     (Account.TILL, 1): 500, (Account.RECEIVABLE, 7): -505, (Account.ROUNDING, 7): 5}
+    True
+    """
     asset = (Account.TILL, till_id) if is_cash else (Account.CLEARING, method_id)
-    return {asset: cents, (Account.RECEIVABLE, ticket_id): -cents}
+    postings = {asset: cents, (Account.RECEIVABLE, ticket_id): rounding_cents - cents}
+    if rounding_cents:
+        postings[Account.ROUNDING, ticket_id] = -rounding_cents
+    return postings
+
+
+def waived(charge: Postings) -> Postings:
+    """Postings of the courtesy that takes the place of a charge."""
+    return {
+        (Account.COURTESY if account == Account.REVENUE else account, dim): -cents
+        for (account, dim), cents in charge.items()
+    }
 
 
 def credited(patient_id: int, ticket_id: int, cents: int) -> Postings:

@@ -145,18 +145,19 @@ def _foreign_rows(_context: CheckContext) -> Iterator[str]:
 
 
 def _wrong_reversals(_context: CheckContext) -> Iterator[str]:
-    """A reversal or refund has the opposite postings of the movement it reverses, and is not reversed itself."""
+    """A reversal has the opposite postings of the movement it reverses, and is not reversed itself."""
     original = Movement.__table__.alias("original")
     reversed_again = select(Movement.id).join(original, original.c.id == Movement.reverses_id)
     for row in db.session.execute(
         reversed_again.where(or_(original.c.reverses_id.is_not(None), original.c.ticket_id != Movement.ticket_id))
     ):
         yield f"movement {row.id} does not take back what it names"
-    # compares accounts, not dimensions: a refund may come from another till than its payment
+    # compares accounts, not dimensions: cash may be taken back in another till; a courtesy replaces the revenue
     pairs = """SELECT id FROM (
         SELECT m.id, p.account, p.cents FROM movement m JOIN posting p ON p.movement_id = m.id
-        WHERE m.reverses_id IS NOT NULL
+        WHERE m.reverses_id IS NOT NULL AND m.kind <> 'courtesy'
         UNION ALL SELECT m.id, p.account, p.cents FROM movement m JOIN posting p ON p.movement_id = m.reverses_id
+        WHERE m.kind <> 'courtesy'
     ) pair GROUP BY id, account HAVING sum(cents) <> 0"""
     for row in db.session.execute(text(pairs)):
         yield f"movement {row.id} is not the mirror of what it names"
@@ -220,12 +221,29 @@ CHECKS = (
             "SELECT clinic_id, sum(cents) FROM (SELECT s.clinic_id, v.cents FROM till_session_totals v JOIN"
             " till_session s ON s.id = v.session_id JOIN movement_kind k ON k.code = v.kind WHERE k.needs_ticket"
             " UNION ALL SELECT m.clinic_id, p.cents FROM movement m JOIN movement_kind k ON k.code = m.kind JOIN"
-            " posting p ON p.movement_id = m.id WHERE p.account = 'receivable' AND k.ticket_side <> 'charged' AND"
-            " m.session_id IS NOT NULL) both_sides GROUP BY clinic_id HAVING sum(cents) <> 0",
+            " posting p ON p.movement_id = m.id WHERE p.account IN ('receivable', 'rounding') AND k.ticket_side <>"
+            " 'charged' AND m.session_id IS NOT NULL) both_sides GROUP BY clinic_id HAVING sum(cents) <> 0",
             "clinic {}: {} cents apart",
         ),
     ),
     Check("reversals mirror what they name", _wrong_reversals),
+    Check(
+        "refunds give back no more than their payment",
+        _rows(
+            "SELECT o.id, sum(p.cents) FROM movement o JOIN movement m ON m.id = o.id OR m.refunds_id = o.id JOIN"
+            " posting p ON p.movement_id = m.id WHERE o.kind = 'payment' AND p.account = 'receivable' AND o.id IN"
+            " (SELECT refunds_id FROM movement WHERE refunds_id IS NOT NULL) GROUP BY o.id HAVING sum(p.cents) > 0",
+            "payment {}: {} cents too much",
+        ),
+    ),
+    Check(
+        "no rounding stays on a ticket without money",
+        _rows(
+            "SELECT p.dimension, sum(p.cents) FROM posting p JOIN ticket_balance b ON b.ticket_id = p.dimension WHERE"
+            " p.account = 'rounding' AND b.paid_cents = 0 GROUP BY p.dimension HAVING sum(p.cents) <> 0",
+            "ticket {}: {} cents",
+        ),
+    ),
     Check(
         "liabilities never turn",
         _rows(

@@ -34,6 +34,13 @@ class TicketCredited(TicketEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class TicketWaived(TicketEvent):
+    """What it charged became a courtesy: nothing is owed."""
+
+    type: ClassVar[str] = "billing.ticket.waived.v1"
+
+
+@dataclass(frozen=True, slots=True)
 class TicketReopened(TicketEvent):
     type: ClassVar[str] = "billing.ticket.revived.v1"  # as first published
 
@@ -147,8 +154,8 @@ class TillClosed(TillEvent):
 
 OF_CREDIT = (CreditKept, CreditUsed, CreditReturned)
 OF_TICKETS = (
-    *(TicketIssued, TicketVoided, TicketCredited, TicketReopened, TicketMoved, PaymentTaken, PaymentRefunded),
-    *OF_CREDIT,
+    *(TicketIssued, TicketVoided, TicketCredited, TicketWaived, TicketReopened, TicketMoved),
+    *(PaymentTaken, PaymentRefunded, *OF_CREDIT),
 )
 OF_TILLS = (
     *(PaymentTaken, PaymentRefunded, TillOpened, TillMoved),

@@ -20,7 +20,9 @@ class PaymentForm(Form):
     method = StringField(_l("Método de pago"), [DataRequired(_l("Elija un método de pago."))])
     amount = MoneyField(_l("Monto"), [InputRequired(AMOUNT_NEEDED), positive])
     tendered = MoneyField(_l("Recibido"), [Optional()])
+    on_account = BooleanField(_l("Cobrar a cuenta"))  # what was tendered, when it is less than the amount
     reference = StringField(_l("N.º de operación"), [Length(max=60)])
+    reference_reason = StringField(_l("Motivo para repetir el número"), [Length(max=200)])
     note = StringField(_l("Nota"), [Length(max=200)])
 
 
@@ -31,6 +33,14 @@ class ReasonForm(Form):
 
 
 class RefundForm(ReasonForm):
+    amount = MoneyField(_l("Monto que se devuelve"), [InputRequired(AMOUNT_NEEDED), positive])
+    method = SelectField(_l("Se devuelve por"), validate_choice=False)
+    reference = StringField(_l("N.º de operación de la devolución"), [Length(max=60)])
+    then = RadioField(
+        _l("Y con el ticket"),
+        choices=[SelectChoice(code, _l(label)) for code, label in rules.AFTER_REFUND.items()],
+        validate_choice=False,
+    )
     overdraw_reason = StringField(_l("Motivo para sacar más de lo que hay"), [Length(max=200)])
 
 

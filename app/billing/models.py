@@ -276,6 +276,18 @@ class Movement(Base):
         Index("ix_movement_session", "session_id"),
         Index("ix_movement_ticket", "ticket_id"),
         Index("ix_movement_clinic_time", "clinic_id", "received_at"),
+        Index(
+            "ix_movement_refunds",
+            "refunds_id",
+            sqlite_where=text("refunds_id IS NOT NULL"),
+            postgresql_where=text("refunds_id IS NOT NULL"),
+        ),
+        Index(
+            "ix_movement_reference",
+            "reference",
+            sqlite_where=text("reference <> ''"),
+            postgresql_where=text("reference <> ''"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -291,6 +303,7 @@ class Movement(Base):
     beneficiary: Mapped[str] = mapped_column(String(120), default="")
     voucher_number: Mapped[str] = mapped_column(String(40), default="")
     reverses_id: Mapped[int | None] = mapped_column(ForeignKey("movement.id"), unique=True)
+    refunds_id: Mapped[int | None] = mapped_column(ForeignKey("movement.id"))  # a payment may have several refunds
     received_at: Mapped[datetime]
     received_by: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
     authorised_by: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))

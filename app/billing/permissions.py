@@ -8,12 +8,13 @@ READ_OWN = Permission("ticket.read_own", N_("Ver los propios tickets de paciente
 VOID = Permission("ticket.void", N_("Anular tickets"))
 TAKE_PAYMENT = Permission("payment.take", N_("Cobrar"))
 REFUND = Permission("payment.refund", N_("Devolver pagos"))
+REFUND_BY_OTHER_METHOD = Permission("payment.refund_by_other_method", N_("Devolver por otro método que el del cobro"))
 OPERATE_TILL = Permission("till.operate", N_("Abrir y cerrar caja y registrar movimientos"))
 SEE_EXPECTED = Permission("till.see_expected", N_("Ver lo esperado en caja y las cajas de todos"))
 APPROVE = Permission("till.approve", N_("Autorizar cierres con diferencia"))
 
 _DESK = (READ, TAKE_PAYMENT, OPERATE_TILL)
-_SUPERVISION = (*_DESK, VOID, REFUND, SEE_EXPECTED, APPROVE)
+_SUPERVISION = (*_DESK, VOID, REFUND, REFUND_BY_OTHER_METHOD, SEE_EXPECTED, APPROVE)
 GRANTS = {
     "patient": (READ_OWN,),
     "receptionist": _DESK,

@@ -108,13 +108,35 @@ class ClinicForm(Form):
         [InputRequired(_l("Escriba un monto."))],
         description=_l("Por encima, aprueba supervisión."),
     )
+    cash_rounding = SelectField(
+        _l("Redondeo del efectivo"),
+        choices=[
+            SelectChoice("currency", _l("Como manda la moneda (en soles, a favor de quien paga)")),
+            SelectChoice("down", _l("Siempre a favor de quien paga")),
+            SelectChoice("nearest", _l("A la moneda más cercana")),
+            SelectChoice("none", _l("Sin redondeo")),
+        ],
+        default="currency",
+        description=_l("A la moneda más pequeña que circula, solo al cobrar en efectivo."),
+    )
 
     def check(self) -> None:
         rules.check_settings(self.settings())
 
     def settings(self) -> rules.ClinicSettings:
         """What was typed, in the units of the table."""
-        text = ("name", "legal_name", "tax_id", "address", "phone", "whatsapp", "email", "timezone", "currency")
+        text = (
+            "name",
+            "legal_name",
+            "tax_id",
+            "address",
+            "phone",
+            "whatsapp",
+            "email",
+            "timezone",
+            "currency",
+            "cash_rounding",
+        )
         numbers = (
             "opens_minute",
             "closes_minute",

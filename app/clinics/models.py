@@ -68,6 +68,7 @@ class Settings(Base):
     blind_close: Mapped[bool] = mapped_column(default=True)  # the receptionist counts without seeing the expected
     therapists_see_names: Mapped[bool] = mapped_column(default=False)  # of the patients of other therapists (D40)
     difference_limit_cents: Mapped[int] = mapped_column(default=50)  # above it a supervisor approves the closing
+    cash_rounding: Mapped[str] = mapped_column(String(8), default="currency")  # money.CASH_ROUNDING
 
 
 class Closure(Base):

@@ -71,6 +71,7 @@ class ClinicSettings:
     blind_close: bool = True
     therapists_see_names: bool = False
     difference_limit_cents: int = 50
+    cash_rounding: str = "currency"
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +167,8 @@ def check_settings(settings: ClinicSettings) -> ClinicSettings:
         wrong["horizon_days"] = N_("Escriba al menos un día.")
     if not 1 <= settings.open_visits_limit <= 100:
         wrong["open_visits_limit"] = N_("Escriba un número de 1 a 100.")
+    if settings.cash_rounding not in money.CASH_ROUNDING:
+        wrong["cash_rounding"] = N_("Elija una de las opciones.")
     if settings.difference_limit_cents < 0:
         wrong["difference_limit_cents"] = N_("Escriba cero o más.")
     if wrong:

@@ -25,6 +25,10 @@ DENOMINATIONS = {
     "CLP": (2000000, 1000000, 500000, 200000, 100000, 50000, 10000, 5000, 1000),
     "COP": (10000000, 5000000, 2000000, 1000000, 500000, 200000, 100000, 50000, 20000, 10000, 5000),
 }
+# How a sum in cash is rounded to the smallest piece: in Peru down, nobody pays more than the price (Ley 29571).
+# Elsewhere to the nearest one, the half down.
+ROUNDED_DOWN = frozenset({"PEN"})
+CASH_ROUNDING = ("currency", "down", "nearest", "none")
 
 
 class BadAmount(RuleBroken):
@@ -92,6 +96,23 @@ def digits(currency: str) -> int:
 def denominations(currency: str) -> tuple[int, ...]:
     """Notes and coins of a currency in cents, the largest first; empty when they are not known."""
     return DENOMINATIONS.get(currency, ())
+
+
+def cash_unit(currency: str, rounding: str = "currency") -> int:
+    """The cents of which a sum in cash is a multiple: those of the smallest piece; 1 where nothing is rounded."""
+    pieces = denominations(currency)
+    return pieces[-1] if pieces and rounding != "none" else 1
+
+
+def round_cash(cents: int, currency: str, rounding: str = "currency") -> int:
+    """What is paid in cash for an amount; ``rounding`` is one of ``CASH_ROUNDING``.
+
+    >>> round_cash(505, "PEN"), round_cash(506, "PEN", "nearest"), round_cash(500500, "CLP"), round_cash(505, "USD")
+    (500, 510, 500000, 505)
+    """
+    unit = cash_unit(currency, rounding)
+    is_down = rounding == "down" or (rounding == "currency" and currency in ROUNDED_DOWN)
+    return cents // unit * unit if is_down else (cents + (unit - 1) // 2) // unit * unit
 
 
 def tax_included(cents: int, rate_bp: int) -> int:

@@ -12,15 +12,27 @@ const chooseCharges = (form) => {
   if (amount) amount.value = fromCents(cents);
 };
 
+// Less than the amount was given: the button takes that much on account.
+const offerOnAccount = (form, amount) => {
+  const label = $("[data-collect-label]", form);
+  const field = $("[data-on-account]", form);
+  if (!label || !field) return;
+  field.value = amount === "" ? "" : "y";
+  label.textContent = amount === "" ? label.dataset.wordCollect : label.dataset.wordAccount.replace("{}", amount);
+};
+
 const showChange = (form) => {
   const tendered = $("[data-tendered]", form);
   const output = $("[data-change]", form);
   if (!tendered || !output) return;
-  const due = toCents($("[data-amount]", form)?.value ?? "") ?? Number(form.dataset.due ?? 0);
+  const amount = toCents($("[data-amount]", form)?.value ?? "") ?? Number(form.dataset.due ?? 0);
+  const due = amount === Number(form.dataset.owed) ? Number(form.dataset.cash) : amount;
   const back = change(due, tendered.value.trim() === "" ? due : toCents(tendered.value));
   const line = output.closest(".change-line");
   tendered.toggleAttribute("aria-invalid", back === null);
   output.textContent = back === null ? "—" : fromCents(Math.abs(back));
+  const isShort = back !== null && back < 0 && $("input[name=method]:checked", form)?.dataset.cash === "true";
+  offerOnAccount(form, isShort ? fromCents(due + back) : "");
   if (back === null) { line?.removeAttribute("data-short"); return; }
   line?.setAttribute("data-short", String(back < 0));
   const label = line && $(".change-label", line);

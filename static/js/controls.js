@@ -22,3 +22,9 @@ on("change", (event) => { if (event.target.matches?.("[data-autosubmit]")) event
 
 // Once: the current hour, the chosen day.
 $$("[data-into-view]").forEach((element) => element.scrollIntoView({ block: "center", inline: "nearest" }));
+
+// A slip prints itself once; loaded again it is only shown.
+if ($("[data-print-now]")) {
+  history.replaceState(null, "", location.pathname);
+  addEventListener("load", () => window.print());
+}

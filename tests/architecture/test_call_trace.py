@@ -69,7 +69,8 @@ def test_a_payment_has_no_upward_calls(app: Any, ana: Client) -> None:
         build.till_session(opened_at=at("08:00"))
         ticket_id = build.ticket(cents=8000)
     with follow(AMOUNT) as trace:
-        answer = ana.api("POST", f"/api/tickets/{ticket_id}/payments/", {"method": "efectivo", "amount": "12.37"})
+        body = {"method": "yape", "amount": "12.37", "reference": "1"}
+        answer = ana.api("POST", f"/api/tickets/{ticket_id}/payments/", body)
     assert answer.status_code == 201, answer.text
     assert ("billing", "actions") in trace.components, described(trace)
     assert trace.upward_calls == [], described(trace)

@@ -128,7 +128,7 @@ def test_a_refund_alone_of_a_method_without_a_drawer_closes_with_nothing_missing
         close(till, desk, 10000, counted={"yape": 8000})
     with unit():
         second = actions.tills.open_till(1, opening_float_cents=10000, actor=desk, now=NOW)
-        actions.payments.refund_payment(paid.id, reason="x", actor=supervisor, now=NOW)
+        actions.refunds.refund_payment(paid.id, reason="x", actor=supervisor, now=NOW)
         assert close(second, desk, 10000)["difference_cents"] == 0
         assert not broken_checks()
 

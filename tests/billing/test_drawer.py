@@ -105,10 +105,10 @@ def test_a_cash_refund_is_in_the_drawer(unit, desk, supervisor, ticket, till):
         payment = actions.payments.take_payment(ticket, method="efectivo", actor=desk, now=NOW)
         spend(till, desk, 15000, kind="deposit")
     with unit(), pytest.raises(till_rules.DrawerHoldsLess):
-        actions.payments.refund_payment(payment.id, reason="Error", actor=supervisor, now=NOW)
+        actions.refunds.refund_payment(payment.id, reason="Error", actor=supervisor, now=NOW)
     with unit():
         refund = {"reason": "Error", "overdraw_reason": "Puse de la otra caja"}
-        actions.payments.refund_payment(payment.id, **refund, actor=supervisor, now=NOW)
+        actions.refunds.refund_payment(payment.id, **refund, actor=supervisor, now=NOW)
         assert queries.drawer.cash_in_drawer(till) == -5000
 
 

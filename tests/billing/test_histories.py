@@ -31,8 +31,13 @@ class Payment:
     id: int
     ticket: "Ticket"
     method: str
-    cents: int
-    is_refunded: bool = False
+    cents: int  # paid, without what rounding took off
+    rounding: int = 0
+    refunded: int = 0
+
+    @property
+    def left(self) -> int:
+        return self.cents - self.refunded
 
 
 @dataclass
@@ -138,41 +143,61 @@ class History:
         method, owed = self.pick(METHODS, b), ticket.charged - ticket.paid
         cents = None if c % 3 == 0 else c * 70
         session = self.paying_session
-        is_permitted = (
-            session is not None and not ticket.is_voided and owed > 0 and (cents is None or 0 < cents <= owed)
-        )
+        settled = owed if cents is None else cents
+        paid = settled
+        if method == "efectivo" and settled in (owed, owed // 10 * 10):
+            settled, paid = owed, owed // 10 * 10
+        is_permitted = session is not None and not ticket.is_voided and 0 < settled <= owed and paid > 0
         payment = self.attempt(
             is_permitted,
             lambda: actions.payments.take_payment(
-                ticket.id, method=method, amount_cents=cents, reference="1", actor=self.actor, now=self.now
+                ticket.id,
+                method=method,
+                amount_cents=cents,
+                reference=str(self.model.minutes),
+                actor=self.actor,
+                now=self.now,
             ),
         )
         if is_permitted:
-            taken = owed if cents is None else cents
-            assert (payment.session_id, payment.amount_cents) == (session.id, taken)
-            ticket.paid += taken
-            session.expected[method] += taken
-            self.model.payments.append(Payment(payment.id, ticket, method, taken))
+            assert (payment.session_id, payment.amount_cents) == (session.id, paid)
+            ticket.paid += settled
+            session.expected[method] += paid
+            self.model.payments.append(Payment(payment.id, ticket, method, paid, paid - settled))
 
-    def refund(self, a, _b, _c):
+    def refund(self, a, b, c):
         payment = self.pick(self.model.payments, a)
         if payment is None:
             return
-        session = self.paying_session
-        is_permitted = session is not None and not payment.is_refunded
-        if is_permitted and payment.method == "efectivo":
-            is_permitted = payment.cents <= session.expected["efectivo"]
+        session, method = self.paying_session, self.pick(METHODS, b)
+        cents = None if c % 3 else c * 70
+        paid = payment.left if cents is None else cents
+        settled = paid - payment.rounding if paid == payment.left else paid
+        then = self.pick(("owed", "owed", "void", "courtesy"), c)
+        is_permitted = session is not None and 0 < paid <= payment.left
+        if method == "efectivo" and (method != payment.method or paid != payment.left):
+            is_permitted = is_permitted and paid % 10 == 0
+        if then != "owed":
+            is_permitted = is_permitted and payment.ticket.paid == settled and not payment.ticket.is_voided
+        if is_permitted and method == "efectivo":
+            is_permitted = paid <= session.expected["efectivo"]
         self.attempt(
             is_permitted,
-            lambda: actions.payments.refund_payment(payment.id, reason="x", actor=self.actor, now=self.now),
-        )
+            lambda: actions.refunds.refund_payment(
+                payment.id, reason="x", amount_cents=cents, method=method, reference="9", then=then, actor=self.actor,
+                now=self.now,
+            ),
+        )  # fmt: skip
         if is_permitted:
-            payment.is_refunded = True
-            payment.ticket.paid -= payment.cents
-            payment.ticket.refunded += payment.cents
-            if not payment.ticket.charged and not payment.ticket.paid:
+            payment.refunded += paid
+            payment.ticket.paid -= settled
+            payment.ticket.refunded += settled
+            session.expected[method] -= paid
+            if not payment.ticket.charged and not payment.ticket.paid and then == "owed":
                 payment.ticket.is_voided = True  # the last refund of a cancelled visit
-            session.expected[payment.method] -= payment.cents
+            if then != "owed":
+                payment.ticket.charged = 0
+            payment.ticket.is_voided = payment.ticket.is_voided or then == "void"
 
     def move(self, a, b, c):
         session, kind = self.pick(self.model.sessions, a), self.pick(MOVES, b)

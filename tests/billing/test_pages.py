@@ -108,9 +108,11 @@ def test_exact_cash_is_the_default(ana, shop):
 def test_the_change_and_the_remaining_balance_are_shown(ana, shop):
     form = {"method": "efectivo", "amount": "50", "tendered": "100"}
     answer = ana.post_fragment("/tickets/1/payments", form, "aside#panel")
-    assert re.search(r'class="change-value">S/ 50.00', answer.text)
-    assert "Cobrar TKT-000001" in answer.text
-    assert "S/ 30.00" in answer.text
+    assert "<strong>Vuelto: S/ 50.00.</strong>" in answer.text
+    assert "Falta S/ 30.00" in answer.text
+    rest = {"method": "efectivo", "amount": "30", "tendered": "50"}
+    answer = ana.post_fragment("/tickets/1/payments", rest, "aside#panel")
+    assert re.search(r'class="change-value">S/ 20.00', answer.text)
 
 
 def test_without_htmx_a_payment_redirects_to_the_ticket(ana, shop):
@@ -200,11 +202,14 @@ def test_refund_and_void(diego, shop):
     diego.post_fragment("/tickets/1/payments", form, "aside#panel")
     refused = diego.post_fragment("/tickets/1/void", {"reason": "error"}, "div#dialog-body")
     assert (refused.status_code, "tiene pagos" in refused.text) == (409, True)
-    assert diego.post_fragment("/payments/2/refund", {"reason": ""}, "div#dialog-body").status_code == 422
-    answer = diego.post_fragment("/payments/2/refund", {"reason": "no vino"}, "div#dialog-body")
+    whole = {"reason": "no vino", "amount": "80.00", "method": "efectivo"}
+    assert diego.post_fragment("/payments/2/refund", {**whole, "reason": ""}, "div#dialog-body").status_code == 422
+    undecided = diego.post_fragment("/payments/2/refund", whole, "div#dialog-body")
+    assert (undecided.status_code, "Elija qué pasa con el ticket" in undecided.text) == (422, True)
+    answer = diego.post_fragment("/payments/2/refund", {**whole, "then": "owed"}, "div#dialog-body")
     assert "till:1" in diego.triggers(answer)["live:changed"]["topics"]
     assert "dialog:close" in diego.triggers(answer)
-    again = diego.post_fragment("/payments/2/refund", {"reason": "no vino"}, "div#dialog-body")
+    again = diego.post_fragment("/payments/2/refund", whole, "div#dialog-body")
     assert (again.status_code, "ya se devolvió" in again.text) == (409, True)
     assert diego.post_fragment("/tickets/1/void", {"reason": ""}, "div#dialog-body").status_code == 422
     assert diego.post("/tickets/1/void", {"reason": "no vino"}).location == "/tickets/1"
@@ -213,12 +218,51 @@ def test_refund_and_void(diego, shop):
 
 def test_the_slip_shows_its_copy_number(ana, shop):
     assert "VISTA PREVIA" in ana.get("/tickets/1/slip").text
-    assert ana.post("/tickets/1/slip", {"submission_id": "a"}).location == "/tickets/1/slip"
+    assert ana.post("/tickets/1/slip", {"submission_id": "a"}).location == "/tickets/1/slip?print"
+    assert "data-print-now" in ana.get("/tickets/1/slip?print").text
     original = ana.get("/tickets/1/slip").text
+    assert "data-print-now" not in original
     assert "VISTA PREVIA" not in original
     assert "COPIA" not in original
     ana.post("/tickets/1/slip", {"submission_id": "b"})
     assert "COPIA 1" in ana.get("/tickets/1/slip").text
+
+
+def test_a_refund_in_part_by_another_method_and_a_courtesy_in_one_step(diego, ana, shop):
+    paid = {"method": "tarjeta", "amount": "80", "reference": "0042"}
+    diego.post_fragment("/tickets/1/payments", paid, "aside#panel")
+    page = ana.get("/tickets/1").text
+    assert "Pídalo a supervisión: Diego Rivas" in page  # she may not refund
+    assert "/payments/2/refund" not in page
+    form = {"reason": "Descuento", "amount": "30", "method": "efectivo"}
+    assert diego.post_fragment("/payments/2/refund", form, "div#dialog-body").status_code == 200
+    assert "devuelto S/ 30.00" in diego.get("/tickets/1").text
+    rest = {"reason": "Reclamo", "amount": "50", "method": "tarjeta", "then": "courtesy"}
+    assert diego.post("/payments/2/refund", rest).location == "/tickets/1"
+    page = diego.get("/tickets/1").text
+    assert "Cortesía" not in page  # nothing is left to decide
+    assert diego.api("GET", "/api/tickets/1/").get_json()["owed"] == "0.00"
+
+
+def test_after_a_part_the_panel_asks_for_the_rest_by_the_next_method(ana, shop):
+    form = {"method": "efectivo", "amount": "80", "tendered": "20", "on_account": "y"}
+    answer = ana.post_fragment("/tickets/1/payments", form, "aside#panel")
+    assert answer.status_code == 200
+    panel = answer.text
+    assert "Cobrado S/ 20.00 por efectivo" in panel
+    assert "Falta S/ 60.00" in panel
+    assert re.search(r'value="yape"[^>]*checked', panel)
+    assert re.search(r'name="amount"[^>]*value="60.00"', panel)
+
+
+def test_a_used_operation_number_is_refused_at_its_field(ana, diego, shop):
+    form = {"method": "yape", "amount": "10", "reference": "00012345"}
+    ana.post_fragment("/tickets/1/payments", form, "aside#panel")
+    refused = ana.post_fragment("/tickets/1/payments", form, "aside#panel")
+    assert refused.status_code == 409
+    assert "ya está en TKT-000001" in refused.text
+    assert "reference_reason" not in refused.text
+    assert "reference_reason" in diego.post_fragment("/tickets/1/payments", form, "aside#panel").text
 
 
 # ------------------------------------------------------------------ tills

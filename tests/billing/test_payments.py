@@ -1,17 +1,21 @@
 """Payments and refunds: the ledger, its locks and its guards."""
 
+from dataclasses import replace
+
 import pytest
-from sqlalchemy import delete, insert, select, text, update
+from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
-from app.billing import actions, queries, rules
+from app.billing import actions, permissions, queries, rules
 from app.billing.actions import ledger
 from app.billing.demo.bulk import record_movements
 from app.billing.models import Movement, MovementKind, Posting, TicketLine
+from app.billing.rules import tills as tills_rules
+from app.clinics.models import Settings
 from app.kernel.db import db
 from app.kernel.errors import Forbidden, Invalid, NotFound
 from app.kernel.outbox import EventRow
-from tests.billing.conftest import NOW, add_till, close, make_ticket
+from tests.billing.conftest import NOW, add_till, close, make_ticket, run_concurrently
 
 
 def pay(ticket, actor, **more):
@@ -75,7 +79,7 @@ def test_no_payment_without_an_open_till(unit, desk, ticket):
 def test_no_payment_on_a_voided_ticket(unit, desk, supervisor, ticket, till):
     with unit():
         actions.tickets.void_ticket(ticket, reason="doble", actor=supervisor, now=NOW)
-        with pytest.raises(actions.payments.TicketIsVoided):
+        with pytest.raises(actions.tickets.TicketIsVoided):
             pay(ticket, desk)
 
 
@@ -98,20 +102,20 @@ def test_a_refund_is_a_new_movement_in_the_open_session(unit, desk, supervisor, 
         close(till, desk, 18000)
         now_open = actions.tills.open_till(1, opening_float_cents=18000, actor=desk, now=NOW)
     with unit():
-        taken_back = actions.payments.refund_payment(payment.id, reason="no vino", actor=supervisor, now=NOW)
+        taken_back = actions.refunds.refund_payment(payment.id, reason="no vino", actor=supervisor, now=NOW)
         assert (taken_back.session_id, taken_back.amount_cents) == (now_open, -8000)
         assert state(ticket, desk) == ("refunded", 0, 8000)
-        with pytest.raises(actions.payments.AlreadyRefunded):
-            actions.payments.refund_payment(payment.id, reason="otra vez", actor=supervisor, now=NOW)
+        with pytest.raises(actions.refunds.AlreadyRefunded):
+            actions.refunds.refund_payment(payment.id, reason="otra vez", actor=supervisor, now=NOW)
         with pytest.raises(NotFound):  # a refund is not refunded
-            actions.payments.refund_payment(taken_back.id, reason="otra vez", actor=supervisor, now=NOW)
+            actions.refunds.refund_payment(taken_back.id, reason="otra vez", actor=supervisor, now=NOW)
 
 
 def test_the_desk_does_not_refund_or_void(unit, desk, ticket, till):
     with unit():
         payment = pay(ticket, desk)
         with pytest.raises(Forbidden):
-            actions.payments.refund_payment(payment.id, reason="x", actor=desk, now=NOW)
+            actions.refunds.refund_payment(payment.id, reason="x", actor=desk, now=NOW)
         with pytest.raises(Forbidden):
             actions.tickets.void_ticket(ticket, reason="x", actor=desk, now=NOW)
 
@@ -131,9 +135,9 @@ def test_the_paid_ticket_of_a_cancelled_visit_is_refund_due(unit, desk, supervis
         actions.tickets.void_ticket_of(1, reason="Cancelada", actor=desk, now=NOW)
         actions.tickets.void_ticket_of(1, reason="Cancelada", actor=desk, now=NOW)  # once more changes nothing
         assert state(ticket, desk) == ("refund_due", 8000, 0)
-        with pytest.raises(actions.payments.TicketIsVoided):
+        with pytest.raises(actions.tickets.TicketIsVoided):
             pay(ticket, desk, amount_cents=100)
-        actions.payments.refund_payment(payment.id, reason="cancelada", actor=supervisor, now=NOW)
+        actions.refunds.refund_payment(payment.id, reason="cancelada", actor=supervisor, now=NOW)
         assert state(ticket, desk) == ("voided", 0, 0)  # the last refund
         actions.tickets.reopen_ticket_for(1, actor=desk, now=NOW)
         assert state(ticket, desk) == ("refunded", 0, 8000)
@@ -145,6 +149,140 @@ def test_other_debts_lists_older_unpaid_tickets(unit, desk, ticket, till):
         make_ticket(3, patient_id=2)
         shown = queries.tickets.ticket(ticket, actor=desk)
         assert [d.id for d in queries.tickets.other_debts(shown, actor=desk)] == [old]
+
+
+# ------------------------------------------------------------------ refunds in part
+
+
+def refund(payment, actor, **more):
+    return actions.refunds.refund_payment(payment.id, **{"reason": "x", **more}, actor=actor, now=NOW)
+
+
+def test_a_payment_goes_back_in_parts_by_several_methods(unit, desk, supervisor, ticket, till):
+    with unit():
+        payment = pay(ticket, desk, method="tarjeta", reference="0042")
+        assert refund(payment, supervisor, amount_cents=3000).amount_cents == -3000
+        assert state(ticket, desk) == ("partial", 5000, 3000)
+        with pytest.raises(rules.RefundExceedsPayment):
+            refund(payment, supervisor, amount_cents=5001)
+        with pytest.raises(Invalid):  # cash has no cents
+            refund(payment, supervisor, amount_cents=101, method="efectivo")
+        refund(payment, supervisor, method="efectivo")
+        assert state(ticket, desk) == ("refunded", 0, 8000)
+        expected = {
+            f.code: f.expected_cents for f in queries.tills.figures(till, clinic_id=1, opening_float_cents=10000)
+        }
+        assert (expected["efectivo"], expected["tarjeta"]) == (5000, 5000)
+        with pytest.raises(actions.refunds.AlreadyRefunded):
+            refund(payment, supervisor)
+        with pytest.raises(tills_rules.DrawerHoldsLess):
+            refund(pay(ticket, desk, method="yape", reference="7"), supervisor, method="efectivo")
+
+
+def test_another_method_needs_its_permission_and_its_number(unit, app, desk, supervisor, ticket, till):
+    held = supervisor.grants[1] - {permissions.REFUND_BY_OTHER_METHOD.code}
+    with unit():
+        payment = pay(ticket, desk)
+        with pytest.raises(Forbidden):
+            refund(payment, replace(supervisor, grants={1: held}), method="yape", reference="1")
+        with pytest.raises(Invalid):
+            refund(payment, supervisor, method="yape")
+        assert refund(payment, replace(supervisor, grants={1: held})).method == "efectivo"
+
+
+def test_a_whole_refund_voids_or_waives_in_one_step(unit, desk, supervisor, ticket, till):
+    with unit():
+        first, second = pay(ticket, desk, amount_cents=5000), pay(ticket, desk, amount_cents=3000)
+        with pytest.raises(Invalid):  # 30.00 would stay
+            refund(first, supervisor, then="void")
+        refund(first, supervisor)
+        refund(second, supervisor, then="courtesy")
+        assert state(ticket, desk) == ("refunded", 0, 0)
+        actions.tickets.void_ticket(ticket, reason="x", actor=supervisor, now=NOW)
+        assert state(ticket, desk) == ("voided", 0, 0)
+        other = make_ticket(2)
+        refund(pay(other, desk), supervisor, then="void")
+        assert state(other, desk) == ("voided", 0, 0)
+        kinds = select(Movement.kind).where(Movement.ticket_id == ticket).order_by(Movement.id)
+        assert list(db.session.scalars(kinds)) == ["charge", *["payment"] * 2, *["refund"] * 2, "courtesy"]
+
+
+def test_plain_sql_refunds_no_more_than_the_payment(unit, desk, ticket, till):
+    with unit():
+        pay(ticket, desk, amount_cents=2000)
+        payment = pay(ticket, desk, amount_cents=1000)
+    for cents, named in ((-1001, payment.id), (-500, payment.id + 100), (-500, payment.id - 2)):
+        with pytest.raises(DBAPIError, match=r"no more than its payment|FOREIGN KEY|foreign key"), unit():
+            record_movements([{**_line(till, ticket, cents), "refunds_id": named}])
+    with unit():
+        record_movements([{**_line(till, ticket, -1000), "refunds_id": payment.id}])
+
+
+# ------------------------------------------------------------------ operation numbers
+
+
+def test_an_operation_number_pays_once(unit, desk, supervisor, ticket, till):
+    with unit():
+        other = make_ticket(2)
+        first = pay(ticket, desk, amount_cents=1000, method="yape", reference="0001 2345")
+        with pytest.raises(rules.ReferenceUsed) as refused:
+            pay(other, desk, method="yape", reference="００012345", reference_reason="es el mismo")
+        assert refused.value.details == {"ticket": "TKT-000001", "clinic_id": 1}
+        pay(other, desk, amount_cents=1000, method="plin", reference="00012345")  # another method's numbers
+        again = pay(
+            other, supervisor, amount_cents=1000, method="yape", reference="00012345", reference_reason="un solo pago"
+        )
+        row = db.session.get(Movement, again.id)
+        assert (row.authorised_by, row.note) == (supervisor.user_id, "un solo pago")
+        for payment in (first, again):
+            refund(payment, supervisor)
+        pay(ticket, desk, method="yape", reference="00012345")  # the other ones went back
+
+
+def test_two_tills_do_not_take_one_operation_number_at_once(app, unit, desk, ticket, till):
+    with unit():
+        other = make_ticket(2)
+    results = run_concurrently(
+        app, *(lambda on=on: pay(on, desk, method="yape", reference="77") for on in (ticket, other))
+    )
+    assert sorted(isinstance(result, rules.ReferenceUsed) for result in results) == [False, True]
+
+
+# ------------------------------------------------------------------ cash without cents
+
+
+def test_the_last_cash_is_rounded_in_favour_of_who_pays(unit, desk, supervisor, till):
+    with unit():
+        ticket = make_ticket(3, amount_cents=505)
+        payment = pay(ticket, desk, tendered_cents=1000)
+        assert (payment.amount_cents, payment.rounding_cents, payment.change_cents) == (500, -5, 500)
+        postings = select(Posting.account, Posting.cents).where(Posting.movement_id == payment.id)
+        assert sorted(db.session.execute(postings).tuples()) == [("receivable", -505), ("rounding", 5), ("till", 500)]
+        assert state(ticket, desk) == ("paid", 505, 0)
+        head = queries.tills.session(till, actor=supervisor)
+        assert queries.tills.report(head, [])["rounding_cents"] == -5
+        refund(payment, supervisor, amount_cents=200)
+        refund(payment, supervisor)  # the rounding goes with the last of the money
+        assert state(ticket, desk) == ("refunded", 0, 505)
+        assert db.session.scalar(select(func.sum(Posting.cents)).where(Posting.account == "rounding")) == 0
+
+
+def test_other_methods_are_exact_and_parts_in_cash_have_coins(unit, desk, till):
+    with unit():
+        ticket = make_ticket(3, amount_cents=505)
+        with pytest.raises(Invalid) as refused:
+            pay(ticket, desk, amount_cents=203)
+        assert refused.value.params == {"below": "S/ 2.00", "above": "S/ 2.10"}
+        assert pay(ticket, desk, amount_cents=501, method="yape", reference="1").rounding_cents == 0
+        with pytest.raises(Invalid):  # 0.04 is no coin
+            pay(ticket, desk)
+        assert pay(ticket, desk, method="yape", reference="2").amount_cents == 4
+
+
+def test_a_clinic_may_take_the_exact_amount(unit, desk, till):
+    with unit():
+        db.session.execute(update(Settings).where(Settings.clinic_id == 1).values(cash_rounding="none"))
+        assert pay(make_ticket(3, amount_cents=505), desk).amount_cents == 505
 
 
 # ------------------------------------------------------------------ database guards

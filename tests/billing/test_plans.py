@@ -22,7 +22,7 @@ READS = {
     "the tickets of appointments": lambda actor: queries.tickets.of_appointments([1, 2, 3]),
     "the debts of a day's patients": lambda actor: queries.tickets.debts_of_patients([1, 2], before_day=TODAY),
     "a ticket's balance": lambda actor: queries.tickets.balance(1),
-    "a ticket's payments": lambda actor: queries.tickets.payments(1),
+    "a ticket's payments": lambda actor: queries.payments.of_ticket(1),
     "a session's figures": lambda actor: queries.tills.figures(1, clinic_id=1, opening_float_cents=0),
     "a session's movements": lambda actor: queries.drawer.movements(1),
     "the cash of a day": lambda actor: cash.daily_cash(clinic_id=1, day=TODAY, actor=actor),

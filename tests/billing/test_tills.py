@@ -56,7 +56,7 @@ def test_a_closing_stores_counts_and_seals_the_report(unit, desk, supervisor, ti
         other = make_ticket(2, amount_cents=6000)
         actions.payments.take_payment(ticket, method="efectivo", tendered_cents=20000, actor=desk, now=NOW)
         yape = actions.payments.take_payment(other, method="yape", reference="77", actor=desk, now=NOW)
-        actions.payments.refund_payment(yape.id, reason="error", actor=supervisor, now=NOW)
+        actions.refunds.refund_payment(yape.id, reason="error", actor=supervisor, now=NOW)
         actions.payments.take_payment(other, method="plin", amount_cents=1000, reference="78", actor=desk, now=NOW)
         actions.drawer.record_movement(till, kind="expense", amount_cents=1550, concept="Taxi", actor=desk, now=NOW)
     with unit():

@@ -31,13 +31,14 @@ UNCHANGED = {
     "papers": "SELECT id, clinic_id, number, appointment_id, patient_id, concept, status, void_reason FROM ticket",
     "events": "SELECT count(*), max(id) FROM event_log",
     "files": "SELECT id, file_key, file_sha256 FROM report_run",
-    "payments": """SELECT id, kind, session_id, method_id, ticket_id, tendered_cents, change_cents, reference,
-        reverses_id FROM movement WHERE kind NOT IN ('charge', 'reversal')""",
 }
+PAYMENTS = """SELECT id, kind, session_id, method_id, ticket_id, tendered_cents, change_cents, reference, {}
+    FROM movement WHERE kind NOT IN ('charge', 'reversal')"""
 SETTINGS = """legal_name, tax_id, address, ubigeo, phone, email, tax_rate_bp, opens_minute, closes_minute,
     CAST(closed_weekdays AS TEXT), slot_minutes, notice_minutes, change_notice_hours, horizon_days, auto_confirm,
     noshow_grace_minutes, blind_close, difference_limit_cents"""
 BEFORE = {
+    "payments": PAYMENTS.format("reverses_id"),
     "balances": """SELECT t.id, t.amount_cents, coalesce(sum(m.amount_cents), 0),
         coalesce(sum(CASE WHEN m.kind = 'refund' THEN -m.amount_cents ELSE 0 END), 0),
         CASE t.status WHEN 'open' THEN t.amount_cents - coalesce(sum(m.amount_cents), 0) ELSE 0 END
@@ -50,6 +51,7 @@ BEFORE = {
     "clinics": f"SELECT name, timezone, currency, is_active, {SETTINGS} FROM clinic",
 }
 AFTER = {
+    "payments": PAYMENTS.format("refunds_id"),
     "balances": "SELECT ticket_id, amount_cents, paid_cents, refunded_cents, owed_cents FROM ticket_balance",
     "totals": "SELECT session_id, method_id, kind, movement_count, cents, change_cents FROM till_session_totals",
     "tax": "SELECT ticket_id, tax_bp FROM ticket_line",

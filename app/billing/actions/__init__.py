@@ -1,5 +1,5 @@
-"""Writes: tickets, payments, till sessions."""
+"""Writes: tickets, payments, refunds, till sessions."""
 
-from app.billing.actions import counts, credit, drawer, payments, tickets, tills
+from app.billing.actions import counts, credit, drawer, payments, refunds, tickets, tills
 
-__all__ = ["counts", "credit", "drawer", "payments", "tickets", "tills"]
+__all__ = ["counts", "credit", "drawer", "payments", "refunds", "tickets", "tills"]

@@ -1,19 +1,21 @@
-"""Writes of payments and refunds of tickets.
+"""Writes of payments of tickets.
 
 Locks are taken in one order, session before ticket, so that no two transactions wait for each other.
 """
 
+import zlib
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
 
 from app.billing import accounts, events, permissions, queries, rules
-from app.billing.actions import credit, ledger, tickets, tills
+from app.billing.actions import credit, ledger, tickets
 from app.billing.models import Movement, Ticket, Till, TillSession
-from app.kernel.access import Actor, require
-from app.kernel.db import db
-from app.kernel.errors import Conflict, Invalid
+from app.clinics import queries as clinics
+from app.kernel.access import Actor, can, require
+from app.kernel.db import db, lock
+from app.kernel.errors import Conflict
 from app.kernel.i18n import N_
 
 
@@ -27,35 +29,23 @@ class NoOpenTill(Conflict):
         super().__init__(details={"next": "/till"})
 
 
-class TicketIsVoided(Conflict):
-    code = "TICKET_VOIDED"
-    message = N_("El ticket está anulado; no se puede cobrar.")
-
-
 class AlreadyPaid(rules.AmountExceedsBalance):
     message = N_("El ticket ya está pagado; no se debe nada.")
     field = ""
 
 
-class AlreadyRefunded(Conflict):
-    code = "ALREADY_REFUNDED"
-    message = N_("Este pago ya se devolvió.")
-
-
-class KeptAsCredit(Conflict):
-    code = "KEPT_AS_CREDIT"
-    message = N_("Este dinero quedó a favor del paciente. Devuelva primero el saldo a favor a su ticket.")
-
-
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """A recorded payment or refund. ``change_cents`` is given back to the patient."""
+    """A recorded payment or refund. ``change_cents`` is given back to the patient; ``rounding_cents`` is what the
+    amount is above what it settles, below zero in favour of the patient.
+    """
 
     id: int
     ticket_id: int
     session_id: int | None  # None: with credit of the patient
     method: str
     amount_cents: int
+    rounding_cents: int
     tendered_cents: int | None
     change_cents: int
     reference: str
@@ -69,14 +59,17 @@ def take_payment(
     amount_cents: int | None = None,
     tendered_cents: int | None = None,
     reference: str = "",
+    reference_reason: str = "",
     note: str = "",
     actor: Actor,
     now: datetime,
 ) -> Payment:
     """Take a payment for a ticket into the open till; without an amount, all that is owed.
 
-    ``method`` is a code of the clinic's catalogue, or ``saldo``: what is kept for the patient. Raises NotFound,
-    NoOpenTill, NoCredit, TicketIsVoided, AmountExceedsBalance, Invalid.
+    ``method`` is a code of the clinic's catalogue, or ``saldo``: what is kept for the patient. What is owed to the last
+    cent is rounded when it is paid in cash. ``reference_reason`` lets a supervisor take an operation number that stands
+    on another payment. Raises NotFound, NoOpenTill, NoCredit, TicketIsVoided, AmountExceedsBalance, ReferenceUsed,
+    Invalid.
     """
     clinic_id = queries.tickets.clinic_of(ticket_id, actor=actor)
     require(actor, permissions.TAKE_PAYMENT, clinic_id)
@@ -85,8 +78,11 @@ def take_payment(
     session = lock_open_session(clinic_id, actor=actor)
     ticket, owed = _lock_payable(ticket_id)
     payment_method = active_method(clinic_id, method)
-    amount = rules.check_amount(amount_cents, owed_cents=owed, currency=ticket.currency)
-    tendered, change = rules.change_of(payment_method, amount_cents=amount, tendered_cents=tendered_cents)
+    rounding = clinics.clinic(clinic_id).cash_rounding if payment_method.is_cash else "none"
+    settled = rules.settle(payment_method, amount_cents, owed_cents=owed, currency=ticket.currency, rounding=rounding)
+    tendered, change = rules.change_of(payment_method, amount_cents=settled.paid_cents, tendered_cents=tendered_cents)
+    reference = rules.check_reference(payment_method, reference)
+    authoriser = _require_unused(payment_method, reference, clinic_id, reason=reference_reason, actor=actor)
     movement = ledger.post(
         Movement(
             clinic_id=clinic_id,
@@ -96,20 +92,28 @@ def take_payment(
             ticket_id=ticket.id,
             tendered_cents=tendered,
             change_cents=change,
-            reference=rules.check_reference(payment_method, reference),
-            note=note.strip()[:200],
+            reference=reference,
+            note=joined(note, reference_reason if authoriser else ""),
             received_at=now,
             received_by=actor.user_id,
+            authorised_by=authoriser,
         ),
-        accounts.collected(session.till_id, payment_method.id, ticket.id, amount, is_cash=payment_method.is_cash),
+        accounts.collected(
+            session.till_id,
+            payment_method.id,
+            ticket.id,
+            settled.paid_cents,
+            is_cash=payment_method.is_cash,
+            rounding_cents=settled.rounding_cents,
+        ),
     )
-    payment = _payment(movement, session.id, ticket.id, payment_method.code, amount)
+    payment = payment_of(movement, payment_method.code, settled.paid_cents, settled.rounding_cents)
     tickets.record(
         events.PaymentTaken,
         ticket,
         payment_id=payment.id,
         session_id=session.id,
-        kept={"cents": amount, "method_id": payment_method.id},
+        kept={"cents": settled.settled_cents, "method_id": payment_method.id},
         actor=actor,
         now=now,
     )
@@ -121,7 +125,7 @@ def _lock_payable(ticket_id: int) -> tuple[Ticket, int]:
     ticket = tickets.get_for_update(ticket_id)
     balance = queries.tickets.balance(ticket.id)
     if ticket.status == "voided" or (balance.amount_cents and not balance.charged_cents):
-        raise TicketIsVoided
+        raise tickets.TicketIsVoided
     if balance.owed_cents <= 0:
         raise AlreadyPaid
     return ticket, balance.owed_cents
@@ -134,73 +138,41 @@ def _pay_with_credit(ticket_id: int, amount_cents: int | None, *, actor: Actor, 
         amount_cents = min(owed, queries.credit.of_patient(ticket.patient_id, clinic_id=ticket.clinic_id))
     amount = rules.check_amount(amount_cents, owed_cents=owed, currency=ticket.currency)
     movement = credit.use(ticket, amount, actor=actor, now=now)
-    return _payment(movement, None, ticket.id, rules.CREDIT, amount)
+    return payment_of(movement, rules.CREDIT, amount, 0)
 
 
-def refund_payment(payment_id: int, *, reason: str, overdraw_reason: str = "", actor: Actor, now: datetime) -> Payment:
-    """Refund a payment by a reversing movement in the currently open session; the payment stays unchanged.
+def _require_unused(method: rules.Method, reference: str, clinic_id: int, *, reason: str, actor: Actor) -> int | None:
+    """The supervisor who lets an operation number stand twice, None when it is new. Raises ReferenceUsed.
 
-    ``overdraw_reason`` lets a supervisor give back more cash than the drawer holds. Raises NotFound, NoOpenTill,
-    AlreadyRefunded, DrawerHoldsLess, Invalid without a reason.
+    Numbers of a method are compared in all clinics of the organization; a payment that went back does not count.
     """
-    payment = queries.tickets.payment(payment_id, actor=actor)
-    require(actor, permissions.REFUND, payment.clinic_id)
-    if not reason.strip():
-        raise Invalid({"reason": N_("Escriba el motivo de la devolución.")})
-    session = lock_open_session(payment.clinic_id, actor=actor, takes_cash=payment.is_cash)
-    ticket = tickets.get_for_update(payment.ticket_id)
-    if db.session.scalar(select(Movement.id).where(Movement.reverses_id == payment_id)):
-        raise AlreadyRefunded
-    if queries.tickets.balance(ticket.id).paid_cents < payment.amount_cents:
-        raise KeptAsCredit
-    if payment.is_cash:
-        tills.require_in_drawer(
-            session.id, payment.amount_cents, clinic_id=payment.clinic_id, reason=overdraw_reason, actor=actor
-        )
-    movement = ledger.post(
-        Movement(
-            clinic_id=payment.clinic_id,
-            session_id=session.id,
-            kind="refund",
-            method_id=payment.method_id,
-            ticket_id=ticket.id,
-            reference=payment.reference,
-            reverses_id=payment_id,
-            note=_note(reason, overdraw_reason),
-            received_at=now,
-            received_by=actor.user_id,
-            authorised_by=actor.user_id,
-        ),
-        accounts.collected(
-            session.till_id, payment.method_id, ticket.id, -payment.amount_cents, is_cash=payment.is_cash
-        ),
-    )
-    tickets.record(
-        events.PaymentRefunded,
-        ticket,
-        payment_id=movement.id,
-        reverses_id=payment_id,
-        session_id=session.id,
-        kept={"cents": payment.amount_cents, "method_id": payment.method_id},
-        actor=actor,
-        now=now,
-    )
-    tickets.void_if_settled(ticket, reason=reason, actor=actor, now=now)
-    return _payment(movement, session.id, ticket.id, payment.method, -payment.amount_cents)
+    if not reference or method.is_cash:
+        return None
+    lock(f"reference:{method.code}", zlib.crc32(reference.encode()) - 2**31)
+    used = queries.payments.with_reference(method.code, reference, clinic_id=clinic_id)
+    if used is None:
+        return None
+    if reason.strip() and can(actor, permissions.APPROVE, clinic_id):
+        return actor.user_id
+    code = rules.ticket_code(used.number)
+    details = {"ticket": code, "clinic_id": used.clinic_id}
+    raise rules.ReferenceUsed(details=details, reference=reference, ticket=code, clinic=used.clinic)
 
 
-def _note(reason: str, overdraw_reason: str) -> str:
-    return " · ".join(part.strip() for part in (reason, overdraw_reason) if part.strip())[:200]
+def joined(*notes: str) -> str:
+    """Several notes as the one of a movement."""
+    return " · ".join(note.strip() for note in notes if note.strip())[:200]
 
 
-def _payment(movement: Movement, session_id: int | None, ticket_id: int, method: str, amount_cents: int) -> Payment:
-    """The movement as a Payment."""
+def payment_of(movement: Movement, method: str, amount_cents: int, rounding_cents: int) -> Payment:
+    """The movement of a payment or refund as a Payment."""
     return Payment(
         id=movement.id,
-        ticket_id=ticket_id,
-        session_id=session_id,
+        ticket_id=movement.ticket_id or 0,
+        session_id=movement.session_id,
         method=method,
         amount_cents=amount_cents,
+        rounding_cents=rounding_cents,
         tendered_cents=movement.tendered_cents,
         change_cents=movement.change_cents,
         reference=movement.reference,

@@ -27,6 +27,11 @@ class HasPayments(Conflict):
     message = N_("El ticket tiene pagos. Devuélvalos primero y vuelva a anular.")
 
 
+class TicketIsVoided(Conflict):
+    code = "TICKET_VOIDED"
+    message = N_("El ticket está anulado; no se puede cobrar.")
+
+
 @dataclass(frozen=True, slots=True)
 class IssuedTicket:
     id: int
@@ -178,6 +183,23 @@ def void_ticket(ticket_id: int, *, reason: str, actor: Actor, now: datetime) -> 
     void(ticket, reason=reason, actor=actor, now=now)
 
 
+def give_courtesy(ticket_id: int, *, reason: str, actor: Actor, now: datetime) -> None:
+    """Charge nothing for a ticket without payments; it stays open and owes nothing. Idempotent.
+
+    Raises NotFound, HasPayments, TicketIsVoided, Invalid without a reason.
+    """
+    clinic_id = queries.tickets.clinic_of(ticket_id, actor=actor)
+    require(actor, permissions.VOID, clinic_id)
+    if not reason.strip():
+        raise Invalid({"reason": N_("Escriba el motivo de la cortesía.")})
+    ticket = get_for_update(ticket_id)
+    if ticket.status == "voided":
+        raise TicketIsVoided
+    if queries.tickets.balance(ticket.id).paid_cents > 0:
+        raise HasPayments
+    waive(ticket, reason=reason, actor=actor, now=now)
+
+
 def print_slip(ticket_id: int, *, actor: Actor, now: datetime) -> None:
     """Record that a slip was printed; every print after the first is a copy."""
     clinic_id = queries.tickets.clinic_of(ticket_id, actor=actor)
@@ -191,6 +213,16 @@ def void(ticket: Ticket, *, reason: str, actor: Actor | None, now: datetime) -> 
     _change(ticket, status="voided", voided_at=now, voided_by=voided_by, void_reason=reason[:200])
     _reverse_charges(ticket, reason=reason, actor=actor, now=now)
     record(events.TicketVoided, ticket, actor=actor, now=now)
+
+
+def waive(ticket: Ticket, *, reason: str, actor: Actor, now: datetime) -> None:
+    """Turn the charges of a locked ticket into a courtesy."""
+    charges = _standing_charges(ticket.id)
+    for charge_id, postings in charges.items():
+        courtesy = _movement("courtesy", ticket, actor=actor, now=now, reverses_id=charge_id, note=reason[:200])
+        ledger.post(courtesy, accounts.waived(postings))
+    if charges:
+        record(events.TicketWaived, ticket, actor=actor, now=now)
 
 
 def _change(ticket: Ticket, **values: object) -> None:

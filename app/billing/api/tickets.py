@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import Field
 from sqlalchemy import Row
 
-from app.billing import actions, permissions, queries
+from app.billing import actions, permissions, queries, rules
 from app.billing.api.scope import clinic_of
 from app.billing.models import Ticket
 from app.http import cycle
@@ -113,24 +113,26 @@ def ticket(ticket_id: int) -> dict[str, Any]:
 def _one(ticket_id: int) -> dict[str, Any]:
     ticket = queries.tickets.ticket(ticket_id, actor=cycle.actor())
     cycle.note_reading("ticket", ticket_id, patient_id=ticket.patient_id, clinic_id=ticket.clinic_id)
-    lines = queries.tickets.payments(ticket_id)
+    lines = queries.payments.of_ticket(ticket_id)
     shown = [_payment_line(line, ticket.currency) for line in lines]
     return ticket_json(ticket) | {"patient_credit": decimal_text(ticket.credit_cents), "payments": shown}
 
 
-def _payment_line(line: queries.tickets.PaymentLine, currency: str) -> dict[str, Any]:
+def _payment_line(line: queries.payments.PaymentLine, currency: str) -> dict[str, Any]:
     return {
         "id": line.id,
         "kind": line.kind,
         "method": line.method,
         "amount": decimal_text(line.amount_cents),
+        "rounding": decimal_text(line.rounding_cents),
+        "refunded": decimal_text(line.refunded_cents),
         "tendered": None if line.tendered_cents is None else decimal_text(line.tendered_cents),
         "change": decimal_text(line.change_cents),
         "currency": currency,
         "reference": line.reference,
         "received_at": line.received_at,
         "received_by": line.received_by,
-        "reverses_id": line.reverses_id,
+        "reverses_id": line.refunds_id,
         "refunded_by_id": line.refund_id,
     }
 
@@ -160,6 +162,13 @@ def return_credit(ticket_id: int) -> dict[str, Any]:
     return _one(ticket_id)
 
 
+@api.post("/api/tickets/<int:ticket_id>/courtesy/", requires=permissions.VOID, body=Reason)
+def give_courtesy(ticket_id: int, body: Reason) -> dict[str, Any]:
+    """Charge nothing for a ticket without payments; it stays open and owes nothing."""
+    actions.tickets.give_courtesy(ticket_id, reason=body.reason, actor=cycle.actor(), now=cycle.now())
+    return _one(ticket_id)
+
+
 # ------------------------------------------------------------------ payments
 
 
@@ -168,18 +177,24 @@ class NewPayment(Body):
     amount: Cents
     tendered: Cents | None = None
     reference: str = Field("", max_length=60)
+    reference_reason: str = Field("", max_length=200)
     note: str = Field("", max_length=200)
 
 
 @api.post("/api/tickets/<int:ticket_id>/payments/", requires=permissions.TAKE_PAYMENT, body=NewPayment, status=201)
 def take_payment(ticket_id: int, body: NewPayment) -> dict[str, Any]:
-    """Take a payment into the open till of the clinic; ``change`` is given back to the patient."""
+    """Take a payment into the open till of the clinic; ``change`` is given back to the patient.
+
+    The last payment in cash is rounded to the smallest coin: ``rounding`` is below zero in favour of who pays. An
+    operation number pays once; a supervisor takes it again with a ``reference_reason``.
+    """
     payment = actions.payments.take_payment(
         ticket_id,
         method=body.method,
         amount_cents=body.amount,
         tendered_cents=body.tendered,
         reference=body.reference,
+        reference_reason=body.reference_reason,
         note=body.note,
         actor=cycle.actor(),
         now=cycle.now(),
@@ -188,14 +203,30 @@ def take_payment(ticket_id: int, body: NewPayment) -> dict[str, Any]:
 
 
 class Refund(Reason):
+    amount: Cents | None = None
+    method: str = Field("", max_length=20)
+    reference: str = Field("", max_length=60)
+    then: Annotated[str, one_of(*rules.AFTER_REFUND)] = "owed"
     overdraw_reason: str = Field("", max_length=200)
 
 
 @api.post("/api/payments/<int:payment_id>/refund/", requires=permissions.REFUND, body=Refund, status=201)
 def refund_payment(payment_id: int, body: Refund) -> dict[str, Any]:
-    """Refund a payment from the currently open till; more cash than it holds needs an ``overdraw_reason``."""
-    refund = actions.payments.refund_payment(
-        payment_id, reason=body.reason, overdraw_reason=body.overdraw_reason, actor=cycle.actor(), now=cycle.now()
+    """Refund a payment from the currently open till, in whole or an ``amount`` of it, by its own method or another.
+
+    ``then`` says what becomes of a ticket on which no money stays: ``owed``, ``void`` or ``courtesy``. More cash than
+    the till holds needs an ``overdraw_reason``.
+    """
+    refund = actions.refunds.refund_payment(
+        payment_id,
+        reason=body.reason,
+        amount_cents=body.amount,
+        method=body.method,
+        reference=body.reference,
+        then=body.then,
+        overdraw_reason=body.overdraw_reason,
+        actor=cycle.actor(),
+        now=cycle.now(),
     )
     return _payment_json(refund) | {"reverses_id": payment_id}
 
@@ -207,6 +238,7 @@ def _payment_json(payment: actions.payments.Payment) -> dict[str, Any]:
         "till_session_id": payment.session_id,
         "method": payment.method,
         "amount": decimal_text(payment.amount_cents),
+        "rounding": decimal_text(payment.rounding_cents),
         "tendered": None if payment.tendered_cents is None else decimal_text(payment.tendered_cents),
         "change": decimal_text(payment.change_cents),
         "currency": ticket.currency,

@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import select
 
-from app.billing.actions import counts, drawer, payments, tills
+from app.billing.actions import counts, drawer, refunds, tills
 from app.billing.demo import bulk
 from app.billing.demo.payments import FinishedVisit, VisitPayment, payment_row, payments_of
 from app.billing.models import Movement
@@ -129,7 +129,7 @@ def _refund(session_id: int, supervisor: Actor, at: datetime) -> None:
     )
     payment_id = db.session.scalar(first)
     if payment_id is not None:
-        payments.refund_payment(payment_id, reason="La sesión no se completó", actor=supervisor, now=at)
+        refunds.refund_payment(payment_id, reason="La sesión no se completó", actor=supervisor, now=at)
 
 
 def _bank(session_id: int, clinic_id: int, opening: int, cashier: Actor, at: datetime) -> None:

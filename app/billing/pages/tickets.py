@@ -4,12 +4,14 @@ from typing import Any
 
 from flask import Response, request
 from flask_babel import gettext as _
+from wtforms.fields.choices import SelectChoice
 
 from app.billing import actions, forms, permissions, queries, rules
 from app.clinics import queries as clinics
 from app.http import cycle, fragments, screens
 from app.http.html import PageBlueprint
 from app.kernel import clock, money
+from app.kernel.access import can
 from app.kernel.errors import DomainError
 
 pages = PageBlueprint("tickets", __name__)
@@ -54,9 +56,13 @@ def _note_reading(ticket: queries.tickets.TicketView, action: str = "read") -> N
 def _ticket(ticket_id: int) -> dict[str, Any]:
     ticket = queries.tickets.ticket(ticket_id, actor=cycle.actor())
     clinic = clinics.clinic(ticket.clinic_id)
+    payments = queries.payments.of_ticket(ticket_id)
+    asks = any(line.left_cents for line in payments) and not ticket.can_refund
     return {
         "ticket": ticket,
-        "payments": queries.tickets.payments(ticket_id),
+        "issuer": clinic,
+        "payments": payments,
+        "refunders": queries.payments.refunders(ticket.clinic_id, now=cycle.now()) if asks else [],
         "zone": clinic.timezone,
         "today": clock.local_day(cycle.now(), clinic.timezone),
         "kept": _kept(ticket),
@@ -91,12 +97,14 @@ def _retry_payment(*, form: forms.PaymentForm, error: DomainError | None, ticket
     retry=_retry_payment,
 )
 def take_payment(ticket_id: int, form: forms.PaymentForm) -> Response:
+    amount, tendered = _amounts(ticket_id, form)
     payment = actions.payments.take_payment(
         ticket_id,
         method=form.method.data or "",
-        amount_cents=form.amount.data,
-        tendered_cents=_tendered(ticket_id, form),
+        amount_cents=amount,
+        tendered_cents=tendered,
         reference=form.reference.data or "",
+        reference_reason=form.reference_reason.data or "",
         note=form.note.data or "",
         actor=cycle.actor(),
         now=cycle.now(),
@@ -104,47 +112,75 @@ def take_payment(ticket_id: int, form: forms.PaymentForm) -> Response:
     return _taken(payment)
 
 
-def _tendered(ticket_id: int, form: forms.PaymentForm) -> int | None:
-    """The tendered cents; None for methods other than cash, whose hidden field keeps its former value."""
+def _amounts(ticket_id: int, form: forms.PaymentForm) -> tuple[int | None, int | None]:
+    """The amount and the tendered cents; on account, less was given than the amount and that is taken.
+
+    None tendered for methods other than cash, whose hidden field keeps its former value.
+    """
     clinic_id = queries.tickets.clinic_of(ticket_id, actor=cycle.actor())
     is_cash = any(m.is_cash and m.code == form.method.data for m in queries.tills.methods(clinic_id))
-    return form.tendered.data if is_cash else None
+    tendered = form.tendered.data if is_cash else None
+    if form.on_account.data and tendered and form.amount.data and tendered < form.amount.data:
+        return tendered, tendered
+    return form.amount.data, tendered
 
 
-def _collect(ticket_id: int, form: forms.PaymentForm | None) -> Response:
-    """The side panel, or without JavaScript the ticket's page with the panel in it."""
+def _collect(ticket_id: int, form: forms.PaymentForm | None, taken: actions.payments.Payment | None = None) -> Response:
+    """The side panel, or without JavaScript the ticket's page with the panel in it.
+
+    After a payment of a part (``taken``) it asks for the rest, by another method.
+    """
     context = _ticket(ticket_id)
-    ticket = context["ticket"]
+    context["collect"] = _panel(context, form, taken)
+    if taken is not None:
+        html = fragments.render_partial("billing/_collect_panel.html", **context)
+        return fragments.fragment_response(html, redirect_url=f"/tickets/{ticket_id}/payment", toast=_toast(taken))
+    return fragments.page("billing/ticket.html", parts={"panel": "billing/_collect_panel.html"}, **context)
+
+
+def _panel(
+    context: dict[str, Any], form: forms.PaymentForm | None, taken: actions.payments.Payment | None
+) -> dict[str, Any]:
+    actor, ticket, clinic, payments = cycle.actor(), context["ticket"], context["issuer"], context["payments"]
     methods = queries.tills.methods(ticket.clinic_id)
     if form is None:
-        form = forms.PaymentForm(formdata=None, method=methods[0].code if methods else "", amount=ticket.owed_cents)
-    collect = {
+        used = {line.method for line in payments if line.left_cents}
+        following = next((m for m in methods if m.code not in used), next(iter(methods), None))
+        form = forms.PaymentForm(formdata=None, method=following.code if following else "", amount=ticket.owed_cents)
+    in_cash = money.round_cash(ticket.owed_cents, ticket.currency, clinic.cash_rounding)
+    debts = queries.tickets.other_debts(ticket, actor=actor)
+    return {
         "form": form.with_submission_id(),
         "methods": methods,
-        "debts": queries.tickets.other_debts(ticket, actor=cycle.actor()),
-        "till": next(iter(queries.tills.open_sessions(ticket.clinic_id, actor=cycle.actor())), None),
-        "quick": rules.quick_cash(ticket.owed_cents),
+        "debts": debts,
+        "total_cents": ticket.owed_cents + sum(debt.owed_cents for debt in debts),
+        "till": next(iter(queries.tills.open_sessions(ticket.clinic_id, actor=actor)), None),
+        "quick": rules.quick_cash(in_cash, ticket.currency),
+        "in_cash_cents": in_cash,
+        "taken": taken,
+        "may_repeat": bool(form.reference.errors) and can(actor, permissions.APPROVE, ticket.clinic_id),
     }
-    return fragments.page(
-        "billing/ticket.html",
-        parts={"panel": "billing/_collect_panel.html"},
-        collect=collect,
-        **context,
-    )
 
 
 def _taken(payment: actions.payments.Payment) -> Response:
     ticket = queries.tickets.ticket(payment.ticket_id, actor=cycle.actor())
+    if ticket.owed_cents > 0:
+        return _collect(ticket.id, None, taken=payment)
     html = fragments.render_partial(
         "billing/_paid_panel.html",
         ticket=ticket,
         payment=payment,
         debts=queries.tickets.other_debts(ticket, actor=cycle.actor()),
     )
-    toast = _("Cobrado %(amount)s.", amount=money.format_money(payment.amount_cents, ticket.currency))
+    return fragments.fragment_response(html, redirect_url=f"/tickets/{ticket.id}", toast=_toast(payment))
+
+
+def _toast(payment: actions.payments.Payment) -> str:
+    currency = queries.tickets.ticket(payment.ticket_id, actor=cycle.actor()).currency
+    text = _("Cobrado %(amount)s.", amount=money.format_money(payment.amount_cents, currency))
     if payment.change_cents:
-        toast += " " + _("Vuelto: %(change)s.", change=money.format_money(payment.change_cents, ticket.currency))
-    return fragments.fragment_response(html, redirect_url=f"/tickets/{ticket.id}", toast=toast)
+        text += " " + _("Vuelto: %(change)s.", change=money.format_money(payment.change_cents, currency))
+    return text
 
 
 # ------------------------------------------------------------------ refunds and voids
@@ -152,7 +188,7 @@ def _taken(payment: actions.payments.Payment) -> Response:
 
 @pages.get("/payments/<int:payment_id>/refund", requires=permissions.REFUND)
 def refund_form(payment_id: int) -> Response:
-    return _refund(payment_id, forms.RefundForm())
+    return _refund(payment_id, None)
 
 
 def _retry_refund(*, form: forms.RefundForm, error: DomainError | None, payment_id: int) -> Response:
@@ -164,25 +200,48 @@ def _retry_refund(*, form: forms.RefundForm, error: DomainError | None, payment_
     "/payments/<int:payment_id>/refund", requires=permissions.REFUND, form=forms.RefundForm, retry=_retry_refund
 )
 def refund(payment_id: int, form: forms.RefundForm) -> Response:
-    refunded = actions.payments.refund_payment(
+    payment = queries.payments.payment(payment_id, actor=cycle.actor())
+    refunded = actions.refunds.refund_payment(
         payment_id,
         reason=form.reason.data or "",
+        amount_cents=form.amount.data,
+        method=form.method.data or "",
+        reference=form.reference.data or "",
+        then=form.then.data or ("" if _empties(payment, form.amount.data) else "owed"),
         overdraw_reason=form.overdraw_reason.data or "",
         actor=cycle.actor(),
         now=cycle.now(),
     )
-    return _changed(refunded.ticket_id, _("Pago devuelto. Entregue el dinero al paciente."))
+    amount = money.format_money(-refunded.amount_cents, payment.currency)
+    toast = _("Devuelto %(amount)s. Entregue el dinero al paciente.", amount=amount)
+    return _changed(refunded.ticket_id, toast)
 
 
-def _refund(payment_id: int, form: forms.RefundForm) -> Response:
-    payment = queries.tickets.payment(payment_id, actor=cycle.actor())
-    return _reason(
-        form,
-        title=_("Devolver %(amount)s", amount=money.format_money(payment.amount_cents)),
-        description=_("Se registra una línea nueva en la caja abierta; el cobro original queda como está."),
-        action=f"/payments/{payment_id}/refund",
-        label=_("Devolver"),
-        back=f"/tickets/{payment.ticket_id}",
+def _empties(payment: queries.payments.RefundablePayment, cents: int | None) -> bool:
+    """Whether no money stays on a ticket that still charges, so that somebody has to say what becomes of it."""
+    if cents != payment.left_cents:
+        return False
+    balance = queries.tickets.balance(payment.ticket_id)
+    return balance.charged_cents > 0 and balance.paid_cents == cents - payment.rounding_cents
+
+
+def _refund(payment_id: int, form: forms.RefundForm | None) -> Response:
+    actor = cycle.actor()
+    payment = queries.payments.payment(payment_id, actor=actor)
+    if form is None:
+        form = forms.RefundForm(formdata=None, amount=payment.left_cents, method=payment.method)
+    methods = queries.tills.methods(payment.clinic_id)
+    own = SelectChoice(payment.method, payment.method_name)
+    may_choose = can(actor, permissions.REFUND_BY_OTHER_METHOD, payment.clinic_id)
+    others = [SelectChoice(m.code, m.name) for m in methods if may_choose and m.code != payment.method]
+    form.method.choices = [own, *others]
+    return fragments.page(
+        "billing/refund.html",
+        parts={"dialog-body": "billing/_refund_form.html"},
+        form=form.with_submission_id(),
+        payment=payment,
+        empties=_empties(payment, payment.left_cents),
+        title=_("Devolver %(amount)s", amount=money.format_money(payment.left_cents, payment.currency)),
     )
 
 
@@ -210,6 +269,36 @@ def _void(ticket_id: int, form: forms.ReasonForm) -> Response:
         description=_("El ticket deja de deberse. Su número queda ocupado y se muestra como anulado."),
         action=f"/tickets/{ticket_id}/void",
         label=_("Anular ticket"),
+        back=f"/tickets/{ticket_id}",
+    )
+
+
+@pages.get("/tickets/<int:ticket_id>/courtesy", requires=permissions.VOID)
+def courtesy_form(ticket_id: int) -> Response:
+    return _courtesy(ticket_id, forms.ReasonForm())
+
+
+def _retry_courtesy(*, form: forms.ReasonForm, error: DomainError | None, ticket_id: int) -> Response:
+    form.add_summary(error)
+    return _courtesy(ticket_id, form)
+
+
+@pages.post(
+    "/tickets/<int:ticket_id>/courtesy", requires=permissions.VOID, form=forms.ReasonForm, retry=_retry_courtesy
+)
+def courtesy(ticket_id: int, form: forms.ReasonForm) -> Response:
+    actions.tickets.give_courtesy(ticket_id, reason=form.reason.data or "", actor=cycle.actor(), now=cycle.now())
+    return _changed(ticket_id, _("Cortesía registrada. El paciente no debe nada de este ticket."))
+
+
+def _courtesy(ticket_id: int, form: forms.ReasonForm) -> Response:
+    ticket = queries.tickets.ticket(ticket_id, actor=cycle.actor())
+    return _reason(
+        form,
+        title=_("Dar de cortesía %(code)s", code=ticket.code),
+        description=_("La atención se dio y no se cobra. El ticket sigue abierto y no debe nada."),
+        action=f"/tickets/{ticket_id}/courtesy",
+        label=_("Dar de cortesía"),
         back=f"/tickets/{ticket_id}",
     )
 
@@ -247,10 +336,14 @@ def return_credit(ticket_id: int) -> Response:
 @pages.get("/tickets/<int:ticket_id>/slip", requires=permissions.READ)
 def slip(ticket_id: int) -> Response:
     context = _ticket(ticket_id)
-    clinic = clinics.clinic(context["ticket"].clinic_id)
     prints = queries.tickets.prints_of(ticket_id)
     return fragments.page(
-        "billing/slip.html", issuer=clinic, prints=prints, copy=prints - 1, now=cycle.now(), **context
+        "billing/slip.html",
+        prints=prints,
+        copy=prints - 1,
+        prints_now="print" in request.args,
+        now=cycle.now(),
+        **context,
     )
 
 
@@ -258,4 +351,4 @@ def slip(ticket_id: int) -> Response:
 def print_slip(ticket_id: int) -> Response:
     actions.tickets.print_slip(ticket_id, actor=cycle.actor(), now=cycle.now())
     _note_reading(queries.tickets.ticket(ticket_id, actor=cycle.actor()), action="printed")
-    return fragments.redirect_to(f"/tickets/{ticket_id}/slip")
+    return fragments.redirect_to(f"/tickets/{ticket_id}/slip?print")

@@ -1,5 +1,5 @@
-"""Reads: tickets, payment methods, tills and their sessions."""
+"""Reads: tickets, payments, payment methods, tills and their sessions."""
 
-from app.billing.queries import attended, counts, credit, drawer, tickets, tills
+from app.billing.queries import attended, counts, credit, drawer, payments, tickets, tills
 
-__all__ = ["attended", "counts", "credit", "drawer", "tickets", "tills"]
+__all__ = ["attended", "counts", "credit", "drawer", "payments", "tickets", "tills"]

@@ -93,12 +93,14 @@ class CashBox:
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """Control figures: numbers issued, voided tickets, debts."""
+    """Control figures: numbers issued, voided tickets, debts; ``rounded_cents`` is below zero in favour of patients."""
 
     first: int | None
     last: int | None
     issued: int
     courtesies: int
+    rounded: int
+    rounded_cents: int
     voided: Sequence[Row[Any]]
     debts: int
     debts_cents: int
@@ -324,7 +326,8 @@ def _cash_sums(session_ids: list[int], cash: list[int]) -> dict[str, int]:
 
 def _control(of_day: dict[str, Any], payments: Sequence[Row[Any]]) -> Control:
     day = of_day["day"]
-    first, last, issued, courtesies = db.session.execute(statements.ISSUED, of_day).one()
+    figures = db.session.execute(statements.ISSUED, of_day).one()
+    first, last, issued, free, courtesies, rounded, rounded_cents = figures
     debts, debts_cents = db.session.execute(statements.DEBTS, of_day).one()
     paid = columns(payments, "service_day", "ticket_id", "amount_cents")
     earlier = [(ticket_id, amount) for service_day, ticket_id, amount in paid if service_day < day]
@@ -332,7 +335,9 @@ def _control(of_day: dict[str, Any], payments: Sequence[Row[Any]]) -> Control:
         first=first,
         last=last,
         issued=issued,
-        courtesies=courtesies,
+        courtesies=free + courtesies,
+        rounded=rounded,
+        rounded_cents=int(rounded_cents),
         voided=db.session.execute(statements.VOIDED, of_day).all(),
         debts=int(debts),
         debts_cents=int(debts_cents or 0),

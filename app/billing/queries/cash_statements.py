@@ -4,10 +4,11 @@ a few milliseconds. Parameters: clinic, day, and the half-open UTC period ``[sta
 
 from typing import Any
 
-from sqlalchemy import BindParameter, Select, bindparam, case, func, or_, select
+from sqlalchemy import BindParameter, ColumnElement, ScalarSelect, Select, and_, bindparam, case, func, or_, select
 
 from app.billing.models import (
     Movement,
+    MovementKind,
     PaymentMethod,
     Posting,
     Ticket,
@@ -25,6 +26,7 @@ from app.identity.models import User
 from app.patients.models import Patient
 
 movement, posting, ticket, method = Movement.__table__, Posting.__table__, Ticket.__table__, PaymentMethod.__table__
+kind = MovementKind.__table__
 balance, totals = ticket_balance, till_session_totals
 session, till, count = TillSession.__table__, Till.__table__, TillCount.__table__
 patient, therapist, service = Patient.__table__, Therapist.__table__, Service.__table__
@@ -139,13 +141,26 @@ CASH_SUMS = (
     )
     .group_by(totals.c.kind)
 )
+
+
+def _adjusted(account: str, what: ColumnElement[Any]) -> ScalarSelect[Any]:
+    """A figure over the day's postings on an account."""
+    of_day = (movement.c.clinic_id == CLINIC, movement.c.received_at >= START, movement.c.received_at < END)
+    figure = select(what).select_from(posting).join(movement, movement.c.id == posting.c.movement_id)
+    return figure.where(posting.c.account == account, *of_day).scalar_subquery()
+
+
 ISSUED = (
     select(
         func.min(ticket.c.number),
         func.max(ticket.c.number),
         func.count(),
         func.count(case((balance.c.amount_cents == 0, 1))),
+        _adjusted("courtesy", func.count(posting.c.movement_id.distinct())),
+        _adjusted("rounding", func.count()),
+        _adjusted("rounding", func.coalesce(-func.sum(posting.c.cents), 0)),
     )
+    .select_from(ticket)
     .join(balance, balance.c.ticket_id == ticket.c.id)
     .where(ticket.c.clinic_id == CLINIC, ticket.c.issued_at >= START, ticket.c.issued_at < END)
 )
@@ -168,9 +183,10 @@ VOIDED = (
 )
 # Payments after the day are subtracted from the current balance, so that the report of a past day does not change.
 _PAID_SINCE = (
-    select(func.coalesce(func.sum(posting.c.cents), 0))
+    select(func.coalesce(-func.sum(posting.c.cents), 0))
     .select_from(movement)
-    .join(posting, POSTED)
+    .join(posting, and_(posting.c.movement_id == movement.c.id, posting.c.account == "receivable"))
+    .join(kind, and_(kind.c.code == movement.c.kind, kind.c.ticket_side.in_(("paid", "refunded"))))
     .where(movement.c.ticket_id == ticket.c.id, movement.c.received_at >= END)
     .correlate(ticket)
     .scalar_subquery()

@@ -37,7 +37,7 @@ def movements(session_id: int) -> list[dict[str, Any]]:
             Movement.concept,
             Movement.beneficiary,
             Movement.voucher_number,
-            Movement.reverses_id,
+            func.coalesce(Movement.reverses_id, Movement.refunds_id).label("reverses_id"),
             reversal.id.label("reversed_by_id"),
             Movement.note,
             receiver.full_name.label("received_by"),
@@ -128,3 +128,23 @@ def cash_in_drawer(session_id: int) -> int:
     )
     float_cents = select(TillSession.opening_float_cents).where(TillSession.id == session_id).scalar_subquery()
     return int(db.session.scalar(select(float_cents + moved.scalar_subquery())) or 0)
+
+
+def control_figures(session_id: int) -> dict[str, Any]:
+    """Numbers of the tickets of a session's payments, and by what rounding changed its cash, as a report has them."""
+    rounding = select(func.coalesce(-func.sum(Posting.cents), 0)).join(Movement, Movement.id == Posting.movement_id)
+    rounding = rounding.where(Movement.session_id == session_id, Posting.account == accounts.Account.ROUNDING)
+    numbers = (func.min(Ticket.number), func.max(Ticket.number), func.count(Ticket.id.distinct()))
+    row = db.session.execute(
+        select(*numbers, rounding.correlate(None).scalar_subquery())
+        .select_from(Ticket)
+        .join(Movement, Movement.ticket_id == Ticket.id)
+        .where(Movement.session_id == session_id)
+    ).one()
+    first, last, count, rounding_cents = row
+    tickets = {
+        "first": rules.ticket_code(first) if first else None,
+        "last": rules.ticket_code(last) if last else None,
+        "count": count,
+    }
+    return {"tickets": tickets, "rounding_cents": int(rounding_cents)}

@@ -6,14 +6,11 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, func, or_, select
-from sqlalchemy.orm import aliased
 
-from app.billing import accounts, events, permissions, rules
-from app.billing.models import Movement, PaymentMethod, Posting, Ticket, ticket_balance
+from app.billing import events, permissions, rules
+from app.billing.models import Ticket, ticket_balance
 from app.billing.queries import credit
-from app.billing.queries.collected import POSTED
 from app.clinics.models import Service, Therapist
-from app.identity.models import User
 from app.kernel.access import Actor, can
 from app.kernel.db import db
 from app.kernel.errors import NotFound
@@ -87,39 +84,6 @@ class TicketView:
     can_refund: bool = False
     can_keep: bool = False  # what is due back, as credit
     credit_cents: int = 0  # what the clinic keeps for the patient; read with a single ticket
-
-
-@dataclass(frozen=True, slots=True)
-class PaymentLine:
-    """A payment or refund on a ticket; ``refund_id`` is its refund."""
-
-    id: int
-    kind: str
-    label: str
-    session_id: int | None
-    received_at: datetime
-    received_by: str | None
-    amount_cents: int
-    tendered_cents: int | None
-    change_cents: int
-    method: str
-    method_name: str
-    reference: str
-    reverses_id: int | None
-    refund_id: int | None
-    note: str
-
-
-@dataclass(frozen=True, slots=True)
-class RefundablePayment:
-    id: int
-    clinic_id: int
-    ticket_id: int
-    method_id: int
-    method: str
-    is_cash: bool
-    amount_cents: int
-    reference: str
 
 
 def state_of(row: Row[Any]) -> str:
@@ -314,63 +278,6 @@ def matches(text: str) -> ColumnElement[bool]:
     if digits.isdecimal() and len(digits) < 10:
         return or_(Ticket.number == int(digits), people)
     return people
-
-
-_OF_CREDIT = and_(Posting.movement_id == Movement.id, Posting.account == accounts.Account.CREDIT)
-
-
-def payments(ticket_id: int) -> list[PaymentLine]:
-    """The payments and refunds on a ticket, each with its later refund, and what went to the patient's credit and
-    came from it."""
-    refund, receiver = aliased(Movement), aliased(User)
-    rows = db.session.execute(
-        select(
-            Movement.id,
-            Movement.kind,
-            Movement.session_id,
-            Movement.received_at,
-            Posting.cents.label("amount_cents"),
-            Movement.tendered_cents,
-            Movement.change_cents,
-            func.coalesce(PaymentMethod.code, rules.CREDIT).label("method"),
-            func.coalesce(PaymentMethod.name, "").label("method_name"),
-            Movement.reference,
-            Movement.reverses_id,
-            Movement.note,
-            receiver.full_name.label("received_by"),
-            refund.id.label("refund_id"),
-        )
-        .join(Posting, or_(POSTED, _OF_CREDIT))
-        .outerjoin(PaymentMethod, PaymentMethod.id == Movement.method_id)
-        .outerjoin(receiver, receiver.id == Movement.received_by)
-        .outerjoin(refund, refund.reverses_id == Movement.id)
-        .where(Movement.ticket_id == ticket_id)
-        .order_by(Movement.received_at, Movement.id)
-    )
-    return [PaymentLine(**row._mapping, label=accounts.LABELS[row.kind]) for row in rows]
-
-
-def payment(payment_id: int, *, actor: Actor) -> RefundablePayment:
-    """A payment that may be refunded: its ticket, method and amount. Raises NotFound."""
-    row = db.session.execute(
-        select(
-            Movement.id,
-            Movement.clinic_id,
-            Movement.ticket_id,
-            Movement.method_id,
-            PaymentMethod.code.label("method"),
-            PaymentMethod.is_cash,
-            Posting.cents.label("amount_cents"),
-            Movement.reference,
-        )
-        .join(Posting, POSTED)
-        .join(PaymentMethod, PaymentMethod.id == Movement.method_id)
-        .join(Ticket, Ticket.id == Movement.ticket_id)
-        .where(Movement.id == payment_id, Movement.kind == "payment", visible_to(actor))
-    ).first()
-    if row is None:
-        raise NotFound
-    return RefundablePayment(**row._mapping)
 
 
 def other_debts(ticket: TicketView, *, actor: Actor) -> list[TicketView]:

@@ -6,14 +6,12 @@ from datetime import date, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Row, Select, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, case, or_, select
 from sqlalchemy.orm import aliased
 
 from app.billing import permissions, rules
 from app.billing.models import (
-    Movement,
     PaymentMethod,
-    Ticket,
     Till,
     TillCount,
     TillSession,
@@ -277,7 +275,7 @@ def report(
         "opening_left_cents": head["opening_left_cents"],
         "opening_difference_number": head["opening_difference_number"],
         "methods": [_method_line(f, counts.get(f.method_id)) for f in figures],
-        "tickets": _control_figures(head["id"]),
+        **drawer.control_figures(head["id"]),
         "movements": [_report_line(m) for m in drawer.movements(head["id"])],
     }
     if closing:
@@ -350,20 +348,6 @@ def _report_line(line: Mapping[str, Any]) -> dict[str, Any]:
     return {name: line[name] for name in _REPORT_COLUMNS}
 
 
-def _control_figures(session_id: int) -> dict[str, Any]:
-    row = db.session.execute(
-        select(func.min(Ticket.number), func.max(Ticket.number), func.count(Ticket.id.distinct()))
-        .join(Movement, Movement.ticket_id == Ticket.id)
-        .where(Movement.session_id == session_id)
-    ).one()
-    first, last, count = row
-    return {
-        "first": rules.ticket_code(first) if first else None,
-        "last": rules.ticket_code(last) if last else None,
-        "count": count,
-    }
-
-
 def sealed_report(session_id: int) -> dict[str, Any]:
     """The Z report of a closed session as sealed at the closing, with ``is_intact``: whether its SHA-256 agrees."""
     text, sha256 = db.session.execute(
@@ -372,6 +356,7 @@ def sealed_report(session_id: int) -> dict[str, Any]:
     report = orjson.loads(text)
     for name in ("opening_left_cents", "opening_difference_number", "counted_by", "count_number"):
         report.setdefault(name, None)  # reports sealed before these were kept
+    report.setdefault("rounding_cents", 0)
     for section in (report, *report["movements"]):
         for name in ("opened_at", "closed_at", "received_at"):
             if name in section:

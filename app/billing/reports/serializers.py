@@ -162,6 +162,7 @@ def _control_json(control: cash_queries.Control) -> dict[str, Any]:
         "ultimo_ticket": control.last and rules.ticket_code(control.last),
         "tickets_emitidos": control.issued,
         "cortesias": control.courtesies,
+        "redondeo": {"cantidad": control.rounded, "total": money.decimal_text(control.rounded_cents)},
         "anulados": [rules.ticket_code(row.number) for row in control.voided],
         "deudas_del_dia": {"cantidad": control.debts, "total": money.decimal_text(control.debts_cents)},
         "deudas_cobradas": {"cantidad": control.recovered, "total": money.decimal_text(control.recovered_cents)},

@@ -237,6 +237,7 @@ def _control_rows(data: cash_queries.DailyCash) -> list[dict[str, str]]:
         (_("Tickets emitidos"), str(control.issued)),
         (_("Tickets anulados"), voided or "–"),
         (_("Cortesías"), str(control.courtesies)),
+        (_("Redondeo del efectivo"), _counted_money(control.rounded, control.rounded_cents, currency)),
         (_("Atenciones del día sin pagar por completo"), debts),
         (_("Cobrado de atenciones de días anteriores"), recovered),
     )

@@ -3,12 +3,13 @@
 Pure functions on values; all amounts are integer cents.
 """
 
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
 from app.kernel import money
-from app.kernel.errors import Invalid, RuleBroken
+from app.kernel.errors import Conflict, Invalid, RuleBroken
 from app.kernel.i18n import N_
 
 PAYMENT_STATES = {
@@ -115,9 +116,62 @@ def check_amount(amount_cents: int | None, *, owed_cents: int, currency: str = "
     if amount > owed_cents:
         owed = {"owed": money.decimal_text(owed_cents)}
         raise AmountExceedsBalance(details=owed, owed=money.format_money(owed_cents, currency))
-    if amount <= 0:
-        raise Invalid({"amount": N_("Escriba un monto mayor que cero.")})
+    check_positive(amount, currency)
     return amount
+
+
+def check_positive(amount_cents: int, currency: str) -> None:
+    """Raise Invalid for an amount that nobody can pay in a currency."""
+    if amount_cents <= 0:
+        raise Invalid({"amount": N_("Escriba un monto mayor que cero.")})
+    if not money.digits(currency) and amount_cents % 100:
+        raise Invalid({"amount": N_("En %(currency)s los montos no llevan decimales.")}, currency=currency)
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What a payment takes off the debt and what is paid for that; they differ by the rounding of cash."""
+
+    settled_cents: int
+    paid_cents: int
+
+    @property
+    def rounding_cents(self) -> int:
+        """Below zero in favour of who pays."""
+        return self.paid_cents - self.settled_cents
+
+
+def settle(
+    method: Method, amount_cents: int | None, *, owed_cents: int, currency: str = "PEN", rounding: str = "currency"
+) -> Settlement:
+    """A payment of an amount, of all that is owed when None; the last one in cash is rounded.
+
+    Raises Invalid, AmountExceedsBalance.
+
+    >>> cash = Method(1, "efectivo", "Efectivo", True, False)
+    >>> settle(cash, 505, owed_cents=505) == settle(cash, 500, owed_cents=505) == Settlement(505, 500)
+    True
+    """
+    rounded = money.round_cash(owed_cents, currency, rounding) if method.is_cash else owed_cents
+    amount = rounded if amount_cents is None or amount_cents == owed_cents else amount_cents
+    if amount == rounded != owed_cents:
+        if not rounded:
+            raise Invalid({"amount": N_("Falta menos que la moneda más pequeña. Cobre con otro método.")})
+        return Settlement(owed_cents, rounded)
+    amount = check_amount(amount, owed_cents=owed_cents, currency=currency)
+    check_coins(method, amount, currency, rounding)
+    return Settlement(amount, amount)
+
+
+def check_coins(method: Method, amount_cents: int, currency: str, rounding: str) -> None:
+    """Raise Invalid for an amount that cannot be handed over in cash."""
+    unit = money.cash_unit(currency, rounding)
+    if method.is_cash and amount_cents % unit:
+        below = amount_cents // unit * unit
+        nearest = {"below": below, "above": below + unit}
+        words = {name: money.format_money(cents, currency) for name, cents in nearest.items()}
+        text = N_("No hay monedas para ese monto en efectivo. Escriba %(below)s o %(above)s, o elija otro método.")
+        raise Invalid({"amount": text}, **words)
 
 
 def change_of(method: Method, *, amount_cents: int, tendered_cents: int | None) -> tuple[int | None, int]:
@@ -136,13 +190,29 @@ def change_of(method: Method, *, amount_cents: int, tendered_cents: int | None) 
 
 
 def check_reference(method: Method, reference: str) -> str:
-    """The normalized reference; required where the method needs one. Raises Invalid."""
-    if method.needs_reference and not reference.strip():
+    """The reference as it is stored, without spaces; required where the method needs one. Raises Invalid.
+
+    >>> check_reference(Method(2, "yape", "Yape", False, True), " ００912 ab")
+    '00912AB'
+    """
+    stored = "".join(unicodedata.normalize("NFKC", reference).split()).upper()[:60]
+    if method.needs_reference and not stored:
         raise Invalid({"reference": N_("Escriba el número de operación.")})
-    return reference.strip()[:60]
+    return stored
 
 
-def quick_cash(owed_cents: int) -> list[int]:
+class ReferenceUsed(Conflict):
+    """The same operation pays once: ``details['ticket']`` is where it stands."""
+
+    code = "REFERENCE_USED"
+    message = N_(
+        "El número de operación %(reference)s ya está en %(ticket)s, de %(clinic)s. No se cobró nada. Corrija el número"
+        " o pida a supervisión que cobre con un motivo."
+    )
+    field = "reference"
+
+
+def quick_cash(owed_cents: int, currency: str = "PEN") -> list[int]:
     """Suggested amounts tendered: the amount and its roundings up to common notes.
 
     >>> quick_cash(8000)
@@ -152,5 +222,31 @@ def quick_cash(owed_cents: int) -> list[int]:
     """
     if owed_cents <= 0:
         return []
-    rounded = {-(-owed_cents // note) * note for note in (1000, 5000, 10000, 20000)}
+    notes = money.denominations(currency)[:5] or money.denominations("PEN")[:5]
+    rounded = {-(-owed_cents // note) * note for note in notes}
     return [owed_cents, *sorted(rounded - {owed_cents})][:4]
+
+
+# ------------------------------------------------------------------ refunds
+
+
+class RefundExceedsPayment(RuleBroken):
+    message = N_("De este pago quedan %(left)s por devolver.")
+    field = "amount"
+
+
+AFTER_REFUND = {
+    "void": N_("Se anula el ticket: la atención no se cobra"),
+    "courtesy": N_("Cortesía: la atención se dio y no se cobra"),
+    "owed": N_("Se sigue debiendo: se cobrará otra vez"),
+}
+
+
+def refund_amount(amount_cents: int | None, *, left_cents: int, currency: str = "PEN") -> int:
+    """The amount to refund, all that is left of the payment when None. Raises Invalid, RefundExceedsPayment."""
+    amount = left_cents if amount_cents is None else amount_cents
+    if amount > left_cents:
+        left = {"left": money.decimal_text(left_cents)}
+        raise RefundExceedsPayment(details=left, left=money.format_money(left_cents, currency))
+    check_positive(amount, currency)
+    return amount

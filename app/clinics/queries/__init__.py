@@ -49,6 +49,7 @@ class ClinicView:
     therapists_receive: bool
     blind_close: bool
     difference_limit_cents: int
+    cash_rounding: str
     is_active: bool
 
 
