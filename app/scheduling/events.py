@@ -5,7 +5,7 @@ are part of the contract (docs/events.md).
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import ClassVar
 
 from app.kernel.events import Event
@@ -114,10 +114,15 @@ class AppointmentEnteredInError(AppointmentChange):
 
 @dataclass(frozen=True, slots=True)
 class HoursChanged(Event):
-    """The weekly hours, an absence or an extra shift of a therapist changed."""
+    """The weekly hours, an absence or an extra shift of a therapist changed.
+
+    Of an absence or a shift the days by the clinic's clock, the last one included; of weekly hours None.
+    """
 
     type: ClassVar[str] = "scheduling.hours.changed.v1"
     therapist_id: int
+    first_day: date | None = None
+    last_day: date | None = None
 
 
 OF_APPOINTMENTS = (

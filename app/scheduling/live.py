@@ -1,5 +1,7 @@
 """Channels: a clinic's agenda day (the therapist's own day listens to it too), the visits on a patient's page."""
 
+from datetime import timedelta
+
 from app.billing import events as billing
 from app.encounters import events as encounters
 from app.kernel.access import Actor, can, can_anywhere
@@ -8,6 +10,8 @@ from app.patients import queries as patients
 from app.realtime.channels import Channel
 from app.scheduling import events, permissions
 from app.scheduling.queries import appointments
+
+MOST_DAYS = 62  # of a long absence: nobody looks further ahead
 
 
 def may_read(actor: Actor, clinic_id: str, _day: str) -> bool:
@@ -34,6 +38,15 @@ def clinic_day_of_ticket(row: EventRow) -> list[str]:
     return [f"{row.clinic_id}:{row.parse(billing.TicketEvent).service_day}"]
 
 
+def clinic_days_of_hours(row: EventRow) -> list[str]:
+    """``clinic:day`` of the days of an absence or an extra shift; weekly hours are seen on the next load."""
+    event = row.parse(events.HoursChanged)
+    if event.first_day is None or event.last_day is None:
+        return []
+    days = min((event.last_day - event.first_day).days + 1, MOST_DAYS)
+    return [f"{row.clinic_id}:{event.first_day + timedelta(days=offset)}" for offset in range(days)]
+
+
 def _may_read_patient(actor: Actor, patient_id: str) -> bool:
     """Like the patient's page. Raises NotFound for a patient whom the actor may not see."""
     return can_anywhere(actor, permissions.READ) and patients.get(int(patient_id), actor=actor) is not None
@@ -54,5 +67,7 @@ for _encounter in encounters.OF_ENCOUNTERS:
 for _event in billing.OF_TICKETS:
     PATIENT_VISITS.on(_event, _patient)
     AGENDA.on(_event, lambda row: [f"agenda:{day}" for day in clinic_day_of_ticket(row)])
+
+AGENDA.on(events.HoursChanged, lambda row: [f"agenda:{day}" for day in clinic_days_of_hours(row)])
 
 CHANNELS = (AGENDA, PATIENT_VISITS)

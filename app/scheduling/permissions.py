@@ -14,12 +14,13 @@ ATTEND = Permission("appointment.attend", N_("Iniciar y terminar sesiones"))
 CORRECT = Permission("appointment.correct", N_("Deshacer fuera de plazo y anular citas"))
 OVERRIDE = Permission("appointment.override", N_("Reservar fuera del horario con motivo"))
 ANY_THERAPIST = Permission("appointment.any_therapist", N_("Cambiar las citas de cualquier terapeuta"))
+BLOCK_HOURS = Permission("hours.block", N_("Bloquear horas de la agenda"))
 MANAGE_HOURS = Permission("hours.manage", N_("Cambiar horarios y ausencias"))
 
-_DESK = (READ, READ_ALL, BOOK, RECEIVE, ATTEND, OVERRIDE, ANY_THERAPIST)
+_DESK = (READ, READ_ALL, BOOK, RECEIVE, ATTEND, OVERRIDE, ANY_THERAPIST, BLOCK_HOURS)
 GRANTS = {
     "patient": (READ_OWN, BOOK_OWN),
-    "therapist": (READ, READ_ASSIGNED, BOOK, ATTEND),
+    "therapist": (READ, READ_ASSIGNED, BOOK, ATTEND, BLOCK_HOURS),
     "receptionist": _DESK,
     "supervisor": (*_DESK, CORRECT, MANAGE_HOURS),
     "admin": (*_DESK, CORRECT, MANAGE_HOURS),

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
 from app.clinics import queries as clinics
 from app.clinics.models import therapist_service
 from app.kernel import clock
-from app.kernel.db import db
+from app.kernel.db import db, unit_of_work
 from app.kernel.outbox import EventRow
 from app.scheduling.models import Appointment, TimeOff, WorkingHours
 from app.scheduling.queries import slots
@@ -303,3 +303,72 @@ def test_a_therapist_of_two_clinics_is_planned_in_both(eva: Client, app: Flask, 
     shown = eva.get(f"/admin/therapists/{cast.bruno}/hours?clinic_id=2").text
     assert "En otras sedes: " in shown
     assert "Semana en Centro Arequipa" in shown
+
+
+def block(days: int, **changes: str) -> dict[str, str]:
+    """The form that blocks Bruno's 11:00 to 12:00 in so many days."""
+    day = clock.local_day(clock.now(), "America/Lima") + days * DAY
+    form = {"clinic_id": "1", "therapist_id": "1", "starts_at": f"{day}T11:00", "ends_at": f"{day}T12:00"}
+    return form | {"reason": "Reunión"} | changes
+
+
+def blocks(app: Flask) -> list[tuple[Any, ...]]:
+    with app.app_context():
+        rows = db.session.execute(select(TimeOff.therapist_id, TimeOff.kind, TimeOff.reason))
+        return [tuple(row) for row in rows]
+
+
+def workday(days: int = 1) -> int:
+    """So many days until a day that is no Sunday."""
+    day = clock.local_day(clock.now(), "America/Lima") + days * DAY
+    return days + 1 if day.weekday() == 6 else days
+
+
+def test_a_therapist_blocks_an_hour_and_takes_the_block_away(bruno: Client, ana: Client, app: Flask) -> None:
+    days = workday()
+    day = clock.local_day(clock.now(), "America/Lima") + days * DAY
+    free = f"/appointments/new?clinic_id=1&amp;therapist_id=1&amp;starts_at={day}T11:00"
+    assert free in bruno.get(f"/agenda?day={day}").text
+    assert "Bloquear horas" in bruno.get(free.replace("&amp;", "&")).text
+    assert bruno.post("/blocks", block(days)).location == f"/agenda?day={day}"
+    assert blocks(app) == [(1, "off", "Reunión")]
+    agenda = ana.get(f"/agenda?day={day}").text
+    assert free not in agenda
+    assert 'href="/blocks/1"' in agenda
+    assert "Reunión" in ana.get("/blocks/1").text
+    assert bruno.post("/blocks/1/removal").location == "/agenda"
+    assert free in ana.get(f"/agenda?day={day}").text
+
+
+def test_a_block_never_covers_a_visit(ana: Client, app: Flask, cast: Cast) -> None:
+    days = workday()
+    book(app, cast, days)  # at 10:00
+    day = clock.local_day(clock.now(), "America/Lima") + days * DAY
+    answer = ana.post("/blocks", block(days, starts_at=f"{day}T09:00"))
+    assert answer.status_code == 409
+    assert "Muévalas primero" in answer.text
+    assert blocks(app) == []
+
+
+def test_a_therapist_blocks_no_colleague(ana: Client, bruno: Client, fabio: Client, app: Flask) -> None:
+    days = workday()
+    day = clock.local_day(clock.now(), "America/Lima") + days * DAY
+    assert bruno.post("/blocks", block(days, therapist_id="2")).status_code == 404
+    assert blocks(app) == []
+    ana.post("/blocks", block(days, therapist_id="2"))
+    assert "Reunión" in ana.get(f"/agenda?day={day}").text
+    assert "Reunión" not in bruno.get(f"/agenda?day={day}&therapist_id=").text
+    for other in (bruno, fabio):
+        assert other.get("/blocks/1").status_code == 404
+        assert other.post("/blocks/1/removal").status_code == 404
+    assert len(blocks(app)) == 1
+
+
+def test_cancelled_visits_stand_in_the_agenda_only_when_asked_for(ana: Client, app: Flask, cast: Cast) -> None:
+    days = workday()
+    book(app, cast, days)
+    day = clock.local_day(clock.now(), "America/Lima") + days * DAY
+    with app.app_context(), unit_of_work(write=True):
+        db.session.execute(update(Appointment).values(status="cancelled"))
+    assert 'id="appt-1"' not in ana.get(f"/agenda?day={day}").text
+    assert 'id="appt-1"' in ana.get(f"/agenda?day={day}&freed=1").text

@@ -8,10 +8,11 @@ from sqlalchemy import delete, insert
 
 from app.clinics import permissions as clinics_permissions
 from app.clinics import queries as clinics
+from app.clinics.profiles import therapist_id_of
 from app.kernel import clock, outbox
-from app.kernel.access import Actor, require
+from app.kernel.access import Actor, can, require
 from app.kernel.db import db, lock
-from app.kernel.errors import Invalid, NotFound
+from app.kernel.errors import Conflict, Invalid, NotFound
 from app.kernel.i18n import N_
 from app.scheduling import events, permissions
 from app.scheduling.models import TimeOff, WorkingHours
@@ -56,6 +57,66 @@ def add_time_off(
     _check_reach(therapist_id, clinic_id, actor)
     if kind not in ("off", "extra"):
         raise Invalid({"kind": N_("Elija ausencia o turno extra.")})
+    return _add_exception(
+        therapist_id, clinic_id, kind=kind, starts_at=starts_at, ends_at=ends_at, reason=reason, actor=actor, now=now
+    )
+
+
+class VisitsInTheWay(Conflict):
+    message = N_("Hay citas en ese tiempo. Muévalas primero, o bloquee solo las horas libres.")
+
+
+def block_time(
+    therapist_id: int,
+    clinic_id: int,
+    *,
+    starts_at: datetime,
+    ends_at: datetime,
+    reason: str,
+    actor: Actor,
+    now: datetime,
+) -> int:
+    """Take free hours of a therapist away; returns the id of the absence.
+
+    Therapists block their own hours, the desk those of its clinic. Raises NotFound for others, VisitsInTheWay.
+    """
+    _check_may_block(therapist_id, clinic_id, actor)
+    if hours.has_visits(therapist_id, starts_at, ends_at):
+        raise VisitsInTheWay
+    return _add_exception(
+        therapist_id, clinic_id, kind="off", starts_at=starts_at, ends_at=ends_at, reason=reason, actor=actor, now=now
+    )
+
+
+def unblock_time(time_off_id: int, *, actor: Actor, now: datetime) -> None:
+    """Give the hours of an absence back. Raises NotFound."""
+    hours.blocked_time(time_off_id, actor=actor)
+    row = db.session.get_one(TimeOff, time_off_id)
+    _check_may_block(row.therapist_id, row.clinic_id, actor)
+    db.session.delete(row)
+    _record_changed(row.therapist_id, row.clinic_id, actor=actor, now=now, period=row)
+
+
+def _check_may_block(therapist_id: int, clinic_id: int, actor: Actor) -> None:
+    require(actor, permissions.BLOCK_HOURS, clinic_id)
+    is_own = therapist_id == therapist_id_of(actor)
+    if not is_own and not can(actor, permissions.ANY_THERAPIST, clinic_id):
+        raise NotFound
+    if all(person.id != therapist_id for person in clinics.therapists_of(clinic_id)):
+        raise NotFound
+
+
+def _add_exception(
+    therapist_id: int,
+    clinic_id: int,
+    *,
+    kind: str,
+    starts_at: datetime,
+    ends_at: datetime,
+    reason: str,
+    actor: Actor,
+    now: datetime,
+) -> int:
     if ends_at <= starts_at:
         raise Invalid({"ends_at": N_("El fin debe ser después del inicio.")})
     if ends_at <= now:
@@ -70,7 +131,7 @@ def add_time_off(
     )
     db.session.add(row)
     db.session.flush()  # flush for the primary key
-    _record_changed(therapist_id, clinic_id, actor=actor, now=now)
+    _record_changed(therapist_id, clinic_id, actor=actor, now=now, period=row)
     return row.id
 
 
@@ -81,7 +142,7 @@ def remove_time_off(time_off_id: int, *, actor: Actor, now: datetime) -> TimeOff
         raise NotFound
     _check_reach(row.therapist_id, row.clinic_id, actor)
     db.session.delete(row)
-    _record_changed(row.therapist_id, row.clinic_id, actor=actor, now=now)
+    _record_changed(row.therapist_id, row.clinic_id, actor=actor, now=now, period=row)
     return row
 
 
@@ -93,6 +154,13 @@ def _check_reach(therapist_id: int, clinic_id: int, actor: Actor) -> None:
     clinics.lists.therapist(therapist_id, actor, clinics_permissions.MANAGE_THERAPISTS)
 
 
-def _record_changed(therapist_id: int, clinic_id: int, *, actor: Actor, now: datetime) -> None:
-    event = events.HoursChanged(therapist_id=therapist_id)
+def _record_changed(
+    therapist_id: int, clinic_id: int, *, actor: Actor, now: datetime, period: TimeOff | None = None
+) -> None:
+    zone = clinics.clinic(clinic_id).timezone
+    event = events.HoursChanged(
+        therapist_id=therapist_id,
+        first_day=clock.local_day(period.starts_at, zone) if period else None,
+        last_day=clock.local_day(period.ends_at, zone) if period else None,
+    )
     outbox.record(event, actor=actor, now=now, clinic_id=clinic_id, subject_id=therapist_id)

@@ -95,3 +95,11 @@ class TimeOffForm(Form):
     def period(self) -> str:
         """What a confirmation is good for: these hours and no others."""
         return f"{self.starts_at.data}/{self.ends_at.data}"
+
+
+class BlockForm(Form):
+    """Hours of a therapist that nobody may book."""
+
+    starts_at = LocalDateTimeField(_l("Desde"), [DataRequired(_l("Escriba cuándo empieza."))])
+    ends_at = LocalDateTimeField(_l("Hasta"), [DataRequired(_l("Escriba cuándo termina."))])
+    reason = StringField(_l("Motivo"), [Length(max=120)], description=_l("Lo ve el personal, no los pacientes."))

@@ -33,7 +33,12 @@ def day() -> Response:
         parts={"agenda-day": "scheduling/_agenda_grid.html"},
         grid_id="agenda-day",
         agenda=agenda_queries.of_day(
-            clinic, shown, [chosen] if chosen else people, actor=cycle.actor(), now=cycle.now()
+            clinic,
+            shown,
+            [chosen] if chosen else people,
+            actor=cycle.actor(),
+            now=cycle.now(),
+            with_freed=_with_freed(),
         ),
         is_week=False,
         before=_href("/agenda", clinic, shown - timedelta(days=1), chosen),
@@ -54,7 +59,9 @@ def week() -> Response:
         "scheduling/agenda.html",
         parts={"agenda-week": "scheduling/_agenda_grid.html"},
         grid_id="agenda-week",
-        agenda=agenda_queries.of_week(clinic, monday, chosen, actor=cycle.actor(), now=cycle.now()),
+        agenda=agenda_queries.of_week(
+            clinic, monday, chosen, actor=cycle.actor(), now=cycle.now(), with_freed=_with_freed()
+        ),
         is_week=True,
         before=_href("/agenda/week", clinic, shown - timedelta(days=7), chosen),
         after=_href("/agenda/week", clinic, shown + timedelta(days=7), chosen),
@@ -96,7 +103,14 @@ def _day_asked(clinic: ClinicView) -> date:
 def _href(path: str, clinic: ClinicView, shown: date | None, chosen: TherapistView | None) -> str:
     """A complete URL of the agenda: it shows the same page to every user it is shared with."""
     params = {"clinic_id": clinic.id, "therapist_id": chosen.id if chosen else ""}
+    if _with_freed():
+        params["freed"] = 1
     return f"{path}?{urlencode({'day': shown, **params} if shown else params)}"
+
+
+def _with_freed() -> bool:
+    """Whether the URL asks for the visits that were cancelled or missed too."""
+    return request.args.get("freed") == "1"
 
 
 def _frame(
@@ -113,8 +127,10 @@ def _frame(
         "labels": rules.LABELS | {agenda_queries.TAKEN: TAKEN_LABEL},
         "sees_all": can(cycle.actor(), permissions.READ_ALL, clinic.id),
         "here": _href(path, clinic, shown, chosen),
+        "with_freed": _with_freed(),
         "now_href": _href(path, clinic, None, chosen),
         "day_href": _href("/agenda", clinic, shown, chosen),
         "week_href": _href("/agenda/week", clinic, shown, chosen),
         "may_book": can(cycle.actor(), permissions.BOOK, clinic.id),
+        "may_block": can(cycle.actor(), permissions.BLOCK_HOURS, clinic.id),
     }

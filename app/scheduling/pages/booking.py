@@ -11,7 +11,7 @@ from app.clinics.queries import ClinicView
 from app.http import cycle, fragments
 from app.http.html import PageBlueprint
 from app.kernel import clock
-from app.kernel.access import can_anywhere, require
+from app.kernel.access import can, can_anywhere, require
 from app.kernel.errors import DomainError, Invalid, NotFound
 from app.kernel.i18n import N_
 from app.patients import queries as patients
@@ -130,6 +130,7 @@ def _booking(
         clinic_view=clinic,
         today=clock.local_day(cycle.now(), clinic.timezone),
         asks_override=asks_override or bool(form.override_reason.data),
+        may_block=can(cycle.actor(), permissions.BLOCK_HOURS, clinic.id),
     )
 
 

@@ -22,7 +22,7 @@ from app.kernel.db import db
 from app.patients.models import Patient
 from app.scheduling import permissions, rules
 from app.scheduling.models import Appointment
-from app.scheduling.queries import sight, slots, visit_rows
+from app.scheduling.queries import appointments, sight, slots, visit_rows
 from app.scheduling.queries.sight import Sight
 from app.scheduling.queries.visit_rows import select_visits
 from app.scheduling.rules.calendar import Calendar, open_periods
@@ -55,6 +55,16 @@ class AgendaCard(NamedTuple):
     is_first: bool
 
 
+class Block(NamedTuple):
+    """Hours taken out of the therapist's week; ``id`` is 0 and ``reason`` empty for whom it is not to know."""
+
+    row: int
+    length: int
+    time: str
+    id: int
+    reason: str
+
+
 @dataclass(frozen=True, slots=True)
 class Lane:
     """One column: a therapist on a day."""
@@ -65,8 +75,9 @@ class Lane:
     room: str
     count: int
     cards: list[AgendaCard]
-    free: list[tuple[int, str]]  # row and hour of each free start
+    free: list[tuple[int, str]]  # row and hour of each free start that the actor may book
     closed: list[tuple[int, int]]  # row and length
+    blocks: list[Block]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +110,34 @@ _VISITS = (
 )
 
 
-def of_day(clinic: ClinicView, day: date, people: Sequence[TherapistView], *, actor: Actor, now: datetime) -> Agenda:
-    """A local day: a column per therapist with a shift or a visit. Eight queries. Raises Forbidden."""
-    return _agenda(clinic, people, [day], actor=actor, now=now, only_busy=len(people) > 1)
+def of_day(
+    clinic: ClinicView,
+    day: date,
+    people: Sequence[TherapistView],
+    *,
+    actor: Actor,
+    now: datetime,
+    with_freed: bool = False,
+) -> Agenda:
+    """A local day: a column per therapist with a shift or a visit. Eight queries. Raises Forbidden.
+
+    ``with_freed`` shows the visits that were cancelled or missed too, beside what took their time.
+    """
+    return _agenda(clinic, people, [day], actor=actor, now=now, only_busy=len(people) > 1, with_freed=with_freed)
 
 
-def of_week(clinic: ClinicView, monday: date, person: TherapistView, *, actor: Actor, now: datetime) -> Agenda:
+def of_week(
+    clinic: ClinicView,
+    monday: date,
+    person: TherapistView,
+    *,
+    actor: Actor,
+    now: datetime,
+    with_freed: bool = False,
+) -> Agenda:
     """Seven days of one therapist. Eight queries, as a day. Raises Forbidden."""
     days = [monday + timedelta(days=offset) for offset in range(7)]
-    return _agenda(clinic, [person], days, actor=actor, now=now, only_busy=False)
+    return _agenda(clinic, [person], days, actor=actor, now=now, only_busy=False, with_freed=with_freed)
 
 
 def _agenda(
@@ -118,6 +148,7 @@ def _agenda(
     actor: Actor,
     now: datetime,
     only_busy: bool,
+    with_freed: bool,
 ) -> Agenda:
     require(actor, permissions.READ, clinic.id)
     seen = sight.of_actor(actor)
@@ -125,9 +156,10 @@ def _agenda(
     calendar = slots.calendar(clinic, ids, days[0], days[-1])
     shifts = _shifts(calendar, ids, days)
     rooms = {room.id: room.name for room in clinics.rooms_of(clinic.id)}
-    visits = _visits(clinic, ids, days, seen)
+    visits = _visits(clinic, ids, days, seen, with_freed=with_freed)
     debts = _debts(row for _, row in itertools.chain(*visits.values()) if seen.is_whole(row))
-    starts = _free_starts(calendar, clinic, ids, days, now=now)
+    bookable = [id_ for id_ in ids if appointments.may_change(clinic.id, id_, actor)]
+    starts = _free_starts(calendar, clinic, bookable, days, now=now)
     first, last = _hours_shown(clinic, shifts, visits)
     lanes = [
         Lane(
@@ -139,6 +171,7 @@ def _agenda(
             cards=_cards(visits.get((person.id, day), []), debts, first, seen),
             free=[((minute - first) // STEP, _clock(minute)) for minute in starts.get((person.id, day), ())],
             closed=_closed(shifts.get((person.id, day), ()), first, last, zone),
+            blocks=_blocks(calendar, person.id, day, first, last, with_reason=seen.sees_agenda(clinic.id, person.id)),
         )
         for day in days
         for person in people
@@ -161,14 +194,17 @@ def _clock(minute: int) -> str:
     return f"{minute // 60:02d}:{minute % 60:02d}"
 
 
-def _visits(clinic: ClinicView, therapist_ids: list[int], days: list[date], seen: Sight) -> dict[Column, list[Timed]]:
-    """The visits of each column with their minute of the day, by time; those of others that take time."""
+def _visits(
+    clinic: ClinicView, therapist_ids: list[int], days: list[date], seen: Sight, *, with_freed: bool
+) -> dict[Column, list[Timed]]:
+    """The visits of each column with their minute of the day, by time; of others' only those that take time."""
     start, _ = clock.day_bounds(days[0], clinic.timezone)
     _, end = clock.day_bounds(days[-1], clinic.timezone)
     wanted = {"clinic_id": clinic.id, "therapist_ids": therapist_ids, "starts_at": start, "ends_at": end}
     found: dict[Column, list[Timed]] = {}
     for row in db.session.execute(_VISITS, wanted):
-        if not (seen.is_whole(row) or sight.takes_time(row.status)):
+        shown = with_freed or row.status not in FREED if seen.is_whole(row) else sight.takes_time(row.status)
+        if not shown:
             continue
         wall = clock.local(row.starts_at, clinic.timezone)
         found.setdefault((row.therapist_id, wall.date()), []).append((wall.hour * 60 + wall.minute, row))
@@ -248,6 +284,25 @@ def _closed(shifts: Collection[Shift], first: int, last: int, zone: str) -> list
     if at < last:
         stretches.append(((at - first) // STEP, (last - at) // STEP))
     return stretches
+
+
+def _blocks(
+    calendar: Calendar, therapist_id: int, day: date, first: int, last: int, *, with_reason: bool
+) -> list[Block]:
+    """The absences that begin, end or go on in the hours shown of a day."""
+    zone = calendar.clinic.timezone
+    start, end = clock.day_bounds(day, zone)
+    blocks = []
+    for absence in calendar.exceptions.get(therapist_id, ()):
+        if absence.kind != "off" or absence.ends_at <= start or absence.starts_at >= end:
+            continue
+        begins = max(first, _minute(absence.starts_at, zone) if absence.starts_at > start else first)
+        ends = min(last, _minute(absence.ends_at, zone) if absence.ends_at < end else last)
+        if begins < ends:
+            is_here = absence.clinic_id == calendar.clinic.id
+            known = (absence.id if is_here else 0, absence.reason) if with_reason else (0, "")
+            blocks.append(Block((begins - first) // STEP, max(1, (ends - begins) // STEP), _clock(begins), *known))
+    return blocks
 
 
 def _cards(visits: list[Timed], debts: frozenset[int], first: int, seen: Sight) -> list[AgendaCard]:

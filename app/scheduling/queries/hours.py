@@ -1,17 +1,20 @@
 """Queries for planning: weekly hours, absences, therapists without hours, conflicting visits."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Row, exists, func, select
+from sqlalchemy import Row, exists, func, or_, select
 
 from app.clinics import permissions as clinics_permissions
 from app.clinics import queries as clinics
 from app.clinics.models import Service, Therapist, therapist_service
+from app.clinics.profiles import therapist_id_of
 from app.kernel.access import Actor
 from app.kernel.db import db
+from app.kernel.errors import NotFound
 from app.patients.models import Patient
 from app.scheduling import permissions, rules
 from app.scheduling.models import Appointment, TimeOff, WorkingHours
@@ -87,6 +90,47 @@ def conflicting_visits(
         )
         .order_by(Appointment.starts_at)
     ).all()
+
+
+def has_visits(therapist_id: int, starts_at: datetime, ends_at: datetime) -> bool:
+    """Whether a visit takes any of the therapist's time in ``[starts_at, ends_at)``, in any clinic."""
+    visit = select(Appointment.id).where(
+        Appointment.therapist_id == therapist_id,
+        Appointment.status.in_(rules.OCCUPYING),
+        Appointment.starts_at < ends_at,
+        Appointment.ends_at > starts_at,
+    )
+    return db.session.scalar(visit.limit(1)) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class BlockedTime:
+    """Hours that were taken out of a therapist's week in a clinic's agenda."""
+
+    id: int
+    starts_at: datetime
+    ends_at: datetime
+    reason: str
+    therapist_name: str
+    timezone: str
+
+
+def blocked_time(time_off_id: int, *, actor: Actor) -> BlockedTime:
+    """An absence in the clinics where the actor blocks hours: the own ones, the desk all. Raises NotFound."""
+    everybody = actor.clinics_with(permissions.BLOCK_HOURS) & actor.clinics_with(permissions.ANY_THERAPIST)
+    row = db.session.execute(
+        select(TimeOff.id, TimeOff.starts_at, TimeOff.ends_at, TimeOff.reason, Therapist.display_name, Clinic.timezone)
+        .join(Therapist, Therapist.id == TimeOff.therapist_id)
+        .join(Clinic, Clinic.id == TimeOff.clinic_id)
+        .where(
+            TimeOff.id == time_off_id,
+            TimeOff.kind == "off",
+            or_(TimeOff.clinic_id.in_(everybody), TimeOff.therapist_id == therapist_id_of(actor)),
+        )
+    ).first()
+    if row is None:
+        raise NotFound
+    return BlockedTime(*row)
 
 
 def overview(actor: Actor) -> list[dict[str, Any]]:

@@ -60,6 +60,10 @@ class Sight:
             or visit.patient_id == self.patient_id
         )
 
+    def sees_agenda(self, clinic_id: int, therapist_id: int) -> bool:
+        """Whether all of a therapist's hours in a clinic are the actor's to know."""
+        return clinic_id in self.clinics or therapist_id == self.therapist_id
+
     def of(self, visit: VisitRow) -> VisitRow | TakenTime:
         """The visit, or what is seen of it."""
         if self.is_whole(visit):

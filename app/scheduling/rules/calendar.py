@@ -83,6 +83,8 @@ class HoursException(NamedTuple):
     kind: str
     starts_at: datetime
     ends_at: datetime
+    id: int = 0
+    reason: str = ""
 
 
 class OccupyingVisit(NamedTuple):
