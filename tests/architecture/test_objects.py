@@ -27,7 +27,7 @@ from app.identity.models import User, UserSession
 from app.kernel.db import db
 from app.kernel.tasks import Task
 from app.notifications.models import Delivery, Notification
-from app.patients.models import Patient
+from app.patients.models import Patient, PatientMerge, PossibleDuplicate
 from app.reports.models import ReportRun
 from app.scheduling.models import TimeOff
 from app.tenancy.models import Clinic, Organization
@@ -80,6 +80,8 @@ HIDDEN: dict[str, dict[str, tuple[str, ...]]] = {
     "closure_id": _CLINIC,
     "count_id": dict.fromkeys(ROLES, ()),  # of the till session in the address
     "delivery_id": _CLINIC,
+    "duplicate_id": dict.fromkeys(ROLES, ("stranger",)),
+    "merge_id": dict.fromkeys(ROLES, ("stranger",)),
     "movement_id": _VISIT,
     "notification_id": _PERSONAL,
     "patient_id": _PATIENT,
@@ -127,7 +129,9 @@ def world(app: Flask) -> World:
         columns = {c.name: getattr(model, c.name) for c in Patient.__table__.columns}
         person = columns | {"user_id": None, "search_text": " nadie"}
         rosa = add(Patient, **person | {"id": 70, "document_number": "40000070", "full_name": "Rosa Flores"})
-        add(Patient, **person | {"id": OTHERS, "organization_id": OTHERS, "document_number": "40000090"})
+        for stranger in (OTHERS, OTHERS + 1):
+            theirs = {"id": stranger, "organization_id": OTHERS, "document_number": f"400000{stranger}"}
+            add(Patient, **person | theirs)
         build.visit(at("11:00"))  # Clara's with Bruno
         visits = {
             "gloria": build.visit(at("12:00"), patient=Cast.gloria, therapist=Cast.hugo, paid=True),
@@ -165,6 +169,7 @@ def world(app: Flask) -> World:
                 for place, clinic, who in (("miraflores", 1, 2), ("arequipa", 2, 3), ("stranger", OTHERS, OTHERS))
             },
             "user_id": {"stranger": OTHERS},
+            **_strangers_records(),
             **_personal_things(),
         }  # fmt: skip
         db.session.commit()
@@ -182,6 +187,17 @@ def _strangers() -> None:
     db.session.execute(insert(therapist_service).values(therapist_id=OTHERS, service_id=OTHERS))
     account = {"email": "vera@example.com", "full_name": "Vera Cruz", "password_hash": "", "created_at": LONG_AGO}
     add(User, id=OTHERS, organization_id=OTHERS, is_active=True, **account)
+
+
+def _strangers_records() -> dict[str, dict[str, int]]:
+    """Two records of another organization that may be of one person, and were one for a while."""
+    pair = {"organization_id": OTHERS, "patient_id": OTHERS, "other_id": OTHERS + 1, "found_at": NOW}
+    merge = {"organization_id": OTHERS, "survivor_id": OTHERS, "loser_id": OTHERS + 1, "merged_at": NOW}
+    merge |= {"merged_by": OTHERS, "moved": {}, "before": {}, "chosen": {}}
+    return {
+        "duplicate_id": {"stranger": add(PossibleDuplicate, **pair)},
+        "merge_id": {"stranger": add(PatientMerge, **merge)},
+    }
 
 
 def _ticket_of(visit: int) -> int:
