@@ -30,9 +30,11 @@ def confirm_appointment(appointment_id: int, *, actor: Actor, now: datetime) -> 
     Raises NotFound, Forbidden, InvalidTransition, SlotTaken.
     """
     visit = appointment_queries.get_for_update(appointment_id, actor=actor)
-    if visit.status != Status.BOOKED:
+    if visit.status in (*transitions.REQUESTS, Status.PENDING):
         _take(visit, Status.BOOKED, actor=actor, now=now)
         return
+    if visit.status != Status.BOOKED:  # from here "booked" would be an undo
+        raise queries.refusal(visit, actor=actor, now=now)
     reach.require_booking_of(visit, actor)
     if visit.confirmation != "accepted":
         visit.confirmation = "accepted"
