@@ -1,7 +1,9 @@
 """``flask verify`` is silent over sound data and names what is broken, one breach at a time."""
 
 import os
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -292,20 +294,16 @@ def test_every_guard_is_missed(app: Flask, database_url: str, files: Path) -> No
 
 @pytest.mark.any_engine
 def test_a_damaged_file_is_found(app: Flask, database_url: str, files: Path) -> None:
-    with app.app_context():
-        pages = db.engine.raw_connection().execute("PRAGMA page_count").fetchone()[0]
-        size = db.engine.raw_connection().execute("PRAGMA page_size").fetchone()[0]
-        root = (
-            db.engine.raw_connection()
-            .execute("SELECT rootpage FROM sqlite_master WHERE name = 'ix_patient_search'")
-            .fetchone()
-        )
-        db.engine.raw_connection().execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        db.engine.dispose()
     file = Path(database_url.removeprefix("sqlite:///"))
+    with app.app_context():
+        db.engine.dispose()
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+        (root,) = connection.execute("SELECT max(rootpage) FROM sqlite_master WHERE type = 'index'").fetchone()
     with file.open("r+b") as raw:
-        raw.seek(((root or (pages,))[0] - 1) * size + 8)
-        raw.write(b"\xff" * 64)
+        raw.seek((root - 1) * size)
+        raw.write(b"\xff" * size)
 
     with app.app_context(), unit_of_work(write=False):
         found = list(integrity._damaged_file(integrity.CheckContext(NOW, files)))
