@@ -66,10 +66,11 @@ class Card:
     colour: int
     is_first_visit: bool
     is_moved: bool
-    debt: str
-    ticket_id: int | None
+    debt: str  # everything the patient owes the clinic, when something is due
+    ticket_id: int | None  # that of the visit, or the oldest that is owed
     timer: Timer | None
     rises: bool
+    is_unpaid: bool  # it took place and is owed
     step: str
     menu: tuple[str, ...]
 
@@ -135,13 +136,13 @@ def _searched(row: VisitRow) -> str:
 def _cards(
     visits: Sequence[day_queries.Visit], clinic: ClinicView, day: date, *, actor: Actor, now: datetime
 ) -> list[Card]:
-    debts = tickets.debts_of_patients({v.row.patient_id for v in visits}, before_day=day)
-    return [_card(v, debts.get(v.row.patient_id, 0), clinic, day, actor=actor, now=now) for v in visits]
+    debts = tickets.debts_of_patients({v.row.patient_id for v in visits}, clinic_id=clinic.id, day=day)
+    return [_card(v, debts.get(v.row.patient_id), clinic, day, actor=actor, now=now) for v in visits]
 
 
 def _card(
     visit: day_queries.Visit,
-    old_debt_cents: int,
+    debt: tickets.Debt | None,
     clinic: ClinicView,
     day: date,
     *,
@@ -154,7 +155,10 @@ def _card(
     caller = transitions.caller_of(actor, clinic, therapist_id=row.therapist_id, patient_id=row.patient_id)
     steps = menu.open_steps(visit.state, facts, caller)
     offset, grace = facts.days_ahead, timedelta(minutes=clinic.noshow_grace_minutes)
-    debt_cents = old_debt_cents + (visit.owed_cents if visit.state == "fulfilled" else 0)
+    # everything owed, once something is due: an old debt, a visit that took place, the rest of a part payment
+    is_due = debt is not None and (debt.old_cents > 0 or visit.state == "fulfilled" or (owes and has_payment))
+    collects = owes or (visit.state == "fulfilled" and debt is not None)
+    own_ticket = visit.ticket.ticket_id if visit.ticket else None
     timer = _timer(visit, grace, owes=owes, now=now) if offset == 0 else None
     return Card(
         id=row.id,
@@ -170,12 +174,13 @@ def _card(
         colour=row.colour,
         is_first_visit=row.is_first_visit,
         is_moved=row.reschedule_count > 0,
-        debt=money.format_money(debt_cents, clinic.currency) if debt_cents else "",
-        ticket_id=visit.ticket.ticket_id if visit.ticket else None,
+        debt=money.format_money(debt.total_cents, clinic.currency) if debt and is_due else "",
+        ticket_id=debt.first_ticket_id if debt and collects and not owes else own_ticket,
         timer=timer,
         rises=(visit.state == "fulfilled" and owes) or (timer is not None and timer.kind == "late"),
-        step=desk_rules.desk_step(visit.state, days_ahead=offset, owes=owes, steps=steps),
-        menu=desk_rules.desk_menu(visit.state, days_ahead=offset, owes=owes, steps=steps),
+        is_unpaid=visit.state == "fulfilled" and owes,
+        step=desk_rules.desk_step(visit.state, days_ahead=offset, owes=collects, steps=steps),
+        menu=desk_rules.desk_menu(visit.state, days_ahead=offset, owes=collects, steps=steps),
     )
 
 
@@ -231,7 +236,7 @@ def closing(clinic: ClinicView, day: date, *, actor: Actor, now: datetime) -> Da
     cards = _cards(_visits(clinic, day, therapist_id=None, actor=actor), clinic, day, actor=actor, now=now)
     return DayClosing(
         unfinished=[c for c in cards if c.state not in {"fulfilled", "noshow", "cancelled"}],
-        unpaid=[c for c in cards if c.state == "fulfilled" and c.step == "payment"],
+        unpaid=[c for c in cards if c.is_unpaid],
     )
 
 

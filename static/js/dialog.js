@@ -18,10 +18,20 @@ const isDirty = (root) => !!$("form[data-dirty]", root);
 
 const closeDialog = () => { const dialog = $("#dialog"); if (dialog?.open) dialog.close(); };
 
+// The address names the ticket that the panel collects, so that the panel survives a reload.
+const setAddress = (ticket) => {
+  const address = new URL(location.href);
+  if (ticket === address.searchParams.get("cobrar")) return;
+  if (ticket) address.searchParams.set("cobrar", ticket);
+  else address.searchParams.delete("cobrar");
+  history.replaceState(history.state, "", address);
+};
+
 const closePanel = () => {
   const panel = $("#panel");
   if (!panel?.childElementCount) return;
   panel.replaceChildren();
+  setAddress(null);
   $$("[data-card][data-selected]").forEach((card) => card.removeAttribute("data-selected"));
   giveFocusBack("panel");
 };
@@ -56,6 +66,7 @@ on("htmx:after:settle", (event) => {
     ($("[autofocus]", target) ?? $("input:not([type=hidden]), select, textarea", target))?.focus();
   }
   if (target.id === "panel") {
+    setAddress($("form[data-collect]", target)?.action.match(/\/tickets\/(\d+)\/payments$/)?.[1] ?? null);
     const card = openers.panel?.element.closest?.("[data-card]");
     $$("[data-card][data-selected]").forEach((other) => other.removeAttribute("data-selected"));
     if (target.childElementCount) {

@@ -1,7 +1,7 @@
 """Pages of tickets and tills, with and without htmx."""
 
 import re
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import select, update
@@ -11,7 +11,7 @@ from app.billing.models import Movement, TillSession
 from app.clinics.models import Settings
 from app.kernel import clock
 from app.kernel.db import db
-from tests.billing.conftest import add_till, close, make_ticket
+from tests.billing.conftest import TODAY, add_till, close, make_ticket
 from tests.queries import count_queries
 
 LONG_AGO = date(2026, 1, 5)
@@ -195,6 +195,17 @@ def test_tickets_are_found_by_number_name_day_and_debt(unit, ana, shop):
     ):
         rows = set(re.findall(r'id="ticket-(\d+)"', ana.get(f"/tickets?{query}").text))
         assert rows == expected, query
+
+
+def test_a_text_finds_tickets_of_any_day_and_visits_to_come_are_no_debts(app, unit, ana, shop):
+    with unit():
+        old, coming = make_ticket(7, day=TODAY - timedelta(days=7)), make_ticket(8, day=date(2099, 1, 5))
+    page = ana.get(f"/tickets?q=nunez&day={clock.local_day(clock.now(), 'America/Lima')}").text
+    assert {f"{old}", f"{coming}"} <= set(re.findall(r'id="ticket-(\d+)"', page))
+    rows = {row: re.search(rf'id="ticket-{row}".*?</tr>', page, re.S).group() for row in (old, coming)}
+    assert '<span class="badge badge-error">Por cobrar</span>' in rows[old]
+    assert '<span class="badge">Pendiente</span>' in rows[coming]
+    assert "Pendiente" in ana.get(f"/tickets/{coming}").text
 
 
 def test_refund_and_void(diego, shop):

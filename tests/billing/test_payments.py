@@ -148,7 +148,7 @@ def test_other_debts_lists_older_unpaid_tickets(unit, desk, ticket, till):
         old = make_ticket(2, amount_cents=6000)
         make_ticket(3, patient_id=2)
         shown = queries.tickets.ticket(ticket, actor=desk)
-        assert [d.id for d in queries.tickets.other_debts(shown, actor=desk)] == [old]
+        assert [d.id for d in queries.tickets.other_debts(shown, today=NOW.date(), actor=desk)] == [old]
 
 
 # ------------------------------------------------------------------ refunds in part

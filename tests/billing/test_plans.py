@@ -20,7 +20,7 @@ READS = {
     ),
     "the tickets of a day": lambda actor: queries.tickets.search(1, actor=actor, day=TODAY),
     "the tickets of appointments": lambda actor: queries.tickets.of_appointments([1, 2, 3]),
-    "the debts of a day's patients": lambda actor: queries.tickets.debts_of_patients([1, 2], before_day=TODAY),
+    "the debts of a day's patients": lambda actor: queries.tickets.debts_of_patients([1, 2], clinic_id=1, day=TODAY),
     "a ticket's balance": lambda actor: queries.tickets.balance(1),
     "a ticket's payments": lambda actor: queries.payments.of_ticket(1),
     "a session's figures": lambda actor: queries.tills.figures(1, clinic_id=1, opening_float_cents=0),

@@ -48,9 +48,11 @@ def test_an_appointment_without_ticket_changes_nothing(unit):
         assert db.session.scalars(select(EventRow)).all() == []
 
 
-def test_debts_are_of_earlier_days(unit):
+def test_debts_are_of_a_clinic_up_to_a_day(unit):
     with unit():
         make_ticket(1, day=TODAY - timedelta(days=7))
         make_ticket(2, day=TODAY - timedelta(days=1), amount_cents=6000)
         make_ticket(3)
-        assert queries.tickets.debts_of_patients([1, 2], before_day=TODAY) == {1: 14000}
+        debts = queries.tickets.debts_of_patients([1, 2], clinic_id=1, day=TODAY)
+        assert {patient: (debt.total_cents, debt.old_cents) for patient, debt in debts.items()} == {1: (22000, 14000)}
+        assert queries.tickets.debts_of_patients([1, 2], clinic_id=2, day=TODAY) == {}

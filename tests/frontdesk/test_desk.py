@@ -159,8 +159,23 @@ def test_the_menu_offers_what_is_possible(ana: Client, visit: Callable[..., int]
 def test_whoever_owes_from_before_is_marked(ana: Client, visit: Callable[..., int]) -> None:
     visit("09:00", "fulfilled", day=TODAY - timedelta(days=7), started="09:00", finished="09:30")
     owes, clean = visit("11:00"), visit("11:30", patient=2)
-    assert "Debe S/ 60.00" in text_of(card(ana, owes))
+    assert "Debe S/ 120.00" in text_of(card(ana, owes))  # the old one and this visit's: all that is owed
     assert "S/" not in text_of(card(ana, clean))
+
+
+def test_an_attended_visit_offers_to_collect_whatever_is_owed(ana: Client, visit: Callable[..., int]) -> None:
+    visit("09:00", "fulfilled", day=TODAY - timedelta(days=7), started="09:00", finished="09:30")
+    attended = visit("09:30", "fulfilled", started="09:30", finished="09:50", paid=True)
+    shown = card(ana, attended)
+    assert "Debe S/ 60.00" in text_of(shown)
+    action = next(e for e in shown.iter("a") if "btn-act" in (e.get("class") or ""))
+    assert (text_of(action), action.get("href")) == ("CobrarC", "/tickets/1/payment")  # the old one
+    assert "Atendidas sin pago" in ana.get("/front-desk/closing").text
+
+
+def test_the_address_opens_the_panel_again(ana: Client) -> None:
+    assert 'hx-get="/tickets/7/payment" hx-trigger="load"' in " ".join(ana.get("/front-desk?cobrar=7").text.split())
+    assert 'hx-trigger="load"' not in ana.get("/front-desk?cobrar=x").text
 
 
 # ------------------------------------------------------------------ timers and order

@@ -24,7 +24,9 @@ def ticket_list() -> Response:
     form = forms.TicketFilter(formdata=request.args)
     day = form.day.data if form.validate() else None
     text = (form.q.data or "").strip()
-    if day is None and not text and not form.debts.data:
+    if text:
+        day = form.day.data = None  # who looks for a number or a name means any day
+    elif day is None and not form.debts.data:
         day = form.day.data = today
     rows = queries.tickets.search(clinic.id, actor=cycle.actor(), text=text, day=day, debts=bool(form.debts.data))
     if text:
@@ -148,7 +150,7 @@ def _panel(
         following = next((m for m in methods if m.code not in used), next(iter(methods), None))
         form = forms.PaymentForm(formdata=None, method=following.code if following else "", amount=ticket.owed_cents)
     in_cash = money.round_cash(ticket.owed_cents, ticket.currency, clinic.cash_rounding)
-    debts = queries.tickets.other_debts(ticket, actor=actor)
+    debts = queries.tickets.other_debts(ticket, today=context["today"], actor=actor)
     return {
         "form": form.with_submission_id(),
         "methods": methods,
@@ -166,12 +168,9 @@ def _taken(payment: actions.payments.Payment) -> Response:
     ticket = queries.tickets.ticket(payment.ticket_id, actor=cycle.actor())
     if ticket.owed_cents > 0:
         return _collect(ticket.id, None, taken=payment)
-    html = fragments.render_partial(
-        "billing/_paid_panel.html",
-        ticket=ticket,
-        payment=payment,
-        debts=queries.tickets.other_debts(ticket, actor=cycle.actor()),
-    )
+    today = clock.local_day(cycle.now(), clinics.clinic(ticket.clinic_id).timezone)
+    debts = queries.tickets.other_debts(ticket, today=today, actor=cycle.actor())
+    html = fragments.render_partial("billing/_paid_panel.html", ticket=ticket, payment=payment, debts=debts)
     return fragments.fragment_response(html, redirect_url=f"/tickets/{ticket.id}", toast=_toast(payment))
 
 

@@ -5,12 +5,14 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, case, exists, func, or_, select
 
 from app.billing import events, permissions, rules
 from app.billing.models import Ticket, ticket_balance
 from app.billing.queries import credit
+from app.billing.queries.attended import TOOK_PLACE
 from app.clinics.models import Service, Therapist
+from app.encounters.models import Encounter
 from app.kernel.access import Actor, can
 from app.kernel.db import db
 from app.kernel.errors import NotFound
@@ -68,6 +70,7 @@ class TicketView:
     concept: str
     currency: str
     service_day: date
+    took_place: bool  # its visit, or it is for none
     status: str
     issued_at: datetime
     voided_at: datetime | None
@@ -83,7 +86,12 @@ class TicketView:
     can_void: bool = False
     can_refund: bool = False
     can_keep: bool = False  # what is due back, as credit
+
     credit_cents: int = 0  # what the clinic keeps for the patient; read with a single ticket
+
+    def is_pending(self, today: date) -> bool:
+        """Unpaid before its visit took place: to be paid, but no debt."""
+        return self.state == "none" and not self.took_place and self.service_day >= today
 
 
 def state_of(row: Row[Any]) -> str:
@@ -111,14 +119,19 @@ _OF_APPOINTMENTS = (
     .join(ticket_balance, _OF_TICKET)
     .where(Ticket.appointment_id.in_(bindparam("ids", expanding=True)))
 )
-_DEBT = func.sum(BALANCE.owed_cents)
 _DEBTS = (
-    select(Ticket.patient_id, _DEBT)
+    select(
+        Ticket.patient_id,
+        func.sum(BALANCE.owed_cents),
+        func.sum(case((Ticket.service_day < bindparam("day"), BALANCE.owed_cents), else_=0)),
+        func.min(Ticket.id),
+    )
     .join(ticket_balance, _OF_TICKET)
     .where(
         Ticket.patient_id.in_(bindparam("ids", expanding=True)),
         Ticket.status == "open",
-        Ticket.service_day < bindparam("before_day"),
+        Ticket.clinic_id == bindparam("clinic"),
+        Ticket.service_day <= bindparam("day"),
         BALANCE.owed_cents > 0,
     )
     .group_by(Ticket.patient_id)
@@ -165,12 +178,21 @@ def balance(ticket_id: int) -> Balance:
     return Balance(*row)
 
 
-def debts_of_patients(patient_ids: Collection[int], *, before_day: date) -> dict[int, int]:
-    """Cents that patients owe on open tickets of days before ``before_day``; patients without debts are left out."""
+@dataclass(frozen=True, slots=True)
+class Debt:
+    """What a patient owes a clinic up to a day: ``total_cents`` with that day's tickets, ``old_cents`` without."""
+
+    total_cents: int
+    old_cents: int
+    first_ticket_id: int
+
+
+def debts_of_patients(patient_ids: Collection[int], *, clinic_id: int, day: date) -> dict[int, Debt]:
+    """What patients owe a clinic up to a day; those who owe nothing are left out."""
     if not patient_ids:
         return {}
-    rows = db.session.execute(_DEBTS, {"ids": list(patient_ids), "before_day": before_day})
-    return {patient_id: int(cents) for patient_id, cents in rows}
+    rows = db.session.execute(_DEBTS, {"ids": list(patient_ids), "clinic": clinic_id, "day": day})
+    return {patient_id: Debt(int(total), int(old), first) for patient_id, total, old, first in rows}
 
 
 # ------------------------------------------------------------------ what an actor may see
@@ -192,6 +214,12 @@ def clinic_of(ticket_id: int, *, actor: Actor) -> int:
     return clinic_id
 
 
+_TOOK_PLACE = or_(
+    Ticket.appointment_id.is_(None),
+    exists().where(Encounter.appointment_id == Ticket.appointment_id, Encounter.status.in_(TOOK_PLACE)),
+).label("took_place")
+
+
 def listing_statement(*, actor: Actor) -> Select[Any]:
     """All tickets the actor may see with names and balance, for lists that filter and page."""
     return (
@@ -210,6 +238,7 @@ def listing_statement(*, actor: Actor) -> Select[Any]:
             Ticket.concept,
             Ticket.currency,
             Ticket.service_day,
+            _TOOK_PLACE,
             Ticket.status,
             Ticket.issued_at,
             Ticket.voided_at,
@@ -280,14 +309,14 @@ def matches(text: str) -> ColumnElement[bool]:
     return people
 
 
-def other_debts(ticket: TicketView, *, actor: Actor) -> list[TicketView]:
-    """What the patient owes in the same clinic besides this ticket, of its day and before; the oldest first."""
+def other_debts(ticket: TicketView, *, today: date, actor: Actor) -> list[TicketView]:
+    """What the patient owes in the same clinic besides this ticket, up to today; the oldest first."""
     rows = db.session.execute(
         listing_statement(actor=actor)
         .where(
             Ticket.patient_id == ticket.patient_id,
             Ticket.clinic_id == ticket.clinic_id,
-            Ticket.service_day <= ticket.service_day,
+            Ticket.service_day <= today,
             Ticket.id != ticket.id,
             owes(),
         )
