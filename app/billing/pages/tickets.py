@@ -28,7 +28,8 @@ def ticket_list() -> Response:
         day = form.day.data = None  # who looks for a number or a name means any day
     elif day is None and not form.debts.data:
         day = form.day.data = today
-    rows = queries.tickets.search(clinic.id, actor=cycle.actor(), text=text, day=day, debts=bool(form.debts.data))
+    debts = bool(form.debts.data)
+    rows = queries.tickets.search(clinic.id, actor=cycle.actor(), text=text, day=day, debts=debts, today=today)
     if text:
         cycle.note_reading("ticket", clinic_id=clinic.id, action="searched")
     return fragments.page(
@@ -149,6 +150,8 @@ def _panel(
         used = {line.method for line in payments if line.left_cents}
         following = next((m for m in methods if m.code not in used), next(iter(methods), None))
         form = forms.PaymentForm(formdata=None, method=following.code if following else "", amount=ticket.owed_cents)
+    chosen = next((m for m in methods if m.code == form.method.data), None)
+    asks_reference = bool(form.reference.errors) or (chosen is not None and chosen.needs_reference)
     in_cash = money.round_cash(ticket.owed_cents, ticket.currency, clinic.cash_rounding)
     debts = queries.tickets.other_debts(ticket, today=context["today"], actor=actor)
     return {
@@ -160,6 +163,7 @@ def _panel(
         "quick": rules.quick_cash(in_cash, ticket.currency),
         "in_cash_cents": in_cash,
         "taken": taken,
+        "focus": "reference" if asks_reference else "tendered" if chosen and chosen.is_cash else "amount",
         "may_repeat": bool(form.reference.errors) and can(actor, permissions.APPROVE, ticket.clinic_id),
     }
 

@@ -286,9 +286,19 @@ def ticket(ticket_id: int, *, actor: Actor) -> TicketView:
 
 
 def search(
-    clinic_id: int, *, actor: Actor, text: str = "", day: date | None = None, debts: bool = False, limit: int = 100
+    clinic_id: int,
+    *,
+    actor: Actor,
+    text: str = "",
+    day: date | None = None,
+    debts: bool = False,
+    today: date | None = None,
+    limit: int = 100,
 ) -> list[TicketView]:
-    """Tickets of a clinic by number or patient, of a day, or only those that owe; the newest first."""
+    """Tickets of a clinic by number or patient, of a day, or only those that owe; the newest first.
+
+    With ``today`` the unpaid ones of visits to come are no debts.
+    """
     statement = listing_statement(actor=actor).where(Ticket.clinic_id == clinic_id)
     if text.strip():
         statement = statement.where(matches(text))
@@ -296,6 +306,9 @@ def search(
         statement = statement.where(Ticket.service_day == day)
     if debts:
         statement = statement.where(owes())
+    if debts and today is not None:
+        is_due = or_(_TOOK_PLACE.element, Ticket.service_day < today, BALANCE.paid_cents > 0)
+        statement = statement.where(is_due)
     rows = db.session.execute(statement.order_by(Ticket.service_day.desc(), Ticket.number.desc()).limit(limit))
     return [view_of(row) for row in rows]
 
