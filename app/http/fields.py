@@ -20,12 +20,19 @@ class Form(FlaskForm):
 
     submission_id = HiddenField()
     FIELD_NAMES: ClassVar[dict[str, str]] = {}  # name of an input in the rules → name of the form's field
+    refusal: DomainError | None = None  # what an action raised that belongs to no field
 
     def with_submission_id(self) -> "Form":
         """Give the form the id of its next submission; keep what was typed."""
         if not self.submission_id.data:
             self.submission_id.data = ids.secret()[:22]
         return self
+
+    def show(self, error: DomainError) -> None:
+        """Say why the form was refused: at the fields the error belongs to, else above the form."""
+        if not self.add_errors(error):
+            self.refusal = error
+            self.add_summary(error)
 
     def add_errors(self, error: DomainError) -> bool:
         """Put the messages of an error at the fields they belong to; False when it belongs to none of them.

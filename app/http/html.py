@@ -5,15 +5,18 @@
     @pages.get("/agenda", requires=permissions.READ)
     def agenda() -> Response: ...
 
-    @pages.post("/patients", requires=permissions.REGISTER, form=forms.PatientForm, retry=_form)
+    @pages.get("/patients/new", requires=permissions.REGISTER)
+    def new(form: forms.PatientForm | None = None) -> Response: ...
+
+    @pages.post("/patients", requires=permissions.REGISTER, form=forms.PatientForm, retry=new)
     def create(form: forms.PatientForm) -> Response: ...
 
 ``requires`` may be a tuple: any one of the permissions is enough.
 
 ``form`` is a form class, or a function of the route's arguments that makes one (for choices that come from the
-database). It is validated before the view runs. ``retry(form=…, error=…, **arguments)`` shows it again, with what
-was typed, when it does not validate and when an action raises an error of the domain: 422 for input and rules, 409
-for a conflict. Messages that belong to a field are shown there already; ``error`` is an error without a field, or None.
+database). It is validated before the view runs. ``retry(form=…, **arguments)`` shows it again, with what was typed,
+when it does not validate and when an action raises an error of the domain: 422 for input and rules, 409 for a
+conflict. The form carries the messages already (``Form.show``); what belongs to no field is its ``refusal``.
 ``prepare(form=…, **arguments)`` runs before the transaction and returns further arguments of the view, which
 ``retry`` does not get.
 A route without a form (a page whose address is its input) is shown again by ``retry(error=…, **arguments)``.
@@ -21,6 +24,7 @@ A route without a form (a page whose address is its input) is shown again by ``r
 
 from collections.abc import Callable
 from dataclasses import replace
+from inspect import signature
 from typing import Any
 
 from flask import Blueprint, Response, make_response, request
@@ -112,9 +116,13 @@ class PageAdapter:
         is_without_form = form is None and spec.option("form") is not None  # making the form was refused
         if retry is None or is_without_form or not isinstance(error, Conflict | Invalid | RuleBroken | RateLimited):
             raise error  # a page of its own, or a toast: app.http.error_responses
-        is_shown = form is not None and form.add_errors(error)
+        if form is not None and "error" not in signature(retry).parameters:
+            form.show(error)
+        else:
+            is_shown = form is not None and form.add_errors(error)
+            arguments = {**arguments, "error": None if is_shown else error}
         with db.unit_of_work(write=False):
-            response = make_response(retry(error=None if is_shown else error, **arguments))
+            response = make_response(retry(**arguments))
         response.status_code = error_responses.page_status(error)
         error_responses.add_retry_after(response, error.details)
         return response

@@ -25,7 +25,7 @@ class ChangeForm(Form):
     version = IntegerField(widget=HiddenInput(), validators=[Optional()])
 
 
-class CancelForm(Form):
+class OwnCancelForm(Form):
     reason = RadioField(
         _l("¿Por qué cancela?"),
         choices=[

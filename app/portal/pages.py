@@ -1,6 +1,5 @@
 """The patient's pages: the next visit, booking in three steps, moving, cancelling. A phone first."""
 
-from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -121,7 +120,6 @@ def _confirm_page(
     service: ServiceView,
     clinic: ClinicView,
     form: forms.ConfirmForm,
-    near: Sequence[Slot] = (),
 ) -> Response:
     starts_at = _instant(form.starts_at.data, clinic)
     therapist = clinics.therapist(int(form.therapist_id.data or 0))
@@ -134,15 +132,13 @@ def _confirm_page(
         clinic=clinic,
         therapist=therapist,
         starts=clock.local(starts_at, clinic.timezone),
-        near=near,
+        near=_near(form.refusal, clinic),
         today=_today(clinic.timezone),
     )
 
 
-def _retry_booking(*, form: forms.ConfirmForm, error: DomainError | None) -> Response:
-    form.add_summary(error)
-    service, clinic = _chosen_service(form)
-    return _confirm_page(service, clinic, form, _near(error, clinic))
+def _retry_booking(*, form: forms.ConfirmForm) -> Response:
+    return _confirm_page(*_chosen_service(form), form)
 
 
 @pages.post("/my/visits", requires=permissions.BOOK_OWN, form=forms.ConfirmForm, retry=_retry_booking)
@@ -181,11 +177,11 @@ def _near(error: DomainError | None, clinic: ClinicView) -> list[Slot]:
 
 
 @pages.get("/my/visits/<int:appointment_id>/schedule", requires=permissions.BOOK_OWN)
-def change(appointment_id: int) -> Response:
+def change(appointment_id: int, form: forms.ChangeForm | None = None) -> Response:
     """The times to choose from; with a time in the address, both times side by side and the last button."""
     starts_at = request.args.get("starts_at")
-    if starts_at is None:
-        return _change_page(appointment_id, forms.ChangeForm(formdata=None))
+    if form is not None or starts_at is None:
+        return _change_page(appointment_id, form or forms.ChangeForm(formdata=None))
     own = portal.own_visit(appointment_id, actor=cycle.actor(), now=cycle.now())
     clinic = clinics.clinic(own.visit.row.clinic_id)
     return fragments.page(
@@ -208,16 +204,11 @@ def _change_page(appointment_id: int, form: forms.ChangeForm) -> Response:
     )
 
 
-def _retry_change(*, form: forms.ChangeForm, error: DomainError | None, appointment_id: int) -> Response:
-    form.add_summary(error)
-    return _change_page(appointment_id, form)
-
-
 @pages.post(
     "/my/visits/<int:appointment_id>/schedule",
     requires=permissions.BOOK_OWN,
     form=forms.ChangeForm,
-    retry=_retry_change,
+    retry=change,
 )
 def move(appointment_id: int, form: forms.ChangeForm) -> Response:
     own = portal.own_visit(appointment_id, actor=cycle.actor(), now=cycle.now())
@@ -228,27 +219,19 @@ def move(appointment_id: int, form: forms.ChangeForm) -> Response:
 
 
 @pages.get("/my/visits/<int:appointment_id>/cancellation", requires=permissions.BOOK_OWN)
-def cancel_page(appointment_id: int) -> Response:
-    return _cancel_page(appointment_id, forms.CancelForm())
-
-
-def _cancel_page(appointment_id: int, form: forms.CancelForm) -> Response:
+def cancel_page(appointment_id: int, form: forms.OwnCancelForm | None = None) -> Response:
     own = portal.own_visit(appointment_id, actor=cycle.actor(), now=cycle.now())
+    form = form or forms.OwnCancelForm(formdata=None)
     return fragments.page("portal/cancel.html", own=own, form=form.with_submission_id())
-
-
-def _retry_cancel(*, form: forms.CancelForm, error: DomainError | None, appointment_id: int) -> Response:
-    form.add_summary(error)
-    return _cancel_page(appointment_id, form)
 
 
 @pages.post(
     "/my/visits/<int:appointment_id>/cancellation",
     requires=permissions.BOOK_OWN,
-    form=forms.CancelForm,
-    retry=_retry_cancel,
+    form=forms.OwnCancelForm,
+    retry=cancel_page,
 )
-def cancel(appointment_id: int, form: forms.CancelForm) -> Response:
+def cancel(appointment_id: int, form: forms.OwnCancelForm) -> Response:
     portal.own_visit(appointment_id, actor=cycle.actor(), now=cycle.now())
     appointments.cancel_appointment(appointment_id, reason=form.reason.data, actor=cycle.actor(), now=cycle.now())
     return fragments.fragment_response(redirect_url=HOME, toast=_("Su cita quedó cancelada."))

@@ -13,3 +13,10 @@ def test_a_refused_form_links_to_its_wrong_fields(ana: Client) -> None:
     links = re.findall(r'href="#([^"]+)"', summary[0])
     assert len(links) >= 2
     assert [link for link in links if f'id="{link}"' not in answer.text] == []
+
+
+def test_every_form_of_a_page_says_what_is_wrong_with_it(ana: Client) -> None:
+    answer = ana.post("/account/preferences", {"locale": "xx", "theme": "dark", "submission_id": "s2"})
+    assert answer.status_code == 422
+    summaries = re.findall(r"data-error-summary.*?</ul>", answer.text, re.DOTALL)
+    assert [re.findall(r'href="#([^"]+)"', summary) for summary in summaries] == [["locale"]]

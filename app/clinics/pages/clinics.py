@@ -9,30 +9,21 @@ from app.clinics import actions, forms, permissions, queries, rules
 from app.http import cycle, fragments
 from app.http.html import PageBlueprint
 from app.kernel import clock
-from app.kernel.errors import DomainError
 
 pages = PageBlueprint("clinics", __name__)
 
 
 @pages.get("/admin/clinics", requires=permissions.MANAGE)
-def clinics() -> Response:
-    return _clinics(forms.OrganizationForm(data={"shares_patients": queries.lists.shares_patients(cycle.actor())}))
-
-
-def _clinics(form: forms.OrganizationForm) -> Response:
+def clinics(form: forms.OrganizationForm | None = None) -> Response:
     actor = cycle.actor()
+    form = form or forms.OrganizationForm(data={"shares_patients": queries.lists.shares_patients(actor)})
     rows = queries.lists.managed_clinics(actor)
     may_share = len(rows) > 1 and queries.lists.manages_organization(actor)
     form_shown = form.with_submission_id() if may_share else None
     return fragments.page("clinics/clinics.html", rows=rows, organization_form=form_shown)
 
 
-def _retry_organization(*, form: forms.OrganizationForm, error: DomainError | None) -> Response:
-    form.add_summary(error)
-    return _clinics(form)
-
-
-@pages.post("/admin/organization", requires=permissions.MANAGE, form=forms.OrganizationForm, retry=_retry_organization)
+@pages.post("/admin/organization", requires=permissions.MANAGE, form=forms.OrganizationForm, retry=clinics)
 def change_organization(form: forms.OrganizationForm) -> Response:
     actions.clinics.share_patients(bool(form.shares_patients.data), actor=cycle.actor(), now=cycle.now())
     return fragments.fragment_response(redirect_url="/admin/clinics", toast=_("Cambios de la organización guardados."))
@@ -43,7 +34,7 @@ def new_clinic() -> Response:
     return _settings(forms.ClinicForm.of(rules.ClinicSettings(name="")))
 
 
-def _retry_settings(*, form: forms.ClinicForm, error: DomainError | None, clinic_id: int | None = None) -> Response:
+def _retry_settings(*, form: forms.ClinicForm, clinic_id: int | None = None) -> Response:
     return _settings(form, queries.lists.managed_clinic(clinic_id, cycle.actor()) if clinic_id else None)
 
 
@@ -106,11 +97,11 @@ def _beside(
 # ------------------------------------------------------------------ rooms
 
 
-def _retry_new_room(*, form: forms.RoomForm, error: DomainError | None, clinic_id: int) -> Response:
+def _retry_new_room(*, form: forms.RoomForm, clinic_id: int) -> Response:
     return _retry_list(queries.lists.managed_clinic(clinic_id, cycle.actor()), room=form)
 
 
-def _retry_room(*, form: forms.RoomForm, error: DomainError | None, room_id: int) -> Response:
+def _retry_room(*, form: forms.RoomForm, room_id: int) -> Response:
     return _retry_list(_clinic_of_room(room_id), room=form, renaming=room_id)
 
 
@@ -151,7 +142,7 @@ def reopen_room(room_id: int) -> Response:
 # ------------------------------------------------------------------ closed days
 
 
-def _retry_closure(*, form: forms.ClosureForm, error: DomainError | None, clinic_id: int) -> Response:
+def _retry_closure(*, form: forms.ClosureForm, clinic_id: int) -> Response:
     return _retry_list(queries.lists.managed_clinic(clinic_id, cycle.actor()), closure=form)
 
 

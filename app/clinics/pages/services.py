@@ -8,7 +8,6 @@ from flask_babel import gettext as _
 from app.clinics import actions, forms, permissions, queries
 from app.http import cycle, fragments
 from app.http.html import PageBlueprint
-from app.kernel.errors import DomainError
 
 pages = PageBlueprint("services", __name__)
 
@@ -37,7 +36,7 @@ def _make_form(service_id: int | None = None) -> forms.ServiceForm:
     return form
 
 
-def _retry(*, form: forms.ServiceForm, error: DomainError | None, service_id: int | None = None) -> Response:
+def _retry(*, form: forms.ServiceForm, service_id: int | None = None) -> Response:
     row = queries.lists.managed_service(service_id, cycle.actor()) if service_id else None
     return _form(form, row.clinic_id if row else cycle.clinic_id(permissions.MANAGE_SERVICES), row)
 

@@ -12,7 +12,6 @@ from app.identity import permissions as identity_permissions
 from app.identity.login import TemporaryPassword, new_temporary_password
 from app.identity.pages import users
 from app.kernel.access import can_anywhere
-from app.kernel.errors import DomainError
 from app.kernel.i18n import fold
 
 pages = PageBlueprint("therapists", __name__)
@@ -20,11 +19,8 @@ MANAGE = permissions.MANAGE_THERAPISTS
 
 
 @pages.get("/admin/therapists", requires=MANAGE)
-def therapists() -> Response:
-    return _list(forms.SpecialtyForm(formdata=None))
-
-
-def _list(specialty_form: forms.SpecialtyForm) -> Response:
+def therapists(form: forms.SpecialtyForm | None = None) -> Response:
+    """Who treats and the specialties; ``form`` is that of a new specialty."""
     actor = cycle.actor()
     query, with_retired = fold(request.args.get("q", "")), "retired" in request.args
     rows = queries.lists.managed_therapists(actor, with_retired=with_retired)
@@ -33,7 +29,7 @@ def _list(specialty_form: forms.SpecialtyForm) -> Response:
         parts={"therapists": "clinics/_therapists.html"},
         rows=[row for row in rows if query in fold(f"{row['given_names']} {row['surnames']} {row['licence_number']}")],
         specialties=queries.lists.specialties(actor),
-        specialty_form=specialty_form.with_submission_id(),
+        specialty_form=(form or forms.SpecialtyForm(formdata=None)).with_submission_id(),
         q=request.args.get("q", ""),
         with_retired=with_retired,
     )
@@ -48,7 +44,7 @@ def _make_form(therapist_id: int | None = None) -> forms.TherapistForm:
     return _offered(forms.TherapistForm())
 
 
-def _retry(*, form: forms.TherapistForm, error: DomainError | None, therapist_id: int | None = None) -> Response:
+def _retry(*, form: forms.TherapistForm, therapist_id: int | None = None) -> Response:
     return _form(form, _linked(therapist_id) if therapist_id else None)
 
 
@@ -110,7 +106,7 @@ def _form(
     )
 
 
-def _retry_account(*, form: forms.AccountForm, error: DomainError | None, therapist_id: int) -> Response:
+def _retry_account(*, form: forms.AccountForm, therapist_id: int) -> Response:
     row = _linked(therapist_id)
     return _form(_offered(forms.TherapistForm(formdata=None, data=row)), row, form)
 
@@ -151,12 +147,7 @@ def restore_therapist(therapist_id: int) -> Response:
     )
 
 
-def _retry_specialty(*, form: forms.SpecialtyForm, error: DomainError | None) -> Response:
-    form.add_summary(error)
-    return _list(form)
-
-
-@pages.post("/admin/specialties", requires=MANAGE, form=forms.SpecialtyForm, retry=_retry_specialty)
+@pages.post("/admin/specialties", requires=MANAGE, form=forms.SpecialtyForm, retry=therapists)
 def add_specialty(form: forms.SpecialtyForm) -> Response:
     actions.therapists.add_specialty(form.name.data or "", actor=cycle.actor(), now=cycle.now())
     return fragments.fragment_response(redirect_url="/admin/therapists#specialties", toast=_("Especialidad agregada."))

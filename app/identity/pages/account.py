@@ -6,12 +6,12 @@ from flask import Response, current_app, make_response, redirect, request, sessi
 from flask_babel import gettext as _
 from flask_login import logout_user
 
-from app.http import cycle, error_responses, fragments, screens
+from app.http import cycle, fragments, screens
 from app.http.html import PageBlueprint
 from app.identity import actions, forms, login, permissions, queries, rules
 from app.identity.actions.attempts import Attempt
 from app.kernel import db
-from app.kernel.errors import DomainError
+from app.kernel.access import Actor
 from app.kernel.i18n import N_
 from app.tenancy import queries as tenancy
 
@@ -42,12 +42,18 @@ def dashboard() -> Response:
 def login_page() -> Any:
     actor = cycle.maybe_actor()
     if actor is None:
-        return _login(forms.LoginForm(), "")
+        return _login(forms.LoginForm())
     return redirect(fragments.local_path(request.args.get("next", "")) or screens.home(actor), 303)
 
 
-def _retry_login(*, form: forms.LoginForm, error: DomainError | None) -> Response:
-    return _login(form, error_responses.sentence(error) if error else "")
+def _login(form: forms.LoginForm) -> Response:
+    is_demo = current_app.config["SETTINGS"].env == "demo"
+    return fragments.page(
+        "identity/login.html",
+        form=form,
+        next=fragments.local_path(request.values.get("next", "")),
+        demo_accounts=[{"label": label, "email": email} for label, email in DEMO_ACCOUNTS] if is_demo else [],
+    )
 
 
 def _check(form: forms.LoginForm) -> dict[str, Any]:
@@ -55,18 +61,11 @@ def _check(form: forms.LoginForm) -> dict[str, Any]:
     return {"verified": login.check_password(form.email.data or "", form.password.data or "", devices=devices)}
 
 
-@pages.post("/login", public="signing in", form=forms.LoginForm, retry=_retry_login, prepare=_check)
+@pages.post("/login", public="signing in", form=forms.LoginForm, retry=_login, prepare=_check)
 def sign_in(form: forms.LoginForm, verified: actions.Verified) -> Any:
     opened = actions.sign_in(verified, kind="browser", device=request.user_agent.string, now=cycle.now())
     login.begin(opened, password_hash=verified.password_hash)
     return redirect(fragments.local_path(request.form.get("next", "")) or screens.home(opened.actor), 303)
-
-
-def _login(form: forms.LoginForm, error: str) -> Response:
-    is_demo = current_app.config["SETTINGS"].env == "demo"
-    demo = [{"label": label, "email": email} for label, email in DEMO_ACCOUNTS] if is_demo else []
-    wanted = fragments.local_path(request.values.get("next", ""))
-    return fragments.page("identity/login.html", form=form, error=error, next=wanted, demo_accounts=demo)
 
 
 @pages.post("/logout", requires=permissions.OWN_ACCOUNT)
@@ -80,22 +79,11 @@ def sign_out() -> Response:
 
 
 @pages.get("/account", requires=permissions.OWN_ACCOUNT)
-def account() -> Response:
-    return _account(forms.PasswordForm())
-
-
-def _retry_password(*, form: forms.PasswordForm, error: DomainError | None) -> Response:
-    form.add_summary(error)
-    return _account(form)
-
-
-def _retry_preferences(*, form: forms.PreferencesForm, error: DomainError | None) -> Response:
-    return _account(forms.PasswordForm(formdata=None))
-
-
-def _account(password: forms.PasswordForm) -> Response:
+def account(form: forms.PasswordForm | forms.PreferencesForm | None = None) -> Response:
+    """One's own account; a form given is shown as it was typed."""
     actor = cycle.actor()
-    preferences = forms.PreferencesForm(locale=actor.locale or "", theme=actor.theme or "")
+    password = form if isinstance(form, forms.PasswordForm) else forms.PasswordForm(formdata=None)
+    preferences = form if isinstance(form, forms.PreferencesForm) else _preferences(actor)
     return fragments.page(
         "identity/account.html",
         password=password.with_submission_id(),
@@ -103,6 +91,10 @@ def _account(password: forms.PasswordForm) -> Response:
         must_change=actor.has_temporary_password,
         sessions=queries.own_sessions(actor=actor, now=cycle.now()),
     )
+
+
+def _preferences(actor: Actor) -> forms.PreferencesForm:
+    return forms.PreferencesForm(formdata=None, locale=actor.locale or "", theme=actor.theme or "")
 
 
 def _new_password(form: forms.PasswordForm) -> dict[str, Any]:
@@ -117,7 +109,7 @@ def _new_password(form: forms.PasswordForm) -> dict[str, Any]:
     "/account/password",
     requires=permissions.OWN_ACCOUNT,
     form=forms.PasswordForm,
-    retry=_retry_password,
+    retry=account,
     prepare=_new_password,
 )
 def change_password(form: forms.PasswordForm, checked: Attempt, new: str) -> Response:
@@ -133,7 +125,7 @@ def change_password(form: forms.PasswordForm, checked: Attempt, new: str) -> Res
     "/account/preferences",
     requires=permissions.OWN_ACCOUNT,
     form=forms.PreferencesForm,
-    retry=_retry_preferences,
+    retry=account,
 )
 def change_preferences(form: forms.PreferencesForm) -> Response:
     actions.change_preferences(locale=form.locale.data or None, theme=form.theme.data or None, actor=cycle.actor())

@@ -13,7 +13,6 @@ from app.identity.actions import staff
 from app.identity.login import TemporaryPassword, new_temporary_password
 from app.identity.queries.roles import RoleView
 from app.kernel.access import Actor, profiles
-from app.kernel.errors import DomainError
 from app.kernel.i18n import fold
 from app.tenancy import queries as tenancy
 
@@ -80,7 +79,7 @@ def _person(user_id: int | None) -> dict[str, Any] | None:
     return queries.staff_member(user_id, actor=cycle.actor()) if user_id else None
 
 
-def _retry(*, form: forms.UserForm, error: DomainError | None, user_id: int | None = None) -> Response:
+def _retry(*, form: forms.UserForm, user_id: int | None = None) -> Response:
     return _form(form, _person(user_id))
 
 

@@ -8,7 +8,6 @@ from flask_babel import gettext as _
 
 from app.http import cycle, fragments
 from app.http.html import PageBlueprint
-from app.kernel.errors import DomainError
 from app.patients import forms, permissions, queries, rules
 from app.patients.actions import merge as merging
 
@@ -18,13 +17,10 @@ LOSER = "other"  # the value of a choice that takes the other record's detail
 
 
 @pages.get("/patients/<int:patient_id>/merge", requires=permissions.MERGE)
-def compare(patient_id: int) -> Response:
+def compare(patient_id: int, form: forms.MergeForm | None = None) -> Response:
     """Choose the other record, then compare; without a choice also what was merged into this one."""
-    return _page(patient_id, request.args.get("patient_id", type=int))
-
-
-def _page(patient_id: int, other_id: int | None, form: forms.MergeForm | None = None) -> Response:
     actor = cycle.actor()
+    other_id = form.other_id.data if form else request.args.get("patient_id", type=int)
     person = queries.get(patient_id, actor=actor)
     other = queries.get(other_id, actor=actor) if other_id else None
     is_same = other is not None and other["id"] == person["id"]
@@ -57,12 +53,7 @@ def _name_of(details: Mapping[str, Any]) -> str:
     return " ".join(filter(None, (details[n] for n in ("given_names", "paternal_surname", "maternal_surname"))))
 
 
-def _retry(*, form: forms.MergeForm, error: DomainError | None, patient_id: int) -> Response:
-    form.add_summary(error)
-    return _page(patient_id, form.other_id.data, form)
-
-
-@pages.post("/patients/<int:patient_id>/merge", requires=permissions.MERGE, form=forms.MergeForm, retry=_retry)
+@pages.post("/patients/<int:patient_id>/merge", requires=permissions.MERGE, form=forms.MergeForm, retry=compare)
 def merge(patient_id: int, form: forms.MergeForm) -> Response:
     actor, other_id = cycle.actor(), int(form.other_id.data or 0)
     mine, theirs = (queries.get(each, actor=actor) for each in (patient_id, other_id))

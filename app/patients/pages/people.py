@@ -7,7 +7,7 @@ from typing import Any
 from flask import Response, request
 from flask_babel import gettext as _
 
-from app.http import cycle, error_responses, fragments
+from app.http import cycle, fragments
 from app.http.html import PageBlueprint
 from app.http.paging import pager
 from app.kernel.access import can_anywhere
@@ -56,13 +56,13 @@ def new() -> Response:
     return _form(forms.PatientForm(formdata=None, data=suggested))
 
 
-def _retry(*, form: forms.PatientForm, error: DomainError | None, patient_id: int | None = None) -> Response:
+def _retry(*, form: forms.PatientForm, patient_id: int | None = None) -> Response:
     person = queries.get(patient_id, actor=cycle.actor()) if patient_id else None
-    if person is None or not isinstance(error, actions.StalePatient):
-        return _form(form, person=person, conflict=error)
+    if person is None or not isinstance(form.refusal, actions.StalePatient):
+        return _form(form, person=person)
     # what was typed stays; the fresh stamp lets the person save over what they now see
     form.version.data = _stamp(person)
-    return _form(form, person=person, conflict=error, others=_differences(person, form.details()))
+    return _form(form, person=person, others=_differences(person, form.details()))
 
 
 @pages.post("/patients", requires=permissions.REGISTER, form=forms.PatientForm, retry=_retry)
@@ -130,16 +130,14 @@ def _form(
     form: forms.PatientForm,
     *,
     person: Mapping[str, Any] | None = None,
-    conflict: DomainError | None = None,
     others: list[tuple[str, str]] | None = None,
 ) -> Response:
     return fragments.page(
         "patients/form.html",
         form=form.with_submission_id(),
         patient=person,
-        conflict=error_responses.sentence(conflict) if conflict else "",
-        known=conflict.details if conflict else {},
-        candidates=candidates_of(conflict),
+        known=form.refusal.details if form.refusal else {},
+        candidates=candidates_of(form.refusal),
         others=others or [],
     )
 

@@ -5,19 +5,18 @@ form's id (``form_id``), because the fast registration is a form of its own.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Response, make_response, request
 from flask_babel import gettext as _
 
 from app.clinics.queries import ubigeo
-from app.http import cycle, error_responses, fragments
+from app.http import cycle, fragments
 from app.http.html import PageBlueprint
 from app.identity.permissions import OWN_ACCOUNT
 from app.kernel.access import can_anywhere
 from app.kernel.contacts import InvalidValue
-from app.kernel.errors import DomainError
 from app.patients import actions, forms, permissions, queries, rules
 from app.patients.pages.people import candidates_of
 from app.patients.rules import documents, search
@@ -85,13 +84,12 @@ def known() -> Response:
     return _picker(person, note=_("Ya tenía ficha: se eligió a esta persona."))
 
 
-def _retry(*, form: forms.QuickForm, error: DomainError | None) -> Response:
+def _retry(*, form: forms.QuickForm) -> Response:
     """A person who is known already is chosen; else the form with the reason."""
-    if error is not None and "full_name" in error.details:
-        person = queries.get(error.details["patient_id"], actor=cycle.actor())
+    if form.refusal is not None and "full_name" in form.refusal.details:
+        person = queries.get(form.refusal.details["patient_id"], actor=cycle.actor())
         return _picker(person, note=_("Ya tenía ficha: se eligió a esta persona."))
-    sentence = error_responses.sentence(error) if error else ""
-    return _quick(form, conflict=sentence, candidates=candidates_of(error))
+    return _quick(form)
 
 
 @pages.post("/patients/quick", requires=permissions.REGISTER, form=forms.QuickForm, retry=_retry)
@@ -109,12 +107,10 @@ def register(form: forms.QuickForm) -> Response:
     )
 
 
-def _quick(form: forms.QuickForm, *, conflict: str = "", candidates: Sequence[Mapping[str, Any]] = ()) -> Response:
-    return make_response(
-        fragments.render_partial(
-            "patients/_quick.html", form=form.with_submission_id(), conflict=conflict, candidates=candidates
-        )
-    )
+def _quick(form: forms.QuickForm) -> Response:
+    form.with_submission_id()
+    html = fragments.render_partial("patients/_quick.html", form=form, candidates=candidates_of(form.refusal))
+    return make_response(html)
 
 
 @pages.get("/ubigeo/options", requires=OWN_ACCOUNT)

@@ -5,11 +5,10 @@ from typing import Any
 from flask import Response, request
 from flask_babel import gettext as _
 
-from app.http import cycle, error_responses, fragments
+from app.http import cycle, fragments
 from app.http.html import PageBlueprint
 from app.identity import actions as identity
 from app.identity import login
-from app.kernel.errors import DomainError
 from app.patients import actions, forms
 from app.patients.login import prepare_registration
 
@@ -19,19 +18,16 @@ PUBLIC = "patients register themselves"
 
 
 @pages.get("/register", public=PUBLIC)
-def form() -> Response:
-    return _show(forms.RegisterForm(formdata=None))
-
-
-def _retry(*, form: forms.RegisterForm, error: DomainError | None) -> Response:
-    return _show(form, error=error_responses.sentence(error) if error else "")
+def new(form: forms.RegisterForm | None = None) -> Response:
+    form = form or forms.RegisterForm(formdata=None)
+    return fragments.page("patients/register.html", form=form.with_submission_id())
 
 
 def _prepare(form: forms.RegisterForm) -> dict[str, Any]:
     return prepare_registration(form.details(), form.password.data or "")
 
 
-@pages.post("/register", public=PUBLIC, form=forms.RegisterForm, retry=_retry, prepare=_prepare)
+@pages.post("/register", public=PUBLIC, form=forms.RegisterForm, retry=new, prepare=_prepare)
 def register(form: forms.RegisterForm, password_hash: str) -> Response:
     user_id = actions.register_self(
         form.details(),
@@ -51,7 +47,3 @@ def register(form: forms.RegisterForm, password_hash: str) -> Response:
 @pages.get("/register/done", public=PUBLIC)
 def done() -> Response:
     return fragments.page("patients/registered.html", page_title=_("Registro recibido"))
-
-
-def _show(form: forms.RegisterForm, *, error: str = "") -> Response:
-    return fragments.page("patients/register.html", form=form.with_submission_id(), error=error)

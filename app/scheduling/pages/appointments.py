@@ -11,7 +11,6 @@ from app.http import cycle, fragments
 from app.http.html import PageBlueprint
 from app.kernel import clock, contacts
 from app.kernel.access import can_anywhere, require
-from app.kernel.errors import DomainError
 from app.kernel.i18n import N_
 from app.patients import permissions as patient_permissions
 from app.patients import queries as patients
@@ -60,14 +59,14 @@ def _steps(visit: VisitDetails) -> list[str]:
 
 
 @pages.get("/appointments/<int:appointment_id>/cancellation", requires=permissions.BOOK)
-def cancellation(appointment_id: int) -> Response:
-    visit = _visit(appointment_id)
-    return _ask_why_cancelled(visit, forms.CancelForm(formdata=None))
+def cancellation(appointment_id: int, form: forms.CancelForm | None = None) -> Response:
+    visit, form = _visit(appointment_id), form or forms.CancelForm(formdata=None)
+    form.set_choices(visit.status, _choices_of_cancelling(visit))
+    return _ask_for_reason(visit, form, _("Cancelar la cita"), "cancellation")
 
 
 def _make_cancel_form(appointment_id: int) -> forms.CancelForm:
-    form = forms.CancelForm()
-    visit = _visit(appointment_id)
+    visit, form = _visit(appointment_id), forms.CancelForm()
     form.set_choices(visit.status, _choices_of_cancelling(visit))
     return form
 
@@ -78,16 +77,11 @@ def _choices_of_cancelling(visit: VisitDetails) -> list[str]:
     return credit.choices_of(visit.id, never_owes=True, is_late=is_late)[0]
 
 
-def _retry_cancel(*, form: forms.CancelForm, error: DomainError | None, appointment_id: int) -> Response:
-    form.add_summary(error)
-    return _ask_why_cancelled(_visit(appointment_id), form)
-
-
 @pages.post(
     "/appointments/<int:appointment_id>/cancellation",
     requires=permissions.BOOK,
     form=_make_cancel_form,
-    retry=_retry_cancel,
+    retry=cancellation,
 )
 def cancel(appointment_id: int, form: forms.CancelForm) -> Response:
     appointments.cancel_appointment(
@@ -96,35 +90,22 @@ def cancel(appointment_id: int, form: forms.CancelForm) -> Response:
     return changed(appointment_id, N_("Cancelada: %(name)s"), may_undo=True)
 
 
-def _ask_why_cancelled(visit: VisitDetails, form: forms.CancelForm) -> Response:
-    form.set_choices(visit.status, _choices_of_cancelling(visit))
-    return _ask_for_reason(visit, form, _("Cancelar la cita"), "cancellation")
-
-
 @pages.get("/appointments/<int:appointment_id>/late-session", requires=permissions.ATTEND)
-def late_session(appointment_id: int) -> Response:
-    return _ask_why_late(_visit(appointment_id), forms.WhyForm(formdata=None))
-
-
-def _retry_late_session(*, form: forms.WhyForm, error: DomainError | None, appointment_id: int) -> Response:
-    form.add_summary(error)
-    return _ask_why_late(_visit(appointment_id), form)
+def late_session(appointment_id: int, form: forms.WhyForm | None = None) -> Response:
+    form = form or forms.WhyForm(formdata=None)
+    return _ask_for_reason(_visit(appointment_id), form, _("Registrar como atendida"), "late-session")
 
 
 @pages.post(
     "/appointments/<int:appointment_id>/late-session",
     requires=permissions.ATTEND,
     form=forms.WhyForm,
-    retry=_retry_late_session,
+    retry=late_session,
 )
 def start_late_session(appointment_id: int, form: forms.WhyForm) -> Response:
     """A session of an earlier day, written down afterwards."""
     transitions.start_session(appointment_id, reason=form.reason.data or "", actor=cycle.actor(), now=cycle.now())
     return changed(appointment_id, N_("En sesión: %(name)s"), may_undo=True)
-
-
-def _ask_why_late(visit: VisitDetails, form: forms.WhyForm) -> Response:
-    return _ask_for_reason(visit, form, _("Registrar como atendida"), "late-session")
 
 
 @pages.get("/appointments/<int:appointment_id>/noshow", requires=RECEIVERS)
@@ -147,28 +128,20 @@ def _choices_of_noshow(appointment_id: int) -> list[str]:
 
 
 @pages.get("/appointments/<int:appointment_id>/error", requires=permissions.CORRECT)
-def error(appointment_id: int) -> Response:
-    return _ask_why_in_error(_visit(appointment_id), forms.WhyForm(formdata=None))
-
-
-def _retry_error(*, form: forms.WhyForm, error: DomainError | None, appointment_id: int) -> Response:
-    form.add_summary(error)
-    return _ask_why_in_error(_visit(appointment_id), form)
+def error(appointment_id: int, form: forms.WhyForm | None = None) -> Response:
+    form = form or forms.WhyForm(formdata=None)
+    return _ask_for_reason(_visit(appointment_id), form, _("Anular la cita"), "error")
 
 
 @pages.post(
     "/appointments/<int:appointment_id>/error",
     requires=permissions.CORRECT,
     form=forms.WhyForm,
-    retry=_retry_error,
+    retry=error,
 )
 def enter_in_error(appointment_id: int, form: forms.WhyForm) -> Response:
     transitions.enter_in_error(appointment_id, reason=form.reason.data or "", actor=cycle.actor(), now=cycle.now())
     return changed(appointment_id, N_("Anulada: %(name)s"))
-
-
-def _ask_why_in_error(visit: VisitDetails, form: forms.WhyForm) -> Response:
-    return _ask_for_reason(visit, form, _("Anular la cita"), "error")
 
 
 def _visit(appointment_id: int) -> VisitDetails:

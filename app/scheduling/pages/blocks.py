@@ -10,7 +10,7 @@ from app.clinics.queries import ClinicView, TherapistView
 from app.http import cycle, fragments
 from app.http.html import PageBlueprint
 from app.kernel import clock
-from app.kernel.errors import DomainError, NotFound
+from app.kernel.errors import NotFound
 from app.scheduling import permissions
 from app.scheduling.actions import hours as actions
 from app.scheduling.forms.hours import BlockForm
@@ -23,49 +23,43 @@ USUAL_LENGTH = timedelta(hours=1)
 
 
 @pages.get("/blocks/new", requires=permissions.BLOCK_HOURS)
-def new() -> Response:
-    """The form for the hour in the address."""
+def new(form: BlockForm | None = None) -> Response:
+    """The form for the hour in the address, or as it was typed."""
     clinic = _clinic()
+    return fragments.dialog(
+        "scheduling/_block_form.html",
+        title=_("Bloquear horas"),
+        form=(form or _filled(clinic)).with_submission_id(),
+        clinic_id=clinic.id,
+        therapist=_therapist(clinic),
+    )
+
+
+def _filled(clinic: ClinicView) -> BlockForm:
     try:
         starts = clock.local(clock.parse_instant(request.args.get("starts_at", ""), clinic.timezone), clinic.timezone)
     except ValueError:
         starts = clock.local(cycle.now(), clinic.timezone).replace(minute=0)
-    form = BlockForm(formdata=None, starts_at=starts.strftime(LOCAL), ends_at=(starts + USUAL_LENGTH).strftime(LOCAL))
-    return _page(form, clinic, _therapist(clinic, request.args.get("therapist_id", 0, type=int)))
+    return BlockForm(formdata=None, starts_at=starts.strftime(LOCAL), ends_at=(starts + USUAL_LENGTH).strftime(LOCAL))
 
 
 def _clinic() -> ClinicView:
     return clinics.clinic(cycle.clinic_id(permissions.BLOCK_HOURS))
 
 
-def _therapist(clinic: ClinicView, therapist_id: int) -> TherapistView:
-    """Somebody who treats in the clinic. Raises NotFound."""
+def _therapist(clinic: ClinicView) -> TherapistView:
+    """The therapist that the request names, who treats in the clinic. Raises NotFound."""
+    therapist_id = request.values.get("therapist_id", 0, type=int)
     person = next((p for p in clinics.therapists_of(clinic.id) if p.id == therapist_id), None)
     if person is None:
         raise NotFound
     return person
 
 
-def _page(form: BlockForm, clinic: ClinicView, therapist: TherapistView) -> Response:
-    return fragments.dialog(
-        "scheduling/_block_form.html",
-        title=_("Bloquear horas"),
-        form=form.with_submission_id(),
-        clinic_id=clinic.id,
-        therapist=therapist,
-    )
-
-
-def _retry(*, form: BlockForm, error: DomainError | None) -> Response:
-    form.add_summary(error)
-    clinic = _clinic()
-    return _page(form, clinic, _therapist(clinic, request.form.get("therapist_id", 0, type=int)))
-
-
-@pages.post("/blocks", requires=permissions.BLOCK_HOURS, form=BlockForm, retry=_retry)
+@pages.post("/blocks", requires=permissions.BLOCK_HOURS, form=BlockForm, retry=new)
 def create(form: BlockForm) -> Response:
     clinic = _clinic()
-    therapist = _therapist(clinic, request.form.get("therapist_id", 0, type=int))
+    therapist = _therapist(clinic)
     starts_at = form.starts_at.instant(clinic.timezone)
     actions.block_time(
         therapist.id,

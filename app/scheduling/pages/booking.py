@@ -12,7 +12,7 @@ from app.http import cycle, fragments
 from app.http.html import PageBlueprint
 from app.kernel import clock
 from app.kernel.access import can, can_anywhere, require
-from app.kernel.errors import DomainError, Invalid, NotFound
+from app.kernel.errors import Invalid, NotFound
 from app.kernel.i18n import N_
 from app.patients import queries as patients
 from app.patients import rules as patient_rules
@@ -54,11 +54,10 @@ def _make_form() -> forms.BookingForm:
     return form
 
 
-def _retry(*, form: forms.BookingForm, error: DomainError | None) -> Response:
-    form.add_summary(error)
+def _retry(*, form: forms.BookingForm) -> Response:
     clinic = _clinic()
     offer, near = _near_times(clinic, _offer(clinic, form), _typed(form, clinic), form)
-    return _booking(clinic, form, offer, near, asks_override=_may_override(error))
+    return _booking(clinic, form, offer, near)
 
 
 @pages.post("/appointments", requires=permissions.BOOK, form=_make_form, retry=_retry)
@@ -114,8 +113,6 @@ def _booking(
     form: forms.BookingForm,
     offer: queries.Choices,
     near: queries.NearTimes,
-    *,
-    asks_override: bool = False,
 ) -> Response:
     patient = _patient(form)
     return fragments.dialog(
@@ -129,7 +126,7 @@ def _booking(
         near=near,
         clinic_view=clinic,
         today=clock.local_day(cycle.now(), clinic.timezone),
-        asks_override=asks_override or bool(form.override_reason.data),
+        asks_override=_asks_override(form),
         may_block=can(cycle.actor(), permissions.BLOCK_HOURS, clinic.id),
     )
 
@@ -154,20 +151,33 @@ def _fill(form: forms.BookingForm, offer: queries.Choices, times: list[Slot], cl
         form.starts_at.data = clock.local(times[0].starts_at, clinic.timezone).strftime(LOCAL)
 
 
-def _may_override(error: DomainError | None) -> bool:
-    """Whether this person may book all the same, with a reason."""
-    return isinstance(error, OutsideSchedule) and can_anywhere(cycle.actor(), permissions.OVERRIDE)
+def _asks_override(form: forms.BookingForm | forms.MoveForm) -> bool:
+    """Whether the form asks for a reason to book outside of the hours all the same."""
+    may_override = isinstance(form.refusal, OutsideSchedule) and can_anywhere(cycle.actor(), permissions.OVERRIDE)
+    return may_override or bool(form.override_reason.data)
 
 
 @pages.get("/appointments/<int:appointment_id>/schedule", requires=permissions.BOOK)
-def schedule(appointment_id: int) -> Response:
+def schedule(appointment_id: int, form: forms.MoveForm | None = None) -> Response:
     visit = _visit(appointment_id)
-    form = forms.MoveForm(
+    clinic = clinics.clinic(visit.clinic_id)
+    people = clinics.therapists_of(clinic.id, service_id=visit.service_id)
+    form = form or forms.MoveForm(
         formdata=None,
         therapist_id=visit.therapist_id,
         starts_at=clock.local(visit.starts_at, visit.timezone).strftime(LOCAL),
     )
-    return _moving(visit, form)
+    form.set_choices(people)
+    form.version.data = visit.version  # optimistic lock on the version shown
+    return fragments.dialog(
+        "scheduling/_booking_schedule.html",
+        title=_("Reprogramar"),
+        visit=visit,
+        form=form.with_submission_id(),
+        groups=queries.times_to_move(clinic, visit, people, now=cycle.now()),
+        today=clock.local_day(cycle.now(), clinic.timezone),
+        asks_override=_asks_override(form),
+    )
 
 
 def _make_move_form(appointment_id: int) -> forms.MoveForm:
@@ -176,16 +186,11 @@ def _make_move_form(appointment_id: int) -> forms.MoveForm:
     return form
 
 
-def _retry_move(*, form: forms.MoveForm, error: DomainError | None, appointment_id: int) -> Response:
-    form.add_summary(error)
-    return _moving(_visit(appointment_id), form, asks_override=_may_override(error))
-
-
 @pages.post(
     "/appointments/<int:appointment_id>/schedule",
     requires=permissions.BOOK,
     form=_make_move_form,
-    retry=_retry_move,
+    retry=schedule,
 )
 def move(appointment_id: int, form: forms.MoveForm) -> Response:
     asked = form.to_request(form.starts_at.instant(_visit(appointment_id).timezone))
@@ -198,19 +203,3 @@ def _visit(appointment_id: int) -> VisitDetails:
     visit = appointments.get(appointment_id, actor=cycle.actor())
     require(cycle.actor(), permissions.BOOK, visit.clinic_id)
     return visit
-
-
-def _moving(visit: VisitDetails, form: forms.MoveForm, *, asks_override: bool = False) -> Response:
-    clinic = clinics.clinic(visit.clinic_id)
-    people = clinics.therapists_of(clinic.id, service_id=visit.service_id)
-    form.set_choices(people)
-    form.version.data = visit.version  # optimistic lock on the version shown
-    return fragments.dialog(
-        "scheduling/_booking_schedule.html",
-        title=_("Reprogramar"),
-        visit=visit,
-        form=form.with_submission_id(),
-        groups=queries.times_to_move(clinic, visit, people, now=cycle.now()),
-        today=clock.local_day(cycle.now(), clinic.timezone),
-        asks_override=asks_override or bool(form.override_reason.data),
-    )

@@ -11,7 +11,8 @@ from app.clinics.rules import WEEKDAYS
 from app.http import cycle, fragments
 from app.http.html import PageBlueprint
 from app.kernel import clock
-from app.kernel.errors import DomainError, RuleBroken
+from app.kernel.errors import RuleBroken
+from app.kernel.i18n import N_
 from app.scheduling import permissions
 from app.scheduling.actions import hours as actions
 from app.scheduling.forms.hours import HoursForm, TimeOffForm
@@ -25,6 +26,8 @@ PARTS = {"week": "scheduling/_hours_week.html", "time-off": "scheduling/_hours_t
 
 class NotConfirmed(RuleBroken):
     """An absence over visits, which the page shows to be confirmed."""
+
+    message = N_("Nada se guardó todavía. Si guarda la ausencia, estas citas quedan reservadas y habrá que moverlas.")
 
 
 @pages.get("/admin/hours", requires=MANAGE)
@@ -78,8 +81,7 @@ def _make_week(therapist_id: int) -> HoursForm:
     return HoursForm().set_choices(clinics.rooms_of(cycle.clinic_id(MANAGE)))
 
 
-def _retry_week(*, form: HoursForm, error: DomainError | None, therapist_id: int) -> Response:
-    form.add_summary(error)
+def _retry_week(*, form: HoursForm, therapist_id: int) -> Response:
     return _page(_therapist(therapist_id), week=form)
 
 
@@ -90,13 +92,10 @@ def set_hours(therapist_id: int, form: HoursForm) -> Response:
     return _changed(therapist, "week", _("Horario guardado. Las citas ya reservadas quedan."))
 
 
-def _retry_time_off(*, form: TimeOffForm, error: DomainError | None, therapist_id: int) -> Response:
+def _retry_time_off(*, form: TimeOffForm, therapist_id: int) -> Response:
     """The form again, with the visits that an absence would cover."""
-    if isinstance(error, NotConfirmed):
-        visits = _conflicting_visits(form, therapist_id)
-        return _page(_therapist(therapist_id), absence=form, conflicting_visits=visits)
-    form.add_summary(error)
-    return _page(_therapist(therapist_id), absence=form)
+    visits = _conflicting_visits(form, therapist_id) if isinstance(form.refusal, NotConfirmed) else ()
+    return _page(_therapist(therapist_id), absence=form, conflicting_visits=visits)
 
 
 @pages.post("/admin/therapists/<int:therapist_id>/time-off", requires=MANAGE, form=TimeOffForm, retry=_retry_time_off)
