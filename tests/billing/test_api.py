@@ -248,3 +248,46 @@ def test_a_clinic_that_does_not_count_blind_shows_what_is_expected(unit, ana, sh
         db.session.execute(update(Settings).values(blind_close=False))
     methods = ana.api("GET", "/api/till-sessions/1/").get_json()["methods"]
     assert methods[0] == {"method": "efectivo", "expected": "100.00"}
+
+
+@pytest.mark.parametrize("path", ["/api/tickets/1/payments/", "/api/payments/1/refund/"])
+@pytest.mark.parametrize(
+    "amount", [80.0, "1e3", "NaN", "Infinity", "80.001", "21474836.48", "99999999999", None, True, ""]
+)
+def test_no_amount_but_decimal_text_is_money(diego, shop, path, amount):
+    whole = {"amount": amount, "method": "efectivo", "reason": "x"}
+    body = whole if "refund" in path else {"method": "efectivo", "amount": amount}
+    answer = diego.api("POST", path, body)
+    if amount is None and "refund" in path:  # left out: all that is left
+        assert answer.status_code == 404
+        return
+    assert answer.status_code == 400, answer.text
+    assert list(answer.get_json()["details"]) == ["amount"]
+
+
+def test_every_write_of_money_names_a_field_it_does_not_know(diego, shop):
+    for path, body in (
+        ("/api/tickets/1/payments/", {"method": "efectivo", "amount": "1"}),
+        ("/api/payments/1/refund/", {"reason": "x"}),
+        ("/api/tickets/1/void/", {"reason": "x"}),
+        ("/api/tickets/1/courtesy/", {"reason": "x"}),
+        ("/api/till-sessions/", {"opening_float": "1.00"}),
+        ("/api/till-sessions/1/movements/", {"kind": "expense", "amount": "1", "concept": "x"}),
+        ("/api/till-movements/1/reversal/", {"reason": "x"}),
+    ):
+        answer = diego.api("POST", path, {**body, "cents": 100})
+        assert (answer.status_code, list(answer.get_json()["details"])) == (400, ["cents"]), path
+
+
+def test_a_refund_in_part_by_another_method(diego, ana, shop):
+    paid = pay(diego, method="tarjeta", reference="0042").get_json()
+    path = f"/api/payments/{paid['id']}/refund/"
+    part = diego.api("POST", path, {"reason": "x", "amount": "30.00", "method": "efectivo"}).get_json()
+    assert (part["method"], part["amount"], part["ticket"]["paid"]) == ("efectivo", "-30.00", "50.00")
+    assert ana.api("POST", path, {"reason": "x"}).status_code == 403
+    too_much = diego.api("POST", path, {"reason": "x", "amount": "50.01"})
+    assert (too_much.status_code, too_much.get_json()["details"]["left"]) == (400, "50.00")
+    rest = diego.api("POST", path, {"reason": "x", "then": "courtesy"}).get_json()
+    assert (rest["amount"], rest["ticket"]["owed"], rest["ticket"]["status"]) == ("-50.00", "0.00", "open")
+    lines = diego.api("GET", "/api/tickets/1/").get_json()["payments"]
+    assert (lines[0]["amount"], lines[0]["refunded"]) == ("80.00", "80.00")
