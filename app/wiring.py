@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from flask import Blueprint, Flask
 
-from app.http import health, openapi, screens, tokens
+from app.http import finding, health, openapi, screens, search, tokens
 from app.http.json import ApiBlueprint
 from app.identity import login
 from app.identity import queries as identity
@@ -54,6 +54,7 @@ class Domain:
     pages: tuple[Blueprint, ...]
     apis: tuple[ApiBlueprint, ...]
     slots: tuple[screens.ScreenSlot, ...]
+    finders: tuple[finding.Finder, ...]
     layout_values: Mapping[str, Callable[..., Any]]
     channels: tuple[Channel, ...]
     rights_changes: RightsChanges
@@ -87,6 +88,7 @@ def read(name: str) -> Domain:
         pages=constant("pages", "BLUEPRINTS"),
         apis=constant("api", "BLUEPRINTS"),
         slots=constant("slots", "SLOTS"),
+        finders=optional("slots", "FINDERS"),
         layout_values=constant("layout", "VALUES", {}),
         channels=optional("live", "CHANNELS"),
         rights_changes=optional("live", "RIGHTS_CHANGED", {}),
@@ -119,6 +121,7 @@ def register(app: Flask) -> list[ApiBlueprint]:
     demo.register(app, [domain.demo for domain in reversed(domains) if domain.demo])
     merging.register(app, _all(domain.references for domain in domains))
     screens.register(app, _all(domain.slots for domain in domains))
+    finding.register(app, _all(domain.finders for domain in domains))
     app.extensions["layout_values"] = {n: value for domain in domains for n, value in domain.layout_values.items()}
     login.register(app)
     tokens.register(app, login.load_by_session)
@@ -129,7 +132,7 @@ def register(app: Flask) -> list[ApiBlueprint]:
         sessions_alive=identity.sessions_alive,
     )
     apis = [openapi.api, health.api, *_all(domain.apis for domain in domains)]
-    for blueprint in (openapi.pages, *_all(domain.pages for domain in domains), *apis):
+    for blueprint in (openapi.pages, search.pages, *_all(domain.pages for domain in domains), *apis):
         app.register_blueprint(blueprint)
     return apis
 

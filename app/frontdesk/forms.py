@@ -28,7 +28,6 @@ class Filters:
     is_today: bool
     therapist_id: int | None = None
     view: str = "board"
-    q: str = ""
 
     @classmethod
     def read(cls, args: "MultiDict[str, str]", *, clinic_id: int, today: date) -> "Filters":
@@ -43,7 +42,6 @@ class Filters:
             is_today=day == today,
             therapist_id=args.get("therapist_id", type=int),
             view="list" if args.get("view") == "list" else "board",
-            q=args.get("q", "").strip()[:80],
         )
 
     def url(self, path: str = "/front-desk") -> str:
@@ -52,13 +50,12 @@ class Filters:
             "day": "" if self.is_today else self.day.isoformat(),
             "therapist_id": self.therapist_id,
             "view": "" if self.view == "board" else self.view,
-            "q": self.q,
         }
         return f"{path}?{urlencode({name: value for name, value in params.items() if value})}"
 
     def for_day(self, day: date, today: date) -> str:
-        """The same desk on another day, without the search."""
-        return replace(self, day=day, is_today=day == today, q="").url()
+        """The same desk on another day."""
+        return replace(self, day=day, is_today=day == today).url()
 
     def with_view(self, view: str) -> str:
         return replace(self, view=view).url()

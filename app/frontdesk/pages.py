@@ -43,7 +43,7 @@ class NoTherapistAvailable(RuleBroken):
 
 @pages.get("/front-desk", requires=permissions.RECEIVE)
 def front_desk() -> Response:
-    """The board or the list of a day; the fragment ``#desk`` is fetched by searches and live refreshes."""
+    """The board or the list of a day; the fragment ``#desk`` is fetched by live refreshes."""
     clinic, filters, today = _read_filters()
     actor = cycle.actor()
     return fragments.page(
@@ -53,7 +53,6 @@ def front_desk() -> Response:
             clinic,
             filters.day,
             therapist_id=filters.therapist_id,
-            search=filters.q,
             actor=actor,
             now=cycle.now(),
         ),
@@ -137,13 +136,15 @@ def receive_walk_in(form: forms.WalkInForm) -> Response:
         therapist=visit.therapist_name,
         hour=local_time(visit.starts_at, visit.timezone),
     )
-    return _done(toast, clinic.id, "dialog:close")
+    return _done(toast, booked.id, clinic.id, "dialog:close")
 
 
-def _done(toast: str, clinic_id: int, close: str) -> Response:
+def _done(toast: str, appointment_id: int, clinic_id: int, close: str) -> Response:
     """Close the form. Nothing is swapped, as the board is refreshed by its live channel."""
-    response = fragments.fragment_response(redirect_url=f"/front-desk?clinic_id={clinic_id}", toast=toast)
+    card = f"visit-{appointment_id}"
+    response = fragments.fragment_response(redirect_url=f"/front-desk?clinic_id={clinic_id}", toast=toast, about=card)
     fragments.trigger(response, close)
+    fragments.focus(response, card)
     response.headers["HX-Reswap"] = "none"
     return response
 
@@ -233,7 +234,7 @@ def book_next_visit(appointment_id: int, form: forms.NextVisitForm) -> Response:
         hour=local_time(booked.starts_at, zone),
         therapist=visit.therapist_name,
     )
-    return _done(toast, visit.clinic_id, "panel:close")
+    return _done(toast, booked.id, visit.clinic_id, "panel:close")
 
 
 def _book_next(visit: VisitDetails, starts_at: datetime) -> booking.Booked:

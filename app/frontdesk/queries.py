@@ -13,17 +13,15 @@ from app.billing.queries import tickets
 from app.clinics import queries as clinics
 from app.clinics.queries import ClinicView, ServiceView
 from app.frontdesk import rules as desk_rules
-from app.kernel import clock, contacts, money
+from app.kernel import clock, money
 from app.kernel.access import Actor
 from app.kernel.db import db
 from app.kernel.i18n import N_
 from app.patients.rules import age
-from app.patients.rules import search as finding
 from app.scheduling import rules
 from app.scheduling.queries import day as day_queries
 from app.scheduling.queries import slots, transitions
 from app.scheduling.queries.appointments import VisitDetails
-from app.scheduling.queries.visit_rows import VisitRow
 from app.scheduling.rules import menu
 from app.scheduling.rules.calendar import Calendar, Slot, free_slots, occupied, open_periods
 from app.scheduling.rules.periods import covering, first_clash
@@ -84,8 +82,7 @@ class BoardColumn:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """``counts`` and ``average_wait`` (minutes, None before the first) are of the whole day, also while a
-    search shows some of it; ``is_over`` when no visit is to come."""
+    """``average_wait`` in minutes, None before the first; ``is_over`` when no visit is to come."""
 
     columns: list[BoardColumn]
     cards: list[Card]
@@ -95,12 +92,10 @@ class Board:
     is_over: bool
 
 
-def board(
-    clinic: ClinicView, day: date, *, therapist_id: int | None, search: str, actor: Actor, now: datetime
-) -> Board:
+def board(clinic: ClinicView, day: date, *, therapist_id: int | None, actor: Actor, now: datetime) -> Board:
     """A clinic's day for the desk. Three queries; Forbidden without ``READ``."""
     visits = _visits(clinic, day, therapist_id=therapist_id, actor=actor)
-    cards = _cards(_found(visits, search), clinic, day, actor=actor, now=now)
+    cards = _cards(visits, clinic, day, actor=actor, now=now)
     tallies = day_queries.counts(visits)
     return Board(
         columns=[
@@ -119,18 +114,6 @@ def _visits(clinic: ClinicView, day: date, *, therapist_id: int | None, actor: A
     return [
         v for v in day_queries.visits_of_day(clinic, day, actor=actor, therapist_id=therapist_id) if v.state in SHOWN
     ]
-
-
-def _found(visits: list[day_queries.Visit], search: str) -> list[day_queries.Visit]:
-    """The visits of the people whom a search finds; all of them without one."""
-    if not search.strip():
-        return visits
-    terms = finding.terms(search)
-    return [v for v in visits if terms and finding.matches(_searched(v.row), terms)]
-
-
-def _searched(row: VisitRow) -> str:
-    return finding.text(row.patient_name, (row.document_number or "", contacts.national_digits(row.phone)))
 
 
 def _cards(

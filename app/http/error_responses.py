@@ -154,7 +154,9 @@ def _error_response(status: int, code: str, text: str) -> Response:
     if is_json_request():
         return problem(status, code, text)
     if is_fragment_request():
-        response = make_response(render_template("shared/_toast.html", kind="error", text=text, undo=None), status)
+        response = make_response(
+            render_template("shared/_toast.html", kind="error", text=text, undo=None, about=None), status
+        )
         response.headers["HX-Retarget"] = "#toasts"
         response.headers["HX-Reswap"] = "beforeend"
         return response

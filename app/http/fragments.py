@@ -61,13 +61,15 @@ def fragment_response(
     redirect_url: str,
     toast: str | None = None,
     undo: str | None = None,
+    about: str | None = None,
     oob_swaps: tuple[Markup, ...] = (),
     close_dialog: bool = False,
     status: int = 200,
 ) -> Response:
     """The response to a successful POST: the changed fragment with a toast; without script a redirect.
 
-    ``undo`` is the URL that a "Deshacer" button in the toast posts to.
+    ``undo`` is the URL that a "Deshacer" button in the toast posts to. A toast takes the place of an older one that is
+    ``about`` the same (``visit-8``).
     """
     if not is_fragment_request():
         if toast:
@@ -78,7 +80,7 @@ def fragment_response(
         pieces.append(
             oob_swap(
                 "#toasts",
-                render_template("shared/_toast.html", kind="success", text=toast, undo=undo),
+                render_template("shared/_toast.html", kind="success", text=toast, undo=undo, about=about),
                 "beforeend",
             )
         )
@@ -92,6 +94,11 @@ def trigger(response: Response, event: str, detail: Any = True) -> None:
     """Add a browser event with ``detail`` (JSON) to those that the response triggers after the swap."""
     events = json.loads(response.headers.get("HX-Trigger", "{}"))
     response.headers["HX-Trigger"] = json.dumps({**events, event: detail})
+
+
+def focus(response: Response, *element_ids: str) -> None:
+    """Give the focus to the first of these elements that the page shows, also when it comes with a later refresh."""
+    trigger(response, "focus:on", {"ids": element_ids})
 
 
 def next_url(default: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from flask import current_app, g, request, session
 from flask_babel import gettext
 
-from app.http import screens
+from app.http import finding, screens
 from app.kernel.access import Actor
 
 
@@ -17,7 +17,7 @@ def values() -> dict[str, Any]:
     """The context of ``base.html`` for the request's actor."""
     actor: Actor | None = g.get("actor")
     if actor is None:
-        return {"actor": None, "nav": [], "theme": request.cookies.get("theme")}
+        return {"actor": None, "nav": [], "may_search": False, "theme": request.cookies.get("theme")}
     providers: Mapping[str, Callable[[Actor], Any]] = current_app.extensions["layout_values"]
     provided = {name: value(actor) for name, value in providers.items()}
     clinics = [{**c, "href": f"{request.path}?clinic_id={c['id']}"} for c in provided.pop("clinics", [])]
@@ -28,6 +28,7 @@ def values() -> dict[str, Any]:
     return {
         "actor": {"name": actor.name, "role_label": gettext(actor.role_label) if actor.role_label else ""},
         "nav": screens.menu(actor, request.path),
+        "may_search": bool(finding.finders_of(actor)),
         "clinic": active,
         "clinics": clinics,
         "theme": actor.theme or request.cookies.get("theme"),

@@ -35,7 +35,8 @@ class ScreenSlot:
     """One place on a screen. ``label`` and ``description`` are Spanish source texts.
 
     ``{id}`` in ``href`` is the id of what the screen is about. ``order`` sorts the slots of a screen. ``home_of``
-    names the roles whose day starts at this menu entry. ``badge`` is computed when the screen is shown.
+    names the roles whose day starts at this menu entry. ``badge`` is computed when the screen is shown. ``target`` is
+    the element in which the search opens a next step: ``dialog-body``, ``panel``, or empty for a page.
     """
 
     screen: str
@@ -47,6 +48,7 @@ class ScreenSlot:
     description: str = ""
     home_of: tuple[str, ...] = ()
     badge: Callable[[Actor], Badge] | None = None
+    target: str = ""
 
     def href_for(self, subject_id: int) -> str:
         """The address for one patient, ticket or visit."""

@@ -36,5 +36,6 @@ SLOTS = (
         "/appointments/new?patient_id={id}",
         permissions.BOOK,
         icon="calendar-plus",
+        target="dialog-body",
     ),
 )

@@ -7,5 +7,6 @@ import "./toasts.js";
 import "./combobox.js";
 import "./collect.js";
 import "./roving.js";
+import "./finder.js";
 import "./theme_switch.js";
 import "./controls.js";

@@ -14,6 +14,9 @@ const closeCombo = (input) => {
   input.removeAttribute("aria-activedescendant");
 };
 
+// After the choice the work goes on at the control that its form names.
+const goOn = (store) => store?.form && $("[data-after-choice]", store.form)?.focus();
+
 const pick = (input, option) => {
   const link = option.querySelector("a[href]") ?? (option.matches("a[href]") ? option : null);
   if (link) { link.click(); return; }
@@ -24,6 +27,7 @@ const pick = (input, option) => {
   }
   input.value = option.dataset.text ?? option.textContent.trim();
   closeCombo(input);
+  goOn(store);
 };
 
 on("keydown", (event) => {
@@ -61,6 +65,7 @@ on("click", (event) => {
 });
 
 on("htmx:after:settle", (event) => {
+  if (event.target.matches?.("[data-chosen]")) goOn($("[data-combo-value]", event.target));
   const list = event.target.closest?.("[data-combo] [role=listbox]");
   if (list) $("[role=combobox]", list.closest("[data-combo]")).setAttribute("aria-expanded", String(!!list.childElementCount));
 });

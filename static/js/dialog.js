@@ -10,7 +10,8 @@ const giveFocusBack = (which) => {
   const opener = openers[which];
   openers[which] = null;
   if (!opener) return;
-  const target = opener.element.isConnected ? opener.element : document.getElementById(opener.id || "-");
+  const target = opener.element.closest("#finder") ? $("#finder-text")
+    : opener.element.isConnected ? opener.element : document.getElementById(opener.id || "-");
   target?.focus({ preventScroll: true });
 };
 
@@ -63,7 +64,8 @@ on("htmx:after:settle", (event) => {
   if (target.id === "dialog-body" && target.childElementCount) {
     const dialog = $("#dialog");
     if (!dialog.open) showDialog(dialog);
-    ($("[autofocus]", target) ?? $("input:not([type=hidden]), select, textarea", target))?.focus();
+    const wanted = $("[autofocus]", target) ?? $("input:not([type=hidden]), select, textarea", target);
+    (wanted ?? $(".btn-primary", target) ?? $("#dialog-title", target))?.focus();
   }
   if (target.id === "panel") {
     setAddress($("form[data-collect]", target)?.action.match(/\/tickets\/(\d+)\/payments$/)?.[1] ?? null);
@@ -77,6 +79,22 @@ on("htmx:after:settle", (event) => {
     }
   }
 });
+
+// What a change put on the page gets the focus, as soon as a refresh has brought it and nobody went on meanwhile.
+const AWAIT_MS = 5000;
+let awaited = null;
+
+const focusAwaited = () => {
+  if (!awaited || $("#dialog")?.open) return;
+  const element = awaited.ids.map((id) => document.getElementById(id)).find(Boolean);
+  if (!element && performance.now() < awaited.until) return;
+  awaited = null;
+  (element?.matches("[tabindex]") ? element : element && $("a[href]", element))?.focus();
+};
+
+on("focus:on", (event) => { awaited = { ids: event.detail.ids, until: performance.now() + AWAIT_MS }; setTimeout(focusAwaited); });
+on("htmx:after:settle", focusAwaited);
+for (const name of ["keydown", "pointerdown"]) on(name, () => { awaited = null; }, true);
 
 on("dialog:close", closeDialog);
 on("panel:close", closePanel);

@@ -6,7 +6,8 @@
 // "?" opens the list. The cookie keys=off switches them off (WCAG 2.1.4); Esc and arrows stay.
 
 import { openDialog } from "./dialog.js";
-import { $, $$, on } from "./dom.js";
+import { $, $$, on, text } from "./dom.js";
+import { say } from "./toasts.js";
 
 const enabled = () => !/(?:^|; )keys=off/.test(document.cookie);
 
@@ -35,10 +36,21 @@ on("keydown", (event) => {
   const inPanel = !inCard && $$(`#panel ${wanted("data-key")}`).find((element) => usable(element) && shown(element));
   const anywhere = $$(wanted("data-key-global")).find((element) => usable(element) && (shown(element) || element.matches("[data-keys-help]")));
   const element = inCard || inPanel || anywhere;
-  if (!element) return;
+  if (!element) { refuse(key); return; }
   event.preventDefault();
   if (element.matches("[data-keys-help]")) openHelp(); else press(element);
 });
+
+// A step that the card does not offer now: which, why, and which ones it does.
+const refuse = (key) => {
+  const step = JSON.parse($("#board[data-steps]")?.dataset.steps ?? "{}")[key];
+  const here = step && card();
+  if (!here) return;
+  const possible = $$("[data-key]", here).filter(usable).map((element) => `${label(element)} (${element.dataset.key.toUpperCase()})`);
+  const words = { step, state: $(".visit-icon", here).getAttribute("aria-label"), steps: [...new Set(possible)].join(", ") };
+  const sentence = text(possible.length ? "refused" : "refusedAll");
+  say(sentence.replace(/%\((\w+)\)s/g, (_, name) => words[name]), "info", "key");
+};
 
 on("click", (event) => {
   if (event.target.closest?.("[data-keys-help]")) {

@@ -2,7 +2,7 @@
 // to the nearest thing in that direction, across groups.
 
 import { nearest } from "./direction.js";
-import { $$, on } from "./dom.js";
+import { $, $$, on } from "./dom.js";
 
 const ROVING = "[data-roving]";
 const ITEMS = ".slot, .appt > a, .visit[data-card], [data-roving-item]";
@@ -32,9 +32,20 @@ const roveGroup = (grid) => {
 
 on("focusin", (event) => { const grid = event.target.closest?.(ROVING); if (grid) rove(grid); });
 
+// From a page where nothing has the focus, the first arrow goes to the first late card, else to the first.
+const startBoard = () => {
+  const idle = [document.body, $("#main"), null].includes(document.activeElement);
+  const card = idle && !$("dialog[open]") && ($("#board .visit:has(.timer-late)") ?? $("#board .visit[data-card]"));
+  if (!card) return false;
+  card.focus();
+  card.scrollIntoView({ block: "nearest", inline: "nearest" });
+  return true;
+};
+
 on("keydown", (event) => {
   if (!event.key.startsWith("Arrow") || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
   const grid = event.target.closest?.(ROVING);
+  if (!grid && startBoard()) { event.preventDefault(); return; }
   if (!grid || event.target.closest("input, select, textarea, .menu-list")) return;
   const from = event.target.closest(ITEMS);
   if (!from) return;

@@ -35,6 +35,25 @@ on("click", (event) => {
   }
 }, true);
 
+// Enter in a choice sends a form marked data-enter, as in a line of text; so does Enter in the patient already chosen.
+// Ctrl+Enter sends what is open from anywhere in it.
+const chosenFor = (input) => {
+  const store = input.matches?.("[data-combo] [role=combobox]") && $("[data-combo-value]", input.closest("[data-combo]"));
+  return store?.value ? store.form : null;
+};
+
+on("keydown", (event) => {
+  if (event.key !== "Enter" || event.defaultPrevented || event.isComposing) return;
+  const { target } = event;
+  if (event.ctrlKey || event.metaKey) {
+    const button = $(".btn-primary:is([type=submit], button:not([type]))", target.closest?.("#dialog, #panel, main") ?? document);
+    if (button) { event.preventDefault(); button.click(); }
+    return;
+  }
+  const form = target.matches?.("select") ? target.form : chosenFor(target);
+  if (form?.matches("[data-enter]")) { event.preventDefault(); form.requestSubmit(); }
+});
+
 on("htmx:before:request", (event) => {
   const { sourceElement: source, request } = event.detail.ctx;
   if (request.method === "GET") return;

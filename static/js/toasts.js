@@ -10,13 +10,19 @@ const startToast = (toast) => {
   timers.set(toast, setTimeout(() => toast.remove(), Number(toast.dataset.toast) || TOAST_MS));
 };
 
+// What an older one said about the same visit is no longer so, nor what it would undo.
+const replaceOlder = (area, toast) => {
+  const { about } = toast.dataset;
+  if (about) $$("[data-about]", area).filter((other) => other !== toast && other.dataset.about === about).forEach((other) => other.remove());
+};
+
 const watchToasts = () => {
   const area = $("#toasts");
   if (!area) return;
   $$("[data-toast]", area).forEach(startToast);
   new MutationObserver((changes) => {
     for (const change of changes) for (const node of change.addedNodes) {
-      if (node instanceof Element && node.matches("[data-toast]")) startToast(node);
+      if (node instanceof Element && node.matches("[data-toast]")) { startToast(node); replaceOlder(area, node); }
     }
     while (area.childElementCount > 3) area.firstElementChild.remove();
   }).observe(area, { childList: true });
@@ -28,11 +34,12 @@ const watchToasts = () => {
   }
 };
 
-export const say = (message, kind = "info") => {
+export const say = (message, kind = "info", about = "") => {
   const toast = $("#toast-template")?.content.firstElementChild.cloneNode(true);
   if (!toast || !message) return;
   toast.classList.add(`toast-${kind}`);
   $("p", toast).textContent = message;
+  if (about) toast.dataset.about = about;
   $("#toasts").append(toast);
 };
 

@@ -59,7 +59,7 @@ class TestBooking:
         answer = ana.post_fragment("/appointments", form(), DIALOG)
         assert answer.status_code == 200
         assert "Reservada: hoy 10:00 · Clara Inés Núñez Quispe" in answer.text
-        assert set(ana.triggers(answer)) == {"live:changed", "dialog:close"}
+        assert set(ana.triggers(answer)) == {"dialog:close", "focus:on", "live:changed"}
         [row] = saved(app)
         assert (row.status, row.reason, row.created_by) == ("booked", "Dolor de espalda", 1)
 

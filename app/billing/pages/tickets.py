@@ -13,6 +13,7 @@ from app.http.html import PageBlueprint
 from app.kernel import clock, money
 from app.kernel.access import can
 from app.kernel.errors import DomainError
+from app.patients import queries as patients
 
 pages = PageBlueprint("tickets", __name__)
 
@@ -86,6 +87,19 @@ def _kept(ticket: queries.tickets.TicketView) -> int:
 @pages.get("/tickets/<int:ticket_id>/payment", requires=permissions.TAKE_PAYMENT)
 def payment_panel(ticket_id: int) -> Response:
     return _collect(ticket_id, None)
+
+
+@pages.get("/patients/<int:patient_id>/payment", requires=permissions.TAKE_PAYMENT)
+def patient_payment(patient_id: int) -> Response:
+    """The panel for what a patient owes: the oldest ticket first. Who owes nothing is told so."""
+    patient = patients.get(patient_id, actor=cycle.actor())
+    ticket_id = queries.debts.oldest(patient_id, actor=cycle.actor())
+    if ticket_id is not None:
+        return _collect(ticket_id, None)
+    toast = _("%(name)s no debe nada.", name=patient["full_name"])
+    response = fragments.fragment_response(redirect_url=f"/patients/{patient_id}", toast=toast)
+    response.headers["HX-Reswap"] = "none"
+    return response
 
 
 def _retry_payment(*, form: forms.PaymentForm, error: DomainError | None, ticket_id: int) -> Response:

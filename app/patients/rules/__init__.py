@@ -144,8 +144,13 @@ def birth_date(value: date | None, *, today: date) -> date | None:
 def label(person: Mapping[str, Any]) -> str:
     """A patient in one line for pickers: ``Núñez Quispe, Clara Inés · DNI …8912 · 987 654 321``."""
     surnames = " ".join(filter(None, (person["paternal_surname"], person["maternal_surname"])))
+    return " · ".join(filter(None, (f"{surnames}, {person['given_names']}", numbers(person))))
+
+
+def numbers(person: Mapping[str, Any]) -> str:
+    """What tells people of one name apart: ``DNI …8912 · 987 654 321``."""
     short = documents.show(person["document_type"], person["document_number"], whole=False)
-    return " · ".join(filter(None, (f"{surnames}, {person['given_names']}", short, format_phone(person["phone"]))))
+    return " · ".join(filter(None, (short, format_phone(person["phone"]))))
 
 
 def brief(person: Mapping[str, Any]) -> str:

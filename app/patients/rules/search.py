@@ -1,7 +1,7 @@
 """How a person is found: the text that is searched, the words of a search, and a search read as a new person."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from app.kernel.contacts import dialled_digits, is_ruc, normal_form
 from app.kernel.i18n import fold
@@ -50,11 +50,6 @@ def patterns(term: str) -> list[str]:
         return [f"% {term}%"]
     dialled = dialled_digits(term)
     return [f"% {term}%", f"% {dialled}%", f"%{dialled} %"]
-
-
-def matches(searched: str, sought: Sequence[str]) -> bool:
-    """Whether every term is found in a ``text``: what the patterns ask a database."""
-    return all(any(pattern.strip("%") in searched for pattern in patterns(term)) for term in sought)
 
 
 def guess(typed: str) -> tuple[str, dict[str, str]]:

@@ -65,7 +65,7 @@ def create(form: forms.BookingForm) -> Response:
     clinic = _clinic()
     asked = form.to_request(clinic.id, form.starts_at.instant(clinic.timezone))
     booked = actions.book_appointment(asked, actor=cycle.actor(), now=cycle.now())
-    return changed(booked.id, N_("Reservada: %(when)s · %(name)s"))
+    return changed(booked.id, N_("Reservada: %(when)s · %(name)s"), takes_focus=True)
 
 
 def _clinic() -> ClinicView:
@@ -195,7 +195,7 @@ def _make_move_form(appointment_id: int) -> forms.MoveForm:
 def move(appointment_id: int, form: forms.MoveForm) -> Response:
     asked = form.to_request(form.starts_at.instant(_visit(appointment_id).timezone))
     actions.move_appointment(appointment_id, asked, actor=cycle.actor(), now=cycle.now())
-    return changed(appointment_id, N_("Reprogramada: %(when)s · %(name)s"))
+    return changed(appointment_id, N_("Reprogramada: %(when)s · %(name)s"), takes_focus=True)
 
 
 def _visit(appointment_id: int) -> VisitDetails:

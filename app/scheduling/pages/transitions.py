@@ -60,11 +60,11 @@ def undo(appointment_id: int) -> Response:
     return changed(appointment_id, N_("Deshecho: %(name)s"))
 
 
-def changed(appointment_id: int, text: str, *, may_undo: bool = False) -> Response:
+def changed(appointment_id: int, text: str, *, may_undo: bool = False, takes_focus: bool = False) -> Response:
     """What every change of a visit answers; ``text`` is a source text with ``name``, ``when``, ``therapist``.
 
     With ``may_undo`` the toast offers Deshacer, where the way back is open to this person. An open dialog closes: it
-    showed the visit as it was.
+    showed the visit as it was. With ``takes_focus`` the focus goes to the visit on the board or in the agenda.
     """
     visit = appointments.heading(appointment_id)
     may_undo = may_undo and queries.may_undo(visit, actor=cycle.actor(), now=cycle.now())
@@ -76,9 +76,13 @@ def changed(appointment_id: int, text: str, *, may_undo: bool = False) -> Respon
         therapist=visit.therapist_name,
         when=f"{day_words(starts.date(), today)} {starts:%H:%M}",
     )
-    return fragments.fragment_response(
+    response = fragments.fragment_response(
         redirect_url=fragments.next_url(f"/agenda?day={starts.date()}&clinic_id={visit.clinic_id}"),
         toast=words,
         undo=f"/appointments/{appointment_id}/undo" if may_undo else None,
+        about=f"visit-{appointment_id}",
         close_dialog=True,
     )
+    if takes_focus:
+        fragments.focus(response, f"visit-{appointment_id}", f"appt-{appointment_id}")
+    return response
