@@ -261,7 +261,7 @@ def test_after_a_part_the_panel_asks_for_the_rest_by_the_next_method(ana, shop):
     answer = ana.post_fragment("/tickets/1/payments", form, "aside#panel")
     assert answer.status_code == 200
     panel = answer.text
-    assert "Cobrado S/ 20.00 por efectivo" in panel
+    assert "Cobrado S/ 20.00 por Efectivo" in panel
     assert "Falta S/ 60.00" in panel
     assert re.search(r'value="yape"[^>]*checked', panel)
     assert re.search(r'<input[^>]*autofocus[^>]*name="reference"', panel)  # Enter goes on with the rest

@@ -177,6 +177,7 @@ def _panel(
         "quick": rules.quick_cash(in_cash, ticket.currency),
         "in_cash_cents": in_cash,
         "taken": taken,
+        "taken_by": next((m.name for m in methods if taken and m.code == taken.method), _("Saldo a favor")),
         "focus": "reference" if asks_reference else "tendered" if chosen and chosen.is_cash else "amount",
         "may_repeat": bool(form.reference.errors) and can(actor, permissions.APPROVE, ticket.clinic_id),
     }

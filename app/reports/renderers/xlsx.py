@@ -64,8 +64,8 @@ class _Writer:
     def __init__(self, book: Any, document: Document, rows: int, progress: Callable[[int, str], None]) -> None:
         self.book, self.document, self.rows, self.progress = book, document, rows, progress
         self.done = 0
-        symbol = money.SYMBOLS.get(document.header.currency, document.header.currency)
-        amount = f'"{symbol}" #,##0.00'
+        currency = document.header.currency
+        amount = f'"{money.symbol(currency)}" #,##0' + (".00" if money.digits(currency) else "")
         numbers = {"money": amount, "number": "0", "percent": "0.0%", "date": "dd/mm/yyyy", "time": "hh:mm"}
         add = book.add_format
         self.formats = {kind: add({"num_format": number}) for kind, number in numbers.items()}
