@@ -30,11 +30,9 @@ from app.scheduling import permissions, rules
 from app.scheduling.actions import booking
 from app.scheduling.queries import appointments
 from app.scheduling.queries.appointments import VisitDetails
-from app.scheduling.rules.booking import BookingRequest
+from app.scheduling.rules.booking import WALK_IN, BookingRequest
 
 pages = PageBlueprint("desk", __name__)
-
-WALK_IN = N_("Sin cita")
 
 
 class NoTherapistAvailable(RuleBroken):

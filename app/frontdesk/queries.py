@@ -267,15 +267,10 @@ def walk_in_options(clinic: ClinicView, service: ServiceView, *, now: datetime) 
     return sorted(options, key=lambda o: (o.starts_at is None, o.is_outside_hours, o.starts_at or now, o.therapist))
 
 
-def _five_minutes(now: datetime) -> datetime:
-    """An instant rounded down to five minutes."""
-    return now.replace(minute=now.minute - now.minute % 5, second=0, microsecond=0)
-
-
 def _option(
     person: clinics.TherapistView, calendar: Calendar, day: date, *, length: timedelta, now: datetime
 ) -> WalkInOption:
-    starts_at = _five_minutes(now)
+    starts_at = clock.five_minutes(now)
     shift = next(iter(covering(open_periods(calendar, person.id, day), starts_at, starts_at + length)), None)
     occupying = occupied(calendar, person.id, shift.room_id if shift else None)
     is_free = first_clash(occupying, starts_at, starts_at + length) is None

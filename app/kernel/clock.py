@@ -42,6 +42,11 @@ def now() -> datetime:
 
 
 @lru_cache(maxsize=64)
+def five_minutes(instant: datetime) -> datetime:
+    """An instant rounded down to five minutes."""
+    return instant.replace(minute=instant.minute - instant.minute % 5, second=0, microsecond=0)
+
+
 def zone(name: str) -> ZoneInfo:
     return ZoneInfo(name)
 

@@ -4,7 +4,8 @@ import datetime as dt
 from typing import Annotated, Any
 
 from flask import Response, request
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from app.clinics import queries as clinics
 from app.clinics.profiles import therapist_id_of
@@ -24,7 +25,7 @@ from app.scheduling.queries import bookable, sight, slots, visit_rows
 from app.scheduling.queries import day as day_queries
 from app.scheduling.queries.bookable import Asked, Bookable
 from app.scheduling.queries.visit_rows import select_visits, visit_row
-from app.scheduling.rules.booking import BookingRequest, MoveRequest
+from app.scheduling.rules.booking import WALK_IN, BookingRequest, MoveRequest
 from app.scheduling.rules.calendar import Slot
 from app.tenancy import queries as tenancy
 
@@ -47,13 +48,24 @@ class FreeQuery(Query, Period):
     clinic_id: Id | None = None
 
 
-class AppointmentQuery(ListQuery, Period):
-    doctor: str | None = None
-    therapist_id: Id | None = None
+class AgendaQuery(ListQuery, Period):
+    """The visits of one therapist."""
+
     patient_id: Id | None = None
     clinic_id: Id | None = None
     status: Annotated[str, one_of(*STATUSES)] | None = None
     date: str | None = None
+
+
+class AppointmentQuery(AgendaQuery):
+    doctor: str | None = None
+    therapist_id: Id | None = None
+
+
+class DayQuery(Query):
+    date: str | None = None
+    clinic_id: Id | None = None
+    therapist_id: Id | None = None
 
 
 class NewAppointment(Body):
@@ -61,11 +73,22 @@ class NewAppointment(Body):
     therapist_id: Id = Field(validation_alias=AliasChoices("therapist_id", "doctor"))
     service_id: Id | None = None
     clinic_id: Id | None = None
-    starts_at: str = Field(validation_alias=AliasChoices("starts_at", "datetime", "date_time"))
+    status: Annotated[str, one_of("booked", "arrived")] = "booked"
+    starts_at: str | None = Field(
+        None, validation_alias=AliasChoices("starts_at", "datetime", "date_time"), validate_default=True
+    )
     duration: int | None = None
     reason: str = Field("", max_length=200)
     notes: str = Field("", max_length=2000)
     override_reason: str = Field("", max_length=200)
+
+    @field_validator("starts_at")
+    @classmethod
+    def check_start(cls, starts_at: str | None, info: ValidationInfo) -> str | None:
+        """Only who is here needs no time: the visit begins now."""
+        if starts_at is None and info.data.get("status") != rules.Status.ARRIVED:
+            raise PydanticCustomError("missing", "")
+        return starts_at
 
 
 class ChangedAppointment(Body):
@@ -190,11 +213,16 @@ def _filters(query: AppointmentQuery, actor: Actor, now: dt.datetime) -> list[An
 def _days(query: AppointmentQuery, today: dt.date) -> tuple[dt.date | None, dt.date | None]:
     if query.date is None:
         return query.date_from, query.date_to
+    day = _day(query.date, today)
+    return day, day
+
+
+def _day(text: str, today: dt.date) -> dt.date:
+    """A day of the address; ``today`` is one. Raises Invalid."""
     try:
-        day = today if query.date == "today" else clock.parse_day(query.date)
+        return today if text == "today" else clock.parse_day(text)
     except clock.BadDay as error:
         raise Invalid({"date": error.text}) from error
-    return day, day
 
 
 def _therapist_asked(query: AppointmentQuery) -> int | None:
@@ -219,15 +247,15 @@ def _zone(clinic_id: int | None, actor: Actor) -> str:
 
 
 @api.get(
-    "/api/appointments/therapist/<int:therapist_id>/", requires=READERS, query=AppointmentQuery, endpoint="of_therapist"
+    "/api/appointments/therapist/<int:therapist_id>/", requires=READERS, query=AgendaQuery, endpoint="of_therapist"
 )
-def of_therapist(therapist_id: int, query: AppointmentQuery) -> dict[str, Any]:
+def of_therapist(therapist_id: int, query: AgendaQuery) -> dict[str, Any]:
     """A therapist's agenda over a range."""
-    return _listed(query.model_copy(update={"therapist_id": therapist_id, "doctor": None}))
+    return _listed(AppointmentQuery(**query.model_dump(), therapist_id=therapist_id))
 
 
-@api.get("/api/appointments/day/", requires=permissions.READ, query=AppointmentQuery)
-def day(query: AppointmentQuery) -> dict[str, Any]:
+@api.get("/api/appointments/day/", requires=permissions.READ, query=DayQuery)
+def day(query: DayQuery) -> dict[str, Any]:
     """All visits of a clinic's day in one answer (no pages): what boards and mirrors want. Of the visits of other
     therapists a therapist gets the time (``busy``)."""
     mine = cycle.actor().clinics_with(permissions.READ)
@@ -235,15 +263,17 @@ def day(query: AppointmentQuery) -> dict[str, Any]:
     if not can(cycle.actor(), permissions.READ, clinic_id):
         raise NotFound
     clinic = clinics.clinic(clinic_id)
-    first, _last = _days(query, clock.local_day(cycle.now(), clinic.timezone))
-    wanted = first or clock.local_day(cycle.now(), clinic.timezone)
+    today = clock.local_day(cycle.now(), clinic.timezone)
+    wanted = today if query.date is None else _day(query.date, today)
     found = day_queries.day_json(clinic, wanted, actor=cycle.actor(), therapist_id=query.therapist_id)
     return {"date": wanted, "clinic_id": clinic_id, "count": len(found), "results": found}
 
 
 @api.post("/api/appointments/", requires=BOOKERS, body=NewAppointment, status=201)
 def create(body: NewAppointment) -> dict[str, Any]:
-    """Book a time. A patient may omit ``patient_id``; the therapist's default service stands in for none (D43)."""
+    """Book a time. A patient may omit ``patient_id``; the therapist's default service stands in for none (D43).
+
+    With ``"status": "arrived"`` the desk receives a walk-in: without ``starts_at`` the visit begins now."""
     actor = cycle.actor()
     patient_id = patient_id_of(actor) if body.patient_id is None else body.patient_id
     if patient_id is None:
@@ -252,16 +282,18 @@ def create(body: NewAppointment) -> dict[str, Any]:
     clinic_id = offer.service.clinic_id
     if slots.books_for_self(clinic_id, actor):
         _refuse_staff_fields(body)
+    is_here = body.status == rules.Status.ARRIVED
     request = BookingRequest(
         clinic_id=clinic_id,
         therapist_id=body.therapist_id,
         patient_id=patient_id,
         service_id=offer.service.id,
-        starts_at=_instant(body.starts_at, clinic_id),
+        starts_at=_start(body, clinic_id),
         duration_minutes=body.duration,
         reason=body.reason,
         notes=body.notes,
-        override_reason=body.override_reason,
+        override_reason=body.override_reason or (WALK_IN if is_here else ""),
+        is_here=is_here,
     )
     booked = booking.book_appointment(request, actor=actor, now=cycle.now())
     return _one(booked.id)
@@ -271,6 +303,11 @@ def _refuse_staff_fields(body: NewAppointment) -> None:
     wrong = [name for name in ("notes", "override_reason") if getattr(body, name)]
     if wrong:
         raise Invalid(dict.fromkeys(wrong, N_("Lo escribe solo el personal de la clínica.")))
+
+
+def _start(body: NewAppointment, clinic_id: int) -> dt.datetime:
+    """The time asked for, else now in steps of five minutes. Raises Invalid."""
+    return clock.five_minutes(cycle.now()) if body.starts_at is None else _instant(body.starts_at, clinic_id)
 
 
 def _instant(text: str, clinic_id: int) -> dt.datetime:

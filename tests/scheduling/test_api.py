@@ -239,3 +239,53 @@ def test_a_therapist_changes_own_visits_only(ana: Client, bruno: Client) -> None
     assert move(bruno, theirs, "completed").status_code == 404
     assert bruno.api("PATCH", f"/api/appointments/{theirs}/", {"notes": "x"}).status_code == 404
     assert bruno.api("PUT", f"/api/appointments/{own}/", {"starts_at": at(16)}).status_code == 200
+
+
+def test_a_therapist_gives_no_visit_to_a_colleague(ana: Client, bruno: Client) -> None:
+    own = book(ana).get_json()["id"]
+    refused = bruno.api("PUT", f"/api/appointments/{own}/", {"therapist_id": 2})
+    assert refused.status_code == 403
+    assert "de otro terapeuta" in refused.get_json()["error"]
+    dialog = bruno.get(f"/appointments/{own}/schedule").text
+    assert "Hugo" not in dialog
+    assert "Hugo" in ana.get(f"/appointments/{own}/schedule").text
+    assert ana.api("PUT", f"/api/appointments/{own}/", {"therapist_id": 2}).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["day/?patient_id=1", "day/?date_from=2026-11-23", "therapist/1/?therapist_id=2"])
+def test_a_list_refuses_what_it_would_not_filter_by(ana: Client, path: str) -> None:
+    refused = ana.api("GET", f"/api/appointments/{path}")
+    assert refused.status_code == 400
+    assert set(refused.get_json()["details"]) == {path.split("?")[1].split("=")[0]}
+
+
+# ------------------------------------------------------------------ walk-ins
+
+
+def walk_in(who: Client, **changes: Any) -> Any:
+    body = {"patient_id": 1, "therapist_id": 1, "service_id": 1, "status": "arrived", **changes}
+    return who.api("POST", "/api/appointments/", body)
+
+
+def test_who_is_here_is_received_now(ana: Client) -> None:
+    with time_machine.travel(MONDAY.replace(hour=10, minute=7), tick=True):
+        made = walk_in(ana)
+        assert made.status_code == 201, made.text
+        found = made.get_json()
+        assert (found["status"], found["starts_at"]) == ("arrived", "2026-11-23T15:05:00Z")
+        assert found["ticket"]["payment_state"] == "none"
+        assert walk_in(ana, patient_id=2).get_json()["code"] == "SLOT_TAKEN"
+        later = walk_in(ana, patient_id=2, starts_at=at(11))
+        assert later.get_json()["starts_at"] == "2026-11-23T16:00:00Z"
+    with ana.app.app_context():
+        rows = db.session.scalars(select(Appointment).order_by(Appointment.id)).all()
+        assert [(row.origin, row.arrived_at is not None) for row in rows] == [("walk-in", True)] * 2
+
+
+def test_a_walk_in_is_of_today_and_received_by_the_clinic(ana: Client, clara: Client, bruno: Client) -> None:
+    tomorrow = walk_in(ana, starts_at=at(10, days=1))
+    assert set(tomorrow.get_json()["details"]) == {"starts_at"}
+    assert walk_in(clara).status_code == 403
+    assert walk_in(bruno, therapist_id=2, service_id=1).status_code == 403
+    book(ana, starts_at=at(15))  # makes her Bruno's patient
+    assert walk_in(bruno, starts_at=at(10)).status_code == 201  # a practice without a desk

@@ -161,6 +161,19 @@ def test_the_cancel_dialog_asks_about_money(app: Flask, ana: Client) -> None:
     assert money(ticket(app, ana, visit_id)) == ("paid", "0.00", "0.00", "0.00")
 
 
+def test_a_program_that_cancels_late_is_told_what_it_may_decide(app: Flask, ana: Client) -> None:
+    visit_id = make(app, "15:00", paid_cents=6000)
+    path = f"/api/appointments/{visit_id}/"
+    refused = ana.api("DELETE", path, {"money": "regalar"})
+    assert refused.status_code == 400
+    assert refused.get_json()["details"]["choices"] == ["charge", "waive", "credit"]
+    assert ana.api("DELETE", path).status_code == 200  # without a decision what was paid is due back
+    assert money(ticket(app, ana, visit_id)) == ("refund_due", "0.00", "60.00", "0.00")
+    unpaid = make(app, "16:00")
+    refused = ana.api("DELETE", f"/api/appointments/{unpaid}/", {"money": "charge"})
+    assert refused.get_json()["details"]["choices"] == ["waive"]
+
+
 def test_the_database_refuses_to_overdraw_a_credit(app: Flask, cast: Cast) -> None:
     with app.app_context():
         ticket_id = build.ticket()

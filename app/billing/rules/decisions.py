@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from app.kernel.errors import Conflict, Invalid
+from app.kernel.errors import Conflict, RuleBroken
 from app.kernel.i18n import N_
 
 
@@ -26,6 +26,13 @@ class MoneyDecisionNeeded(Conflict):
     message = N_("La visita tiene un pago. Diga qué pasa con el dinero: cobrar, no cobrar o dejarlo a favor.")
 
 
+class UnknownMoneyDecision(RuleBroken):
+    """``details['choices']`` are the values of ``money`` that may be sent."""
+
+    message = N_("Elija qué pasa con el dinero: %(choices)s.")
+    field = "money"
+
+
 def choices(*, amount_cents: int, paid_cents: int, never_owes: bool, is_late: bool) -> list[str]:
     """The decisions that the ticket of a visit admits; none without anything to decide.
 
@@ -42,11 +49,10 @@ def choices(*, amount_cents: int, paid_cents: int, never_owes: bool, is_late: bo
 
 
 def decide(money: str, offered: list[str], *, is_needed: bool) -> MoneyDecision:
-    """The decision taken; without one nothing is charged. Raises MoneyDecisionNeeded, Invalid."""
+    """The decision taken; without one nothing is charged. Raises MoneyDecisionNeeded, UnknownMoneyDecision."""
     if not money and is_needed:
         raise MoneyDecisionNeeded(details={"choices": offered})
     if money and money not in (offered or [MoneyDecision.WAIVE]):
-        raise Invalid(
-            {"money": N_("Elija qué pasa con el dinero: %(choices)s.")}, choices=", ".join(offered) or "waive"
-        )
+        codes = offered or [str(MoneyDecision.WAIVE)]
+        raise UnknownMoneyDecision(details={"choices": codes}, choices=", ".join(codes))
     return MoneyDecision(money or MoneyDecision.WAIVE)

@@ -61,6 +61,8 @@ def book_appointment(request: BookingRequest, *, actor: Actor, now: datetime) ->
     InThePast, InvalidStart, InvalidDuration, TooSoon, TooFar.
     """
     reach.require_booking(request.clinic_id, request.therapist_id, request.patient_id, actor)
+    if request.is_here:
+        reach.require_first(Status.ARRIVED, request, actor=actor)
     lock("bookings", actor.organization_id)
     context = booking_queries.booking_context(request, actor=actor, now=now)
     plan = plan_booking(context, request, now)
@@ -169,6 +171,8 @@ def move_appointment(appointment_id: int, request: MoveRequest, *, actor: Actor,
     """
     visit = appointments.get_for_update(appointment_id, actor=actor)
     reach.require_booking_of(visit, actor)
+    if request.therapist_id is not None:  # nobody hands a visit to whom they may not book
+        reach.require_booking(visit.clinic_id, request.therapist_id, visit.patient_id, actor)
     if request.version is not None and visit.version != request.version:
         raise StaleVersion
     if visit.status not in rules.EXPECTED:

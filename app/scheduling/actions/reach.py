@@ -1,7 +1,9 @@
 """Authorization to change a visit, and the care relation that follows from visits."""
 
 from datetime import datetime
+from typing import Protocol
 
+from app.clinics import queries as clinics
 from app.kernel import clock
 from app.kernel.access import Actor, can
 from app.kernel.db import lock
@@ -18,6 +20,17 @@ from app.scheduling.rules import Status, transitions
 from app.scheduling.rules.transitions import Step, Task, Who
 
 CARE_SOURCE = "appointment"
+
+
+class NewVisit(Protocol):
+    """What is read of a request for a visit."""
+
+    @property
+    def clinic_id(self) -> int: ...
+    @property
+    def therapist_id(self) -> int: ...
+    @property
+    def patient_id(self) -> int: ...
 
 
 class OverlappingVisits(Conflict):
@@ -40,6 +53,14 @@ def require_booking(clinic_id: int, therapist_id: int, patient_id: int, actor: A
     if can(actor, permissions.BOOK, clinic_id):
         require_own_or_any_therapist(clinic_id, therapist_id, actor)
     elif permissions.BOOK_OWN.code not in actor.own or patient_id != patient_id_of(actor):
+        raise Forbidden
+
+
+def require_first(status: Status, request: NewVisit, *, actor: Actor) -> None:
+    """The table lets this actor make a visit in ``status``. Raises Forbidden."""
+    clinic = clinics.clinic(request.clinic_id)
+    caller = queries.caller_of(actor, clinic, therapist_id=request.therapist_id, patient_id=request.patient_id)
+    if status not in transitions.first_statuses(caller):
         raise Forbidden
 
 

@@ -7,7 +7,7 @@ from flask import Response, request
 from flask_babel import gettext as _
 
 from app.clinics import queries as clinics
-from app.clinics.queries import ClinicView
+from app.clinics.queries import ClinicView, TherapistView
 from app.http import cycle, fragments
 from app.http.html import PageBlueprint
 from app.kernel import clock
@@ -161,7 +161,7 @@ def _asks_override(form: forms.BookingForm | forms.MoveForm) -> bool:
 def schedule(appointment_id: int, form: forms.MoveForm | None = None) -> Response:
     visit = _visit(appointment_id)
     clinic = clinics.clinic(visit.clinic_id)
-    people = clinics.therapists_of(clinic.id, service_id=visit.service_id)
+    people = _people(visit)
     form = form or forms.MoveForm(
         formdata=None,
         therapist_id=visit.therapist_id,
@@ -182,8 +182,14 @@ def schedule(appointment_id: int, form: forms.MoveForm | None = None) -> Respons
 
 def _make_move_form(appointment_id: int) -> forms.MoveForm:
     visit, form = _visit(appointment_id), forms.MoveForm.read(request.form)
-    form.set_choices(clinics.therapists_of(visit.clinic_id, service_id=visit.service_id))
+    form.set_choices(_people(visit))
     return form
+
+
+def _people(visit: VisitDetails) -> list[TherapistView]:
+    """To whom this person may give the visit: therapists keep theirs, the desk knows all."""
+    people = clinics.therapists_of(visit.clinic_id, service_id=visit.service_id)
+    return [person for person in people if appointments.may_change(visit.clinic_id, person.id, cycle.actor())]
 
 
 @pages.post(

@@ -21,6 +21,7 @@ from app.scheduling.rules.calendar import (
 from app.scheduling.rules.periods import covering, first_clash
 
 MAX_LENGTH = timedelta(hours=8)
+WALK_IN = N_("Sin cita")  # why the visit of who stands at the desk is outside the hours
 NEW_ACCOUNT_PERIOD = timedelta(days=7)
 NEW_ACCOUNT_DAILY = 2  # visits that a new patient books in a day
 
@@ -60,6 +61,11 @@ class NotOffered(RuleBroken):
 class ServiceNotGiven(Invalid):
     def __init__(self) -> None:
         super().__init__({"therapist_id": N_("Este terapeuta no existe o no da el servicio de la cita.")})
+
+
+class WalkInNotToday(Invalid):
+    def __init__(self) -> None:
+        super().__init__({"starts_at": N_("Quien ya está en la clínica se atiende hoy: elija una hora de hoy.")})
 
 
 class OwnDuration(Invalid):
@@ -189,6 +195,9 @@ def plan_booking(context: BookingContext, request: BookingRequest, now: datetime
         _check_own_bookings(context.own, context.clinic, now)
         if minutes != context.service_minutes:
             raise OwnDuration(context.service_minutes)
+    day = clock.local_day(request.starts_at, context.clinic.timezone)
+    if request.is_here and day != clock.local_day(now, context.clinic.timezone):
+        raise WalkInNotToday
     attempt = Attempt(request.therapist_id, request.patient_id, request.starts_at, _length(minutes), is_self)
     room_id = choose_room(
         context.calendar, attempt, now, override=bool(request.override_reason) and context.may_override
@@ -196,7 +205,7 @@ def plan_booking(context: BookingContext, request: BookingRequest, now: datetime
     return Plan(
         starts_at=request.starts_at,
         ends_at=request.starts_at + attempt.length,
-        day=clock.local_day(request.starts_at, context.clinic.timezone),
+        day=day,
         room_id=room_id,
         status=_first_status(request, needs_confirmation=is_self and not context.clinic.auto_confirm),
         notes="" if is_self else request.notes,
