@@ -1,4 +1,4 @@
-"""``/api/appointments``: free times, visits and their states. Old names are accepted at this edge (D7-D10)."""
+"""``/api/appointments``: visits and their states. Old names are accepted at this edge (D7-D10)."""
 
 import datetime as dt
 from typing import Annotated, Any
@@ -9,9 +9,9 @@ from pydantic_core import PydanticCustomError
 
 from app.clinics import queries as clinics
 from app.clinics.profiles import therapist_id_of
-from app.http import cycle, limits
+from app.http import cycle
 from app.http.json import ApiBlueprint, to_response
-from app.http.resources import Body, Day, Id, ListQuery, Period, Query, listing, one_of
+from app.http.resources import Body, Id, ListQuery, Period, Query, listing, one_of
 from app.kernel import clock
 from app.kernel.access import Actor, can
 from app.kernel.errors import DomainError, Invalid, NotFound
@@ -23,29 +23,18 @@ from app.scheduling.models import Appointment
 from app.scheduling.queries import appointments as appointment_queries
 from app.scheduling.queries import bookable, sight, slots, visit_rows
 from app.scheduling.queries import day as day_queries
-from app.scheduling.queries.bookable import Asked, Bookable
+from app.scheduling.queries.bookable import Asked
 from app.scheduling.queries.visit_rows import select_visits, visit_row
 from app.scheduling.rules.booking import WALK_IN, BookingRequest, MoveRequest
-from app.scheduling.rules.calendar import Slot
 from app.tenancy import queries as tenancy
 
 api = ApiBlueprint("appointments", __name__)
 
 READERS = (permissions.READ, permissions.READ_ASSIGNED, permissions.READ_OWN)
 BOOKERS = (permissions.BOOK, permissions.BOOK_OWN)
-MAX_DAYS, MAX_DAYS_OF_PATIENTS = 62, 14
-MAX_THERAPIST_DAYS = 600
-DAYS_PER_REQUEST = 20  # of a therapist: as many cost as much as another request
 
 
 STATUSES = (*map(str, rules.Status), *rules.ALIASES)
-
-
-class FreeQuery(Query, Period):
-    therapist_id: Id | None = Field(None, validation_alias=AliasChoices("therapist_id", "doctor"))
-    date_from: Day = Field(validation_alias=AliasChoices("date_from", "date"))
-    service_id: Id | None = None
-    clinic_id: Id | None = None
 
 
 class AgendaQuery(ListQuery, Period):
@@ -112,53 +101,6 @@ class NewStatus(Body):
 class Cancellation(Body):
     reason: str = Field("", max_length=200)
     money: str = Field("", max_length=10)
-
-
-@api.get("/api/appointments/available/", requires=(*READERS, *BOOKERS), query=FreeQuery)
-def available(query: FreeQuery) -> dict[str, Any]:
-    """Free times of one therapist or any, for a service; without one for the therapist's default service (D43)."""
-    return {"results": [slot.as_json() for slot in _free(query, cycle.actor(), cycle.now())]}
-
-
-@api.get("/api/appointments/available-slots/", requires=(*READERS, *BOOKERS), query=FreeQuery)
-def available_slots(query: FreeQuery) -> dict[str, Any]:
-    """The same for one day."""
-    return {"results": [slot.as_json() for slot in _free(query, cycle.actor(), cycle.now())]}
-
-
-def _free(query: FreeQuery, actor: Actor, now: dt.datetime) -> list[Slot]:
-    first, last = query.date_from, query.date_from if query.date_to is None else query.date_to
-    asked = Asked(query.clinic_id, query.therapist_id, query.service_id)
-    offers = bookable.bookable(asked, actor=actor)
-    _check_size(offers, (last - first).days + 1, actor)
-    found: list[Slot] = []
-    for offer in offers:
-        is_self = slots.books_for_self(offer.service.clinic_id, actor)
-        limits.charge(((last - first).days + 1) * len(offer.therapist_ids) // DAYS_PER_REQUEST)
-        found += slots.free(
-            clinics.clinic(offer.service.clinic_id),
-            offer.therapist_ids,
-            first,
-            last,
-            duration_minutes=offer.service.duration_minutes,
-            is_self=is_self,
-            now=now,
-            patient_id=patient_id_of(actor) if is_self else None,
-        )
-    return sorted(found, key=lambda slot: (slot.starts_at, slot.therapist_id))
-
-
-def _check_size(offers: list[Bookable], days: int, actor: Actor) -> None:
-    """Patients ask for two weeks of one clinic, staff for two months. Raises Invalid."""
-    places = {offer.service.clinic_id for offer in offers}
-    as_patient = any(slots.books_for_self(clinic_id, actor) for clinic_id in places)
-    limit = MAX_DAYS_OF_PATIENTS if as_patient else MAX_DAYS
-    if days > limit:
-        raise Invalid({"date_to": N_("Pida %(days)s días como máximo.")}, days=limit)
-    if as_patient and len(places) > 1:
-        raise Invalid({"clinic_id": N_("Elija una sede.")})
-    if days * sum(len(offer.therapist_ids) for offer in offers) > MAX_THERAPIST_DAYS:
-        raise Invalid({"date_to": N_("Es demasiado de una vez. Pida menos días, una sede o un terapeuta.")})
 
 
 @api.get("/api/appointments/", requires=READERS, query=AppointmentQuery)
@@ -400,6 +342,3 @@ def set_status(appointment_id: int, body: NewStatus) -> Response:
         appointment_id, body.status, reason=body.reason, money=body.money, actor=cycle.actor(), now=cycle.now()
     )
     return _tagged(_one(appointment_id))
-
-
-BLUEPRINTS = (api,)
