@@ -16,7 +16,7 @@ from tests.live_server import ApiClient, LiveServer
 
 # A page stands where it differs from what another role sees of it. Names in braces: of the demo.
 PAGES = {
-    "": ("/login", "/register", "/register/done", "/nowhere"),
+    "": ("/login", "/register", "/nowhere"),
     "ana@example.com": (
         "/front-desk",
         "/front-desk?view=list",

@@ -168,11 +168,11 @@ def check_registration(details: rules.Details, *, password: str, address: str, n
 
 def register_self(
     details: rules.Details, *, password_hash: str, has_consented: bool, address: str, now: datetime
-) -> int | None:
-    """Self-registration: creates a patient and their account in one transaction; the account's id.
+) -> None:
+    """Self-registration: creates a patient and their account in one transaction.
 
     ``password_hash`` is made before it, of what ``check_registration`` accepted, so that a known e-mail takes as long
-    as a new one: for a known one nothing is created, its owner gets a mail, and there is no id. Whoever seems to be a
+    as a new one: for a known one nothing is created and its owner gets a mail. Whoever seems to be a
     patient already gets a record of their own, without a document that is taken, and the desk a proposal: the answer
     never tells. Raises RateLimited.
     """
@@ -185,12 +185,12 @@ def register_self(
     )  # of two simultaneous requests the second finds the account
     account = queries.account_of(clean.email)
     if account is None:
-        return _open_account(clean, password_hash, has_consented, now)
-    _notify_owner(account, clean.email, now)
-    return None
+        _open_account(clean, password_hash, has_consented, now)
+    else:
+        _notify_owner(account, clean.email, now)
 
 
-def _open_account(clean: rules.Details, password_hash: str, has_consented: bool, now: datetime) -> int:
+def _open_account(clean: rules.Details, password_hash: str, has_consented: bool, now: datetime) -> None:
     organization_id = tenancy.home_organization()
     user_id = identity.create_user(
         organization_id=organization_id,
@@ -215,7 +215,6 @@ def _open_account(clean: rules.Details, password_hash: str, has_consented: bool,
         organization_id=organization_id,
     )
     duplicates.propose(patient_id, [p["id"] for p in similar], organization_id=organization_id, now=now)
-    return user_id
 
 
 def _notify_owner(user_id: int, address: str, now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""A patient's own registration: a new one is signed in at once, the owner of a known address gets a mail."""
+"""A patient's own registration. The answers are the same for known and unknown people."""
 
 from typing import Any
 
@@ -7,8 +7,6 @@ from flask_babel import gettext as _
 
 from app.http import cycle, fragments
 from app.http.html import PageBlueprint
-from app.identity import actions as identity
-from app.identity import login
 from app.patients import actions, forms
 from app.patients.login import prepare_registration
 
@@ -29,21 +27,12 @@ def _prepare(form: forms.RegisterForm) -> dict[str, Any]:
 
 @pages.post("/register", public=PUBLIC, form=forms.RegisterForm, retry=new, prepare=_prepare)
 def register(form: forms.RegisterForm, password_hash: str) -> Response:
-    user_id = actions.register_self(
+    """The same page for a new and for a known address: who has an account here is nobody else's business."""
+    actions.register_self(
         form.details(),
         password_hash=password_hash,
         has_consented=bool(form.has_consented.data),
         address=request.remote_addr or "",
         now=cycle.now(),
     )
-    if user_id is not None:
-        device = request.user_agent.string
-        opened = identity.open_session(user_id, kind="browser", device=device, now=cycle.now())
-        login.begin(opened, password_hash=password_hash)
-        return fragments.redirect_to("/")
-    return fragments.redirect_to("/register/done")
-
-
-@pages.get("/register/done", public=PUBLIC)
-def done() -> Response:
-    return fragments.page("patients/registered.html", page_title=_("Registro recibido"))
+    return fragments.page("patients/registered.html", page_title=_("Registro recibido"), email=form.email.data)
