@@ -29,6 +29,7 @@ def create_app(settings: config.Settings | None = None, *, commands: bool = True
     settings = settings or config.load()
     app = Flask(__name__, template_folder=str(ROOT / "templates"), static_folder=None)
     app.url_map.converters["int"] = cycle.RowNumber
+    app.url_rule_class = cycle.LazyRule
     _configure(app, settings)
     db.init_app(app)
     Babel(
