@@ -61,14 +61,21 @@ def _build(run: ReportRun, claim: task_runner.Claim) -> None:
     report, format_ = registry.find(run.report), rules.Format(run.format)
     with unit_of_work(write=False):
         actor = actors.actor_of_user(run.user_id, channel="job", now=clock.now())
-    with _acting_as(actor):
+    with _acting_as(actor), renderers.prepare(format_) as printer:
         report_progress = _progress_reporter(run.id, claim)
         report_progress(5, gettext(LOADING))
         params = report.params.model_validate(run.params)
         with unit_of_work(write=False):
             data = report.load(clinic_id=run.clinic_id, params=params, actor=actor, now=run.created_at)
         file = renderers.render(
-            report, data, format_, by=actor.name, params=params, now=clock.now(), progress=report_progress
+            report,
+            data,
+            format_,
+            by=actor.name,
+            params=params,
+            now=clock.now(),
+            printer=printer,
+            progress=report_progress,
         )
         report_progress(95, gettext(STORING))
         key = storage.save(file.content, suffix=f".{format_}")

@@ -39,6 +39,18 @@ def test_the_pdf_shows_header_figures_and_page_numbers(diego: Client, full_day: 
 
 
 @pytest.mark.any_engine
+def test_codes_times_and_methods_stay_on_one_line_of_the_pdf(app: Flask, diego: Client) -> None:
+    with app.app_context():
+        session = ledger.full_day()
+        ledger.pay(session, ledger.ticket(123456, number=987654), 123456, method=ledger.TRANSFER)
+    text = _text(diego.api("GET", EXPORT.format("pdf")).data)
+    detail = text[text.index("Detalle de cobros") :]
+    for whole in ("10:00", "TKT-000001", "TKT-987654", "Transferencia", "1,234.56", "Referencia", "Doc."):
+        assert whole in detail
+    assert "CJ-2026-000001" in text[text.index("Cierres por caja") :]
+
+
+@pytest.mark.any_engine
 def test_the_pdf_has_no_active_content(app: Flask, diego: Client, full_day: int) -> None:
     with app.app_context():
         ledger.rename_clara('<a href="http://evil.example">x</a><img src="file:///etc/passwd">')
@@ -54,8 +66,8 @@ def test_the_pdf_has_no_active_content(app: Flask, diego: Client, full_day: int)
 def test_the_pdf_fetches_nothing(app: Flask) -> None:
     """Even HTML that should never get here reads no file and reaches no host."""
     html = '<link rel="stylesheet" href="http://127.0.0.1:9/x.css"><p>hola</p>'
-    with app.app_context(), pytest.raises(pdf.PdfUnavailable):
-        pdf._print(html, {})
+    with app.app_context(), pdf.start() as printer, pytest.raises(pdf.PdfUnavailable):
+        printer.print(html, "", {})
 
 
 @pytest.mark.any_engine

@@ -1,6 +1,11 @@
 """A run from its request to its file, and what happens when its worker is killed."""
 
+import resource
+import subprocess
+import sys
+import time
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +24,10 @@ from app.reports.task_kinds import BUILD_REPORT
 from tests import build
 from tests.client import Client
 from tests.reports import ledger
+
+ROOT = Path(__file__).resolve().parents[2]
+START = "from app import create_app; create_app(commands=False)"  # as the worker does for each report
+PDF_CPU_SECONDS = 3.0  # of an ordinary day; about 1.4 on a machine that does nothing else
 
 REQUEST = {"report_type": "improved-daily-cash", "format": "csv", "parameters": {"date": "2026-11-20"}}
 
@@ -107,6 +116,26 @@ def test_progress_is_stored_and_pushed(app: Flask, diego: Client, monkeypatch: p
     assert reported == sorted(reported)
     assert any(step.startswith("Generando PDF: ") and step.endswith("de 80 filas") for _, step in reported)
     assert len(received) >= len(reported)
+
+
+def _cpu_seconds() -> float:
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
+
+
+@pytest.mark.any_engine
+def test_the_pdf_of_an_ordinary_day_has_a_ceiling(app: Flask, diego: Client, tmp_path: Path) -> None:
+    """From the claim to the file, the start of the application and of the printing process included."""
+    with app.app_context():
+        ledger.many_payments(33)
+    run_id = diego.api("POST", "/api/reports/generate/", {**REQUEST, "format": "pdf"}).get_json()["id"]
+    before = _cpu_seconds()
+    settings = {"PATH": "/usr/bin:/bin", "DATA_DIR": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", START], cwd=ROOT, env=settings, check=True)
+    with app.app_context():
+        _run_task(run_id)
+        assert _row(run_id).status == "done"
+    assert _cpu_seconds() - before < PDF_CPU_SECONDS
 
 
 def test_a_stalled_workers_run_is_taken_over(app: Flask, run_id: int) -> None:

@@ -11,8 +11,8 @@ METHOD = (
     Column("net", N_("Neto"), "money", 14, total=True, formula="{gross}+{refunds}"),
     Column("expected", N_("Debe haber"), "money", 14, total=True),
     Column("counted", N_("Contado"), "money", 14, total=True),
-    Column("difference", N_("Diferencia"), "money", 12, total=True),
-    Column("share", N_("% del total"), "percent", 10),
+    Column("difference", N_("Diferencia"), "money", 13, total=True),
+    Column("share", N_("% del total"), "percent", 13),
 )
 BOX = (Column("line", N_("Concepto"), width=26), Column("cents", N_("Importe"), "money", 14, total=True))
 COIN = (
@@ -21,7 +21,7 @@ COIN = (
     Column("subtotal", N_("Subtotal"), "money", 14, total=True, formula="{value}*{pieces}"),
 )
 SESSION = (
-    Column("number", N_("Sesión"), width=17),
+    Column("number", N_("Sesión"), width=22),
     Column("till", N_("Caja"), width=16),
     Column("state", N_("Estado"), width=12),
     Column("expected", N_("Debe haber"), "money", 13, total=True),
@@ -42,18 +42,18 @@ SERVICE = (
     Column("collected", N_("Cobrado"), "money", 14, total=True),
     Column("average", N_("Promedio"), "money", 12),
 )
-PAPER = (
-    Column("time", N_("Hora"), "time", 5),
-    Column("ticket", N_("Ticket"), width=10),
-    Column("patient", N_("Paciente"), width=25),
-    Column("document", N_("Doc."), width=5),
-    Column("therapist", N_("Terapeuta"), width=13),
-    Column("service", N_("Servicio o concepto"), width=18),
-    Column("method", N_("Método"), width=10),
-    Column("reference", N_("Referencia"), width=10),
-    Column("amount", N_("Importe"), "money", 9, total=True),
-    Column("cashier", N_("Recibió"), width=10),
-    Column("note", N_("Nota"), width=12),
+PAPER = (  # widths in millimetres of A4: what is a code, a time or an amount stays on one line
+    Column("time", N_("Hora"), "time", 10),
+    Column("ticket", N_("Ticket"), width=20),
+    Column("patient", N_("Paciente"), width=34),
+    Column("document", N_("Doc."), width=10),
+    Column("therapist", N_("Terapeuta"), width=16),
+    Column("service", N_("Servicio o concepto"), width=26),
+    Column("method", N_("Método"), width=21),
+    Column("reference", N_("Referencia"), width=17),
+    Column("amount", N_("Importe"), "money", 15, total=True),
+    Column("cashier", N_("Recibió"), width=14),
+    Column("note", N_("Nota"), width=14),
 )
 DETAIL = (
     Column("day", N_("Fecha"), "date", 12, csv_name="fecha"),
@@ -80,7 +80,7 @@ DETAIL = (
 )
 MOVEMENT = (
     Column("time", N_("Hora"), "time", 6),
-    Column("type", N_("Tipo"), width=14),
+    Column("type", N_("Tipo"), width=19),
     Column("concept", N_("Concepto"), width=26),
     Column("beneficiary", N_("Beneficiario"), width=20),
     Column("voucher", N_("Comprobante"), width=14),

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,6 +24,11 @@ class File:
     content: bytes
 
 
+def prepare(format_: Format) -> AbstractContextManager[pdf.Printer | None]:
+    """What takes time to start and can start before the data is loaded: the process that prints; else nothing."""
+    return pdf.start() if format_ is Format.PDF else nullcontext()
+
+
 def render(
     report: Report,
     data: Any,
@@ -31,9 +37,10 @@ def render(
     by: str,
     params: Params,
     now: datetime,
+    printer: pdf.Printer | None = None,
     progress: Progress = lambda _percent, _step: None,
 ) -> File:
-    """Render the data of ``report.load`` as a file. ``progress`` gets percent and text."""
+    """Render the data of ``report.load`` as a file. ``printer``: of ``prepare``; ``progress`` gets percent, text."""
     document = report.document(data)
     encoded = orjson.dumps(
         report.to_json(data), option=orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS | orjson.OPT_INDENT_2
@@ -50,6 +57,7 @@ def render(
 
             content = xlsx.workbook(document, provenance, progress)
         case Format.PDF:
-            content = pdf.document(report, document, provenance, report.row_count(data), progress)
+            with nullcontext(printer) if printer else pdf.start() as child:
+                content = pdf.document(report, document, provenance, report.row_count(data), progress, child)
     name = registry.file_name(report, document.header, str(format_))
     return File(name, MEDIA_TYPES[format_], content)

@@ -11,7 +11,9 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -41,8 +43,50 @@ class PdfUnavailable(DomainError):
     message = N_("No se pudo generar el PDF. Los datos están completos: pida el reporte en Excel o CSV.")
 
 
+@dataclass(frozen=True, slots=True)
+class Printer:
+    """The child process, which imports WeasyPrint while its document is being made."""
+
+    child: subprocess.Popen[bytes]
+    errors: IO[bytes]
+
+    def print(self, html: str, css: str, handlers: Handlers) -> bytes:
+        """The HTML as a PDF; once. Raises PdfUnavailable."""
+        request = {"html": html, "css": css, "fonts": {name: str(SOURCE / path) for name, path in FONTS.items()}}
+        content = _exchange(self.child, json.dumps(request).encode(), handlers)
+        if content is None:
+            self.child.wait()
+            self.errors.seek(0)
+            log.error("no PDF: %s", self.errors.read()[-2000:].decode(errors="replace"))
+            raise PdfUnavailable
+        return content
+
+
+@contextmanager
+def start() -> Iterator[Printer]:
+    """Start the child before its document is ready; on leaving it is ended."""
+    command, pipe = [sys.executable, "-I", str(CHILD)], subprocess.PIPE
+    with (
+        RENDER_SLOTS,
+        tempfile.TemporaryFile() as errors,
+        subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=errors) as child,
+    ):
+        timer = threading.Timer(MAX_SECONDS, child.kill)
+        timer.start()
+        try:
+            yield Printer(child, errors)
+        finally:
+            timer.cancel()
+            child.kill()  # already ended, unless an error occurred here
+
+
 def document(
-    report: Report, doc: Document, provenance: Provenance, rows: int, progress: Callable[[int, str], None]
+    report: Report,
+    doc: Document,
+    provenance: Provenance,
+    rows: int,
+    progress: Callable[[int, str], None],
+    printer: Printer,
 ) -> bytes:
     """The document as a PDF. Raises PdfUnavailable."""
     html = print_html(report, doc, provenance)
@@ -57,7 +101,8 @@ def document(
         progress(85, _("Armando el archivo PDF"))
 
     progress(8, _("Preparando el PDF de %(rows)s filas", rows=rows))
-    return _print(html, {b"page": page, b"drawn": laid_out}, column_widths(doc))
+    css = (SOURCE / "css/paper.css").read_text() + column_widths(doc)
+    return printer.print(html, css, {b"page": page, b"drawn": laid_out})
 
 
 def column_widths(doc: Document) -> str:
@@ -81,35 +126,11 @@ def print_html(report: Report, doc: Document, provenance: Provenance) -> str:
         doc=doc,
         header=header,
         provenance=provenance,
-        symbol=money.SYMBOLS.get(header.currency, header.currency),
+        symbol=money.symbol(header.currency),
         qr_code=Markup(segno.make(qr_text, error="m").svg_inline(scale=1.4, border=0)),  # noqa: S704 - our own SVG
         paper=True,
         **doc.context,
     )
-
-
-def _print(html: str, handlers: Handlers, widths: str = "") -> bytes:
-    css = (SOURCE / "css/paper.css").read_text() + widths
-    request = {"html": html, "css": css, "fonts": {name: str(SOURCE / path) for name, path in FONTS.items()}}
-    with RENDER_SLOTS, tempfile.TemporaryFile() as errors:
-        content = _run_child(json.dumps(request).encode(), handlers, errors)
-        if content is None:
-            errors.seek(0)
-            log.error("no PDF: %s", errors.read()[-2000:].decode(errors="replace"))
-            raise PdfUnavailable
-    return content
-
-
-def _run_child(request: bytes, handlers: Handlers, errors: IO[bytes]) -> bytes | None:
-    command = [sys.executable, "-I", str(CHILD)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors) as child:
-        timer = threading.Timer(MAX_SECONDS, child.kill)
-        timer.start()
-        try:
-            return _exchange(child, request, handlers)
-        finally:
-            timer.cancel()
-            child.kill()  # already ended, unless an error occurred here
 
 
 def _exchange(child: subprocess.Popen[bytes], request: bytes, handlers: Handlers) -> bytes | None:

@@ -1,10 +1,12 @@
 """Separate program: a request as JSON on stdin, a PDF on stdout. Imports nothing of the product.
 
-It may read nothing but the files of the request: WeasyPrint's own fetcher would read ``file://`` into the
-document. Limits of memory, time and files are set before the first byte of HTML is read.
+It is started before its request is ready and imports WeasyPrint meanwhile. It may read nothing but the files of the
+request: WeasyPrint's own fetcher would read ``file://`` into the document. Limits of memory, time and files are set
+before the first byte of HTML is read.
 """
 
 import ctypes
+import gc
 import json
 import logging
 import resource
@@ -16,6 +18,7 @@ from typing import Any, BinaryIO
 MEMORY_BYTES = 2 * 1024**3
 CPU_SECONDS = 240
 OPEN_FILES = 64
+OBJECTS_BETWEEN_COLLECTIONS = 100_000  # a layout makes many objects that live until its end
 PR_SET_PDEATHSIG = 1
 
 
@@ -52,6 +55,9 @@ class ProgressHandler(logging.Handler):
 
 def main() -> int:
     limit_self()
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+    import weasyprint  # noqa: F401 - takes a second and needs the system's Pango; under the limits
+
     request = json.loads(sys.stdin.buffer.read())
     assets = {f"asset:{name}": Path(path).read_bytes() for name, path in request["fonts"].items()}
     out = sys.stdout.buffer
@@ -63,7 +69,7 @@ def main() -> int:
 
 
 def print_pdf(html: str, css: str, assets: dict[str, bytes], out: BinaryIO) -> bytes:
-    import weasyprint  # imported here: takes a second and needs the system's Pango
+    import weasyprint
     from weasyprint.text.fonts import FontConfiguration
     from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
 
