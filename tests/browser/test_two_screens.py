@@ -94,7 +94,7 @@ def test_a_change_is_fetched_once_on_every_screen(clinic: LiveServer, person: Pe
     ana.keyboard.press("l")
     for page in (ana, diego):
         expect(page.locator(f"#list-arrived #visit-{visit['id']}")).to_be_visible()
-    later = book(clinic, "14:30", patient=Cast.gloria)  # made by no page: both get the socket's refresh
+    later = book(clinic, "17:15", patient=Cast.gloria)  # made by no page: both get the socket's refresh
     for page in (ana, diego):
         expect(page.locator(f"#visit-{later['id']}")).to_be_visible()
     assert [len(fetched[page]) for page in (ana, diego)] == [2, 2], fetched
