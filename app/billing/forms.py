@@ -103,7 +103,7 @@ class CountForm(PiecesForm):
     @classmethod
     def for_methods(cls, methods: Iterable[rules.Method], currency: str) -> "CountForm":
         methods = tuple(methods)
-        counted = {f"counted_{m.code}": MoneyField(m.name, [Optional()]) for m in methods}
+        counted = {f"counted_{m.code}": MoneyField(m.name, [Optional()], currency=currency) for m in methods}
         fields = {**counted, **cls.pieces_fields(currency), "methods": methods}
         form: CountForm = type("CountOfMethods", (cls,), fields)()
         return form

@@ -98,9 +98,13 @@ def _is_in_range(field: Field) -> bool:
 
 
 class MoneyField(StringField):
-    """An amount typed as ``80`` or ``80.50``; ``data`` is integer cents."""
+    """An amount typed as ``80`` or ``80.50``; ``data`` is integer cents. ``currency`` refuses decimals it has not."""
 
     widget = TextInput()
+
+    def __init__(self, label: Any = None, validators: Any = None, *, currency: str = "PEN", **options: Any) -> None:
+        super().__init__(label, validators, **options)
+        self.currency = currency
 
     def process_formdata(self, valuelist: list[Any]) -> None:
         if not valuelist or not str(valuelist[0]).strip():
@@ -108,7 +112,7 @@ class MoneyField(StringField):
             return
         self._typed = str(valuelist[0])
         try:
-            self.data = money.parse_cents(self._typed)
+            self.data = money.parse_cents(self._typed, self.currency)
         except money.BadAmount as error:
             self.data = None
             raise ValueError(gettext(error.text)) from error

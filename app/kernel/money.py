@@ -47,8 +47,13 @@ class Money:
         return format_money(self.cents, self.currency)
 
 
-def parse_cents(text: object) -> int:
-    """``"80"``, ``"80.5"``, ``"1,234.50"`` or a Decimal to cents; refuses a third decimal and floats.
+class NoDecimals(BadAmount):
+    message = N_("Escriba un monto sin decimales: esta moneda no tiene centavos.")
+
+
+def parse_cents(text: object, currency: str = "PEN") -> int:
+    """``"80"``, ``"80.5"``, ``"1,234.50"`` or a Decimal to cents; refuses a third decimal and floats, and hundredths of
+    a currency without them.
 
     A comma is accepted between thousands only: ``"80,50"`` must not be read as 8050.
     """
@@ -60,6 +65,8 @@ def parse_cents(text: object) -> int:
     cents = int(Decimal(plain.replace(",", "")) * 100)
     if abs(cents) > MAX_CENTS:
         raise BadAmount(N_("El monto es demasiado grande."))
+    if cents % 100 and not digits(currency):
+        raise NoDecimals
     return cents
 
 

@@ -17,6 +17,15 @@ def test_a_reader_gets_the_report(diego: Client, eva: Client, full_day: int) -> 
         assert person.api("GET", URL).get_json()["total_general"] == "234.50"
 
 
+def test_an_unknown_payment_method_is_refused_with_the_known_ones(diego: Client) -> None:
+    for path in (URL, EXPORT):
+        answer = diego.api("GET", f"{path}&payment_methods=efectivo,cheque")
+        assert answer.status_code == 400
+        (sentence,) = answer.get_json()["details"]["payment_methods"]
+        assert sentence.startswith("Este método de pago no existe en la sede. Use: ")
+        assert {"efectivo", "yape", "tarjeta"} <= set(sentence.partition("Use: ")[2].rstrip(".").split(", "))
+
+
 @pytest.mark.parametrize("person", ["ana", "bruno", "clara", "fabio"])
 @pytest.mark.parametrize("path", [URL, EXPORT, "/api/reports/", "/api/reports/1/"])
 def test_it_requires_report_read(request: pytest.FixtureRequest, person: str, path: str) -> None:

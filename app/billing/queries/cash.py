@@ -214,7 +214,8 @@ def _chosen(catalogue: Sequence[Row[Any]], methods: Iterable[str] | None) -> Seq
     if not codes:
         return catalogue
     if codes - {m.code for m in catalogue}:
-        raise Invalid({"payment_methods": N_("Este método de pago no existe en la sede.")})
+        known = ", ".join(m.code for m in catalogue)
+        raise Invalid({"payment_methods": N_("Este método de pago no existe en la sede. Use: %(codes)s.")}, codes=known)
     return [m for m in catalogue if m.code in codes]
 
 
