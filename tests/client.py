@@ -1,4 +1,4 @@
-"""A browser without a screen: signs in, sends CSRF tokens, speaks as htmx, inspects every HTML answer."""
+"""A browser without a screen: signs in, sends CSRF tokens, speaks as htmx, inspects every answer."""
 
 import json
 import re
@@ -16,7 +16,7 @@ from app.identity.models import UserSession
 from app.kernel import clock
 from app.kernel.db import db
 from tests.cast import PASSWORD
-from tests.inspector import inspect
+from tests.inspector import inspect, inspect_json
 
 TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 
@@ -129,4 +129,6 @@ class Client:
             self._bearer = fresh.get_json()["access"]
         sent = {"Authorization": f"Bearer {self._bearer}"} if self._bearer else {}
         sent.update({name.replace("_", "-"): value for name, value in headers.items()})
-        return self.app.test_client().open(path, method=method, json=json, headers=sent)
+        answer = self.app.test_client().open(path, method=method, json=json, headers=sent)
+        inspect_json(answer, self.app)
+        return answer

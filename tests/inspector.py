@@ -1,10 +1,14 @@
-"""Checks of every HTML response in every test."""
+"""Checks of every answer in every test: pages against what all pages have, JSON against its declared shape."""
 
 import re
 from collections import Counter
 from xml.etree.ElementTree import Element
 
 import html5lib
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from app.http.resources import Problem
 
 INTERNAL_ERROR_TEXT = re.compile(r"Traceback \(most recent call last\)|sqlalchemy\.exc|werkzeug\.exceptions")
 
@@ -71,3 +75,16 @@ def _problems(tree: Element, html: str, is_page: bool) -> list[str]:
     if INTERNAL_ERROR_TEXT.search(html):
         found.append("a traceback")
     return found
+
+
+def inspect_json(answer: TestResponse, app: Flask) -> None:
+    """Hold an answer of the API to the shape that its route declares, and every refusal to ``Problem``."""
+    if answer.status_code >= 400:
+        Problem.model_validate_json(answer.data, strict=True)
+        return
+    request = answer.request
+    endpoint, _arguments = app.url_map.bind("localhost").match(request.path, request.method)
+    spec = app.view_functions[endpoint].__dict__["spec"]
+    model = spec.option("answers")
+    if model is not None and answer.status_code == spec.option("status"):
+        model.model_validate_json(answer.data, strict=True)

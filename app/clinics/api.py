@@ -9,9 +9,10 @@ from sqlalchemy import Row
 from app.clinics import actions, permissions, queries, rules
 from app.clinics.actions.therapists import UNCHANGED
 from app.clinics.models import Service, Therapist
+from app.clinics.resources import ClinicResource, DoctorResource, ServiceResource, TherapistResource
 from app.http import cycle
 from app.http.json import ApiBlueprint
-from app.http.resources import Body, Cents, Id, ListQuery, listing
+from app.http.resources import Body, Cents, Id, ListQuery, Page, listing
 from app.kernel import money
 from app.kernel.access import can_anywhere
 from app.tenancy.models import Clinic
@@ -124,7 +125,7 @@ def _hour(minutes: int) -> str:
     return f"{minutes // 60:02d}:{minutes % 60:02d}"
 
 
-@api.get("/api/clinics/", requires=permissions.READ, query=ListQuery)
+@api.get("/api/clinics/", requires=permissions.READ, query=ListQuery, answers=Page[ClinicResource])
 def clinics(query: ListQuery) -> dict[str, Any]:
     """The clinics where you work; all active ones for a patient."""
     orderings = {"name": Clinic.name, "id": Clinic.id}
@@ -133,12 +134,14 @@ def clinics(query: ListQuery) -> dict[str, Any]:
     )
 
 
-@api.get("/api/clinics/<int:clinic_id>/", requires=permissions.READ)
+@api.get("/api/clinics/<int:clinic_id>/", requires=permissions.READ, answers=ClinicResource)
 def clinic(clinic_id: int) -> dict[str, Any]:
     return clinic_json(queries.lists.clinic(clinic_id, cycle.actor()))
 
 
-@api.get("/api/clinics/<int:clinic_id>/doctors/", requires=permissions.READ, query=ListQuery)
+@api.get(
+    "/api/clinics/<int:clinic_id>/doctors/", requires=permissions.READ, query=ListQuery, answers=Page[DoctorResource]
+)
 def doctors(clinic_id: int, query: ListQuery) -> dict[str, Any]:
     """Who treats in a clinic; ``consultation_fee`` is the price of their default service (D43), null without one."""
     actor = cycle.actor()
@@ -186,7 +189,7 @@ def _therapist(therapist_id: int) -> dict[str, Any]:
     return queries.lists.with_links([therapist_json(row)], actor)[0]
 
 
-@api.get("/api/therapists/", requires=permissions.READ, query=TherapistQuery)
+@api.get("/api/therapists/", requires=permissions.READ, query=TherapistQuery, answers=Page[TherapistResource])
 def therapists(query: TherapistQuery) -> dict[str, Any]:
     """Who treats in your clinics; filters ``clinic_id``, ``service_id``, ``search``."""
     actor = cycle.actor()
@@ -201,12 +204,14 @@ def therapists(query: TherapistQuery) -> dict[str, Any]:
     return result
 
 
-@api.get("/api/therapists/<int:therapist_id>/", requires=permissions.READ)
+@api.get("/api/therapists/<int:therapist_id>/", requires=permissions.READ, answers=TherapistResource)
 def therapist(therapist_id: int) -> dict[str, Any]:
     return _therapist(therapist_id)
 
 
-@api.post("/api/therapists/", requires=permissions.MANAGE_THERAPISTS, body=NewTherapist, status=201)
+@api.post(
+    "/api/therapists/", requires=permissions.MANAGE_THERAPISTS, body=NewTherapist, answers=TherapistResource, status=201
+)
 def create_therapist(body: NewTherapist) -> dict[str, Any]:
     therapist_id = actions.therapists.create_therapist(
         body.data(),
@@ -220,7 +225,12 @@ def create_therapist(body: NewTherapist) -> dict[str, Any]:
     return _therapist(therapist_id)
 
 
-@api.patch("/api/therapists/<int:therapist_id>/", requires=permissions.MANAGE_THERAPISTS, body=TherapistChanges)
+@api.patch(
+    "/api/therapists/<int:therapist_id>/",
+    requires=permissions.MANAGE_THERAPISTS,
+    body=TherapistChanges,
+    answers=TherapistResource,
+)
 def change_therapist(therapist_id: int, body: TherapistChanges) -> dict[str, Any]:
     """Change what is sent; ``is_active`` false is leaving, true is coming back."""
     actor, now = cycle.actor(), cycle.now()
@@ -261,7 +271,7 @@ def service_json(row: Row[Any]) -> dict[str, Any]:
     }
 
 
-@api.get("/api/services/", requires=permissions.READ, query=ServiceQuery)
+@api.get("/api/services/", requires=permissions.READ, query=ServiceQuery, answers=Page[ServiceResource])
 def services(query: ServiceQuery) -> dict[str, Any]:
     """What is offered in your clinics; filters ``clinic_id``, ``therapist_id``."""
     found = queries.lists.services(cycle.actor()).where(Service.is_active.is_(True))
@@ -273,19 +283,24 @@ def services(query: ServiceQuery) -> dict[str, Any]:
     return listing(found, query, to_json=service_json, orderings=orderings, default_ordering="name")
 
 
-@api.get("/api/services/<int:service_id>/", requires=permissions.READ)
+@api.get("/api/services/<int:service_id>/", requires=permissions.READ, answers=ServiceResource)
 def service(service_id: int) -> dict[str, Any]:
     return service_json(queries.lists.service(service_id, cycle.actor()))
 
 
-@api.post("/api/services/", requires=permissions.MANAGE_SERVICES, body=NewService, status=201)
+@api.post("/api/services/", requires=permissions.MANAGE_SERVICES, body=NewService, answers=ServiceResource, status=201)
 def create_service(body: NewService) -> dict[str, Any]:
     actor = cycle.actor()
     service_id = actions.services.create_service(body.clinic_id, body.data(), actor=actor, now=cycle.now())
     return service_json(queries.lists.service(service_id, actor))
 
 
-@api.patch("/api/services/<int:service_id>/", requires=permissions.MANAGE_SERVICES, body=ServiceChanges)
+@api.patch(
+    "/api/services/<int:service_id>/",
+    requires=permissions.MANAGE_SERVICES,
+    body=ServiceChanges,
+    answers=ServiceResource,
+)
 def change_service(service_id: int, body: ServiceChanges) -> dict[str, Any]:
     """Change what is sent; ``is_active`` false retires it, true offers it again."""
     actor, now = cycle.actor(), cycle.now()

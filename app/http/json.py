@@ -2,10 +2,13 @@
 
     api = ApiBlueprint("appointments", __name__)
 
-    @api.post("/api/appointments/", requires=permissions.BOOK, body=NewAppointment, status=201)
+    @api.post(
+        "/api/appointments/", requires=permissions.BOOK, body=NewAppointment, answers=AppointmentResource, status=201
+    )
     def create(body: NewAppointment) -> dict[str, Any]: ...
 
-``requires`` may be a tuple: any one of the permissions is enough (a patient's own, the desk's).
+``requires`` may be a tuple: any one of the permissions is enough (a patient's own, the desk's). ``answers`` is the
+shape of the answer with ``status``.
 ``/api/openapi.json`` is generated from these declarations.
 """
 
@@ -56,6 +59,7 @@ class ApiBlueprint(Blueprint):
         signed_in: bool = False,
         body: type[BaseModel] | None = None,
         query: type[BaseModel] | None = None,
+        answers: type[BaseModel] | None = None,
         status: int = 200,
         prepare: Callable[..., dict[str, Any]] | None = None,
         repeatable: bool = False,
@@ -63,7 +67,8 @@ class ApiBlueprint(Blueprint):
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         needed = requires if isinstance(requires, tuple) else (requires,) if requires else ()
         cycle.require_declaration(f"{self.name} {rule}", needed, public, signed_in)
-        declared = {"body": body, "query": query, "status": status, "prepare": prepare, "repeatable": repeatable}
+        declared = dict[str, Any](body=body, query=query, answers=answers, status=status)
+        declared |= {"prepare": prepare, "repeatable": repeatable}
         spec = RouteSpec(needed, public, signed_in, options=declared)
 
         def decorate(view: Callable[..., Any]) -> Callable[..., Any]:

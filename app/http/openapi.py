@@ -1,29 +1,29 @@
 """``/api/openapi.json``: generated from the declarations of the routes; ``/api/docs`` shows it to who is signed in."""
 
 import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flask import Response, current_app, jsonify, make_response
-from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
+from werkzeug.routing import IntegerConverter
 
 from app.http import fragments
 from app.http.cycle import RouteSpec
 from app.http.html import PageBlueprint
 from app.http.json import ApiBlueprint
+from app.http.resources import Problem
 
 api = ApiBlueprint("openapi", __name__)
 pages = PageBlueprint("api_docs", __name__)
 
-PROBLEM = {
-    "type": "object",
-    "required": ["error", "code", "message", "details"],
-    "properties": {
-        "error": {"type": "string"},
-        "code": {"type": "string"},
-        "message": {"type": "string"},
-        "details": {"type": "object"},
-    },
+PROBLEMS = {
+    400: "A field or filter is wrong; details has a sentence per field.",
+    401: "No access token, or one that has ended.",
+    403: "The permission is missing.",
+    404: "It does not exist, or not for who asks.",
+    409: "The present state forbids it; details may name the next step.",
+    429: "Too many requests; Retry-After says when to come back.",
 }
 IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
@@ -61,14 +61,17 @@ def document() -> dict[str, Any]:
 def _document() -> dict[str, Any]:
     own = {f"{pages.name}.docs", f"{pages.name}.docs_document"}
     routes = [r for r in current_app.url_map.iter_rules() if r.rule.startswith("/api/") and r.endpoint not in own]
-    models = _models(routes)
-    schemas = models_json_schema([(m, "validation") for m in models], ref_template="#/components/schemas/{model}")[1]
+    models = dict.fromkeys(m for rule in routes for m in map(_spec(rule).option, ("body", "answers")) if m)
+    references, schemas = models_json_schema(
+        [(model, "validation") for model in (*models, Problem)], ref_template="#/components/schemas/{model}"
+    )
+    schema_of = {model: reference for (model, _mode), reference in references.items()}
     paths: dict[str, dict[str, Any]] = {}
     for rule in sorted(routes, key=lambda r: r.rule):
         path = re.sub(r"<(?:[^:<>]+:)?([^<>]+)>", r"{\1}", rule.rule)
         for method in sorted(rule.methods or ()):
             if method in {"GET", "POST", "PUT", "PATCH", "DELETE"}:
-                paths.setdefault(path, {})[method.lower()] = _operation(rule, method)
+                paths.setdefault(path, {})[method.lower()] = _operation(rule, method, schema_of)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -79,15 +82,10 @@ def _document() -> dict[str, Any]:
         "security": [{"bearer": []}],
         "paths": paths,
         "components": {
-            "schemas": {**schemas.get("$defs", {}), "Problem": PROBLEM},
+            "schemas": schemas["$defs"],
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
     }
-
-
-def _models(routes: list[Any]) -> list[type[BaseModel]]:
-    bodies = (_spec(rule).option("body") for rule in routes)
-    return list({model.__name__: model for model in bodies if model}.values())
 
 
 def _spec(rule: Any) -> RouteSpec:
@@ -95,46 +93,62 @@ def _spec(rule: Any) -> RouteSpec:
     return spec
 
 
-def _operation(rule: Any, method: str) -> dict[str, Any]:
+def _operation(rule: Any, method: str, schema_of: Mapping[Any, Any]) -> dict[str, Any]:
     view = current_app.view_functions[rule.endpoint]
     spec = _spec(rule)
-    parameters = [
-        {
-            "name": name,
-            "in": "path",
-            "required": True,
-            "schema": {"type": "integer" if kind == "IntegerConverter" else "string"},
-        }
-        for name, kind in ((n, type(c).__name__) for n, c in rule._converters.items())
-    ]
-    if query := spec.option("query"):
-        schema = query.model_json_schema()
-        parameters += [
-            {"name": name, "in": "query", "required": name in schema.get("required", ()), "schema": value}
-            for name, value in schema["properties"].items()
-        ]
-    if method == "POST" and (not spec.public or spec.option("repeatable")):
-        parameters.append(IDEMPOTENCY_KEY)
     operation: dict[str, Any] = {
         "operationId": f"{rule.endpoint}.{method.lower()}",
         "summary": (view.__doc__ or view.__name__.replace("_", " ")).strip().split("\n")[0],
-        "parameters": parameters,
-        "responses": {
-            str(spec.option("status") or 200): {"description": "OK"},
-            "default": {
-                "description": "Problem",
-                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
-            },
-        },
+        "parameters": list(_parameters(rule, method)),
+        "responses": _responses(rule, method, schema_of),
     }
     if spec.public:
         operation["security"] = []
     if spec.requires:
         operation["x-permissions"] = [permission.code for permission in spec.requires]
     if (body := spec.option("body")) and method != "GET":
-        reference = {"$ref": f"#/components/schemas/{body.__name__}"}
-        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": reference}}}
+        operation["requestBody"] = {"required": True, "content": _json(schema_of[body])}
     return operation
+
+
+def _parameters(rule: Any, method: str) -> Iterator[dict[str, Any]]:
+    spec = _spec(rule)
+    for name, converter in rule._converters.items():
+        kind = "integer" if isinstance(converter, IntegerConverter) else "string"
+        yield {"name": name, "in": "path", "required": True, "schema": {"type": kind}}
+    if query := spec.option("query"):
+        schema = query.model_json_schema()
+        for name, value in schema["properties"].items():
+            yield {"name": name, "in": "query", "required": name in schema.get("required", ()), "schema": value}
+    if method == "POST" and (not spec.public or spec.option("repeatable")):
+        yield IDEMPOTENCY_KEY
+
+
+def _responses(rule: Any, method: str, schema_of: Mapping[Any, Any]) -> dict[str, Any]:
+    """The answer, and the problems that a route can meet by what it declares."""
+    spec = _spec(rule)
+    answer: dict[str, Any] = {"description": "OK"}
+    if model := spec.option("answers"):
+        answer["content"] = _json(schema_of[model])
+    met = {
+        400: bool(spec.option("query") or spec.option("body")),
+        401: not spec.public,
+        403: bool(spec.requires),
+        404: bool(rule._converters),
+        409: method != "GET",
+        429: True,
+    }
+    problem = _json(schema_of[Problem])
+    problems = {str(status): {"description": PROBLEMS[status], "content": problem} for status in met if met[status]}
+    return {
+        str(spec.option("status") or 200): answer,
+        **problems,
+        "default": {"description": "Another problem, of the same shape.", "content": problem},
+    }
+
+
+def _json(schema: Any) -> dict[str, Any]:
+    return {"application/json": {"schema": schema}}
 
 
 BLUEPRINTS = (api,)

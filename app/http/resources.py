@@ -1,8 +1,8 @@
-"""Models shared by all JSON resources: strict bodies, list queries, pages of results."""
+"""Models shared by all JSON resources: strict bodies, list queries, pages of results, the shapes of answers."""
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Generic, TypeVar
 from urllib.parse import urlencode
 
 from flask import request
@@ -74,6 +74,49 @@ class Body(BaseModel):
     """A request body. An unknown field is a 400 that names it (D42)."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True, str_strip_whitespace=True)
+
+
+class Resource(BaseModel):
+    """The shape of an answer, as ``answers=`` of a route declares it; the tests hold every answer to it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+Item = TypeVar("Item", bound=Resource)
+
+
+class Page(Resource, Generic[Item]):
+    """What ``listing`` answers; ``next`` and ``previous`` are addresses."""
+
+    count: int
+    next: str | None
+    previous: str | None
+    page: int
+    page_size: int
+    results: list[Item]
+
+
+class NamedResource(Resource):
+    id: int
+    name: str
+
+
+class PersonResource(Resource):
+    id: int
+    full_name: str
+
+
+class Problem(Resource):
+    """The answer to an error (D35)."""
+
+    error: str
+    code: str
+    message: str
+    details: dict[str, Any]
+
+
+# Decimal text, "80.00".
+Money = Annotated[str, Field(pattern=r"^-?\d+\.\d\d$")]
 
 
 class Query(BaseModel):

@@ -6,9 +6,10 @@ from pydantic import Field
 
 from app.http import cycle
 from app.http.json import ApiBlueprint
-from app.http.resources import Body, Id, ListQuery, listing
+from app.http.resources import Body, Id, ListQuery, Page, listing
 from app.notifications import actions, permissions, queries
 from app.notifications.models import Notification
+from app.notifications.resources import NotificationResource
 
 api = ApiBlueprint("notifications_api", __name__)
 
@@ -29,7 +30,7 @@ class NewNotification(Body):
     data: dict[str, int | bool | None] = Field(default_factory=dict, max_length=10)
 
 
-@api.get("/api/notifications/", requires=permissions.READ_OWN, query=InboxQuery)
+@api.get("/api/notifications/", requires=permissions.READ_OWN, query=InboxQuery, answers=Page[NotificationResource])
 def index(query: InboxQuery) -> dict[str, Any]:
     """The caller's own inbox, the newest first."""
     lines = queries.own_lines(actor=cycle.actor(), unread=query.unread)
@@ -45,7 +46,7 @@ def create(body: NewNotification) -> dict[str, Any]:
     return {"id": line_id, "recipient": body.recipient, "type": body.type, "created_at": cycle.now()}
 
 
-@api.post("/api/notifications/<int:notification_id>/read/", requires=permissions.READ_OWN)
+@api.post("/api/notifications/<int:notification_id>/read/", requires=permissions.READ_OWN, answers=NotificationResource)
 def read(notification_id: int) -> dict[str, Any]:
     """Mark one notification as read; idempotent."""
     actions.mark_read(notification_id, actor=cycle.actor(), now=cycle.now())

@@ -10,9 +10,10 @@ from pydantic import AliasChoices, Field
 
 from app.http import cycle
 from app.http.json import ApiBlueprint
-from app.http.resources import AsTyped, Body, Day, ListQuery, envelope
+from app.http.resources import AsTyped, Body, Day, ListQuery, Page, envelope
 from app.patients import actions, permissions, queries, rules
 from app.patients.login import prepare_registration
+from app.patients.resources import FoundPatientResource, PatientResource
 
 api = ApiBlueprint("patients_api", __name__)
 
@@ -86,7 +87,7 @@ def patient_json(person: Mapping[str, Any], *, desk: bool) -> dict[str, Any]:
     }
 
 
-@api.get("/api/patients/", requires=READERS, query=PatientQuery, endpoint="list")
+@api.get("/api/patients/", requires=READERS, query=PatientQuery, endpoint="list", answers=Page[FoundPatientResource])
 def index(query: PatientQuery) -> dict[str, Any]:
     """Search by name, document or phone: every word, in any order, accents or not."""
     found = queries.page(
@@ -96,7 +97,7 @@ def index(query: PatientQuery) -> dict[str, Any]:
     return envelope(found.rows, found.count, query.page, query.page_size)
 
 
-@api.post("/api/patients/", requires=permissions.REGISTER, body=NewPatient, status=201)
+@api.post("/api/patients/", requires=permissions.REGISTER, body=NewPatient, answers=PatientResource, status=201)
 def create(body: NewPatient) -> dict[str, Any]:
     """Register a person; 409 ``POSSIBLE_DUPLICATE`` with the ``candidates`` when they seem to be known."""
     return _one(
@@ -110,13 +111,13 @@ def create(body: NewPatient) -> dict[str, Any]:
     )
 
 
-@api.get("/api/patients/<int:patient_id>/", requires=READERS)
+@api.get("/api/patients/<int:patient_id>/", requires=READERS, answers=PatientResource)
 def read(patient_id: int) -> dict[str, Any]:
     """One person; patients read themselves."""
     return _read(patient_id)
 
 
-@api.get("/api/users/patients/<int:patient_id>/", requires=READERS)
+@api.get("/api/users/patients/<int:patient_id>/", requires=READERS, answers=PatientResource)
 def profile(patient_id: int) -> dict[str, Any]:
     """The same under the users, where some clients look for it."""
     return _read(patient_id)
@@ -128,13 +129,19 @@ def _read(patient_id: int) -> dict[str, Any]:
     return found
 
 
-@api.patch("/api/patients/<int:patient_id>/", requires=permissions.UPDATE, body=PatientChanges)
+@api.patch("/api/patients/<int:patient_id>/", requires=permissions.UPDATE, body=PatientChanges, answers=PatientResource)
 def change(patient_id: int, body: PatientChanges) -> dict[str, Any]:
     """Change the details sent, leave the others."""
     return _update(patient_id, body, keep=True)
 
 
-@api.put("/api/patients/<int:patient_id>/", requires=permissions.UPDATE, body=PatientChanges, endpoint="replace")
+@api.put(
+    "/api/patients/<int:patient_id>/",
+    requires=permissions.UPDATE,
+    body=PatientChanges,
+    endpoint="replace",
+    answers=PatientResource,
+)
 def put(patient_id: int, body: PatientChanges) -> dict[str, Any]:
     """Replace all details."""
     return _update(patient_id, body, keep=False)

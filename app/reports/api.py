@@ -13,6 +13,7 @@ from app.kernel.access import Actor
 from app.kernel.errors import NotFound
 from app.reports import actions, files, forms, permissions, queries, registry, renderers, rules
 from app.reports.registry import Params, Report
+from app.reports.resources import RunResource
 
 api = ApiBlueprint("reports_api", __name__)
 
@@ -140,7 +141,7 @@ def _in_background(report: Report, export_format: rules.Format, params: Params, 
     return cycle.AfterRead(request_run, write=True)
 
 
-@api.post("/api/reports/generate/", requires=permissions.READ, body=NewRun, status=202)
+@api.post("/api/reports/generate/", requires=permissions.READ, body=NewRun, answers=RunResource, status=202)
 def generate(body: NewRun) -> dict[str, Any]:
     """Build a report in the background."""
     report, actor = registry.find(body.report), cycle.actor()
@@ -152,7 +153,7 @@ def generate(body: NewRun) -> dict[str, Any]:
     return _run_json(queries.run(run_id, actor=actor))
 
 
-@api.get("/api/reports/<int:run_id>/", requires=permissions.READ)
+@api.get("/api/reports/<int:run_id>/", requires=permissions.READ, answers=RunResource)
 def run(run_id: int) -> dict[str, Any]:
     """A run: ``status``, ``progress`` 0-100, ``download_url`` when it is done."""
     return _run_json(queries.run(run_id, actor=cycle.actor()))

@@ -8,9 +8,10 @@ from sqlalchemy import Row
 from app.billing import actions, permissions, queries, rules
 from app.billing.api.scope import clinic_of
 from app.billing.models import Ticket
+from app.billing.resources import MethodResource, PaymentResource, RefundResource, TicketDetailsResource, TicketResource
 from app.http import cycle
 from app.http.json import ApiBlueprint
-from app.http.resources import Body, Cents, Day, Id, ListQuery, PageQuery, Period, listing, one_of, page_of
+from app.http.resources import Body, Cents, Day, Id, ListQuery, Page, PageQuery, Period, listing, one_of, page_of
 from app.kernel.errors import Invalid
 from app.kernel.i18n import N_
 from app.kernel.money import decimal_text
@@ -30,7 +31,9 @@ class TicketQuery(ListQuery, Period):
     owed: bool = False
 
 
-@api.get("/api/tickets/", requires=(permissions.READ, permissions.READ_OWN), query=TicketQuery)
+@api.get(
+    "/api/tickets/", requires=(permissions.READ, permissions.READ_OWN), query=TicketQuery, answers=Page[TicketResource]
+)
 def ticket_list(query: TicketQuery) -> dict[str, Any]:
     """Tickets by number, patient or day; ``owed=true`` leaves those with a debt."""
     statement = queries.tickets.listing_statement(actor=cycle.actor()).where(*_conditions(query))
@@ -104,7 +107,9 @@ def _named(id_: int | None, name: str | None) -> dict[str, Any] | None:
     return {"id": id_, "name": name} if id_ is not None else None
 
 
-@api.get("/api/tickets/<int:ticket_id>/", requires=(permissions.READ, permissions.READ_OWN))
+@api.get(
+    "/api/tickets/<int:ticket_id>/", requires=(permissions.READ, permissions.READ_OWN), answers=TicketDetailsResource
+)
 def ticket(ticket_id: int) -> dict[str, Any]:
     """One ticket with its payments and refunds."""
     return _one(ticket_id)
@@ -141,28 +146,30 @@ class Reason(Body):
     reason: str = Field(min_length=1, max_length=200)
 
 
-@api.post("/api/tickets/<int:ticket_id>/void/", requires=permissions.VOID, body=Reason)
+@api.post("/api/tickets/<int:ticket_id>/void/", requires=permissions.VOID, body=Reason, answers=TicketResource)
 def void_ticket(ticket_id: int, body: Reason) -> dict[str, Any]:
     """Void a ticket without payments; its number stays used."""
     actions.tickets.void_ticket(ticket_id, reason=body.reason, actor=cycle.actor(), now=cycle.now())
     return ticket_json(queries.tickets.ticket(ticket_id, actor=cycle.actor()))
 
 
-@api.post("/api/tickets/<int:ticket_id>/credit/", requires=permissions.TAKE_PAYMENT)
+@api.post("/api/tickets/<int:ticket_id>/credit/", requires=permissions.TAKE_PAYMENT, answers=TicketDetailsResource)
 def keep_credit(ticket_id: int) -> dict[str, Any]:
     """Keep what is due back on the ticket for its patient."""
     actions.credit.keep(ticket_id, actor=cycle.actor(), now=cycle.now())
     return _one(ticket_id)
 
 
-@api.delete("/api/tickets/<int:ticket_id>/credit/", requires=permissions.REFUND)
+@api.delete("/api/tickets/<int:ticket_id>/credit/", requires=permissions.REFUND, answers=TicketDetailsResource)
 def return_credit(ticket_id: int) -> dict[str, Any]:
     """Make what was kept of the ticket, as far as it is not used, due back again."""
     actions.credit.give_back(ticket_id, actor=cycle.actor(), now=cycle.now())
     return _one(ticket_id)
 
 
-@api.post("/api/tickets/<int:ticket_id>/courtesy/", requires=permissions.VOID, body=Reason)
+@api.post(
+    "/api/tickets/<int:ticket_id>/courtesy/", requires=permissions.VOID, body=Reason, answers=TicketDetailsResource
+)
 def give_courtesy(ticket_id: int, body: Reason) -> dict[str, Any]:
     """Charge nothing for a ticket without payments; it stays open and owes nothing."""
     actions.tickets.give_courtesy(ticket_id, reason=body.reason, actor=cycle.actor(), now=cycle.now())
@@ -181,7 +188,13 @@ class NewPayment(Body):
     note: str = Field("", max_length=200)
 
 
-@api.post("/api/tickets/<int:ticket_id>/payments/", requires=permissions.TAKE_PAYMENT, body=NewPayment, status=201)
+@api.post(
+    "/api/tickets/<int:ticket_id>/payments/",
+    requires=permissions.TAKE_PAYMENT,
+    body=NewPayment,
+    answers=PaymentResource,
+    status=201,
+)
 def take_payment(ticket_id: int, body: NewPayment) -> dict[str, Any]:
     """Take a payment into the open till of the clinic; ``change`` is given back to the patient.
 
@@ -210,7 +223,13 @@ class Refund(Reason):
     overdraw_reason: str = Field("", max_length=200)
 
 
-@api.post("/api/payments/<int:payment_id>/refund/", requires=permissions.REFUND, body=Refund, status=201)
+@api.post(
+    "/api/payments/<int:payment_id>/refund/",
+    requires=permissions.REFUND,
+    body=Refund,
+    answers=RefundResource,
+    status=201,
+)
 def refund_payment(payment_id: int, body: Refund) -> dict[str, Any]:
     """Refund a payment from the currently open till, in whole or an ``amount`` of it, by its own method or another.
 
@@ -252,7 +271,7 @@ class MethodQuery(PageQuery):
     clinic_id: Id | None = None
 
 
-@api.get("/api/payment-methods/", requires=permissions.READ, query=MethodQuery)
+@api.get("/api/payment-methods/", requires=permissions.READ, query=MethodQuery, answers=Page[MethodResource])
 def payment_methods(query: MethodQuery) -> dict[str, Any]:
     """The active methods of a clinic: the values of ``method`` of a payment."""
     methods = queries.tills.methods(clinic_of(query.clinic_id, permissions.READ))

@@ -9,11 +9,12 @@ from sqlalchemy import Row
 from app.billing import actions, permissions, queries
 from app.billing.api.scope import clinic_of
 from app.billing.models import TillSession
+from app.billing.resources import CountResource, MovementResource, TillSessionDetailsResource, TillSessionResource
 from app.billing.rules import tills as till_rules
 from app.clinics import queries as clinics
 from app.http import cycle, error_responses
 from app.http.json import ApiBlueprint
-from app.http.resources import Body, Cents, Id, ListQuery, listing, one_of
+from app.http.resources import Body, Cents, Id, ListQuery, Page, listing, one_of
 from app.kernel.money import decimal_text
 
 api = ApiBlueprint("tills_api", __name__)
@@ -24,7 +25,9 @@ class SessionQuery(ListQuery):
     status: Annotated[str, one_of("open", "closed")] | None = None
 
 
-@api.get("/api/till-sessions/", requires=permissions.OPERATE_TILL, query=SessionQuery)
+@api.get(
+    "/api/till-sessions/", requires=permissions.OPERATE_TILL, query=SessionQuery, answers=Page[TillSessionResource]
+)
 def session_list(query: SessionQuery) -> dict[str, Any]:
     """The till sessions visible to the actor, the newest first."""
     statement = queries.tills.sessions_statement(actor=cycle.actor())
@@ -73,7 +76,7 @@ def _head_json(head: Mapping[str, Any], *, hides: bool = False) -> dict[str, Any
     }
 
 
-@api.get("/api/till-sessions/<int:session_id>/", requires=permissions.OPERATE_TILL)
+@api.get("/api/till-sessions/<int:session_id>/", requires=permissions.OPERATE_TILL, answers=TillSessionDetailsResource)
 def session(session_id: int) -> dict[str, Any]:
     """One session with its movements, counts and ``state``; who counts blind sees figures after the count."""
     return _session_json(session_id)
@@ -162,7 +165,9 @@ class NewSession(Body):
     note: str = Field("", max_length=200)
 
 
-@api.post("/api/till-sessions/", requires=permissions.OPERATE_TILL, body=NewSession, status=201)
+@api.post(
+    "/api/till-sessions/", requires=permissions.OPERATE_TILL, body=NewSession, answers=TillSessionResource, status=201
+)
 def open_till(body: NewSession) -> dict[str, Any]:
     """Open a till; without ``till_id`` the first one of the clinic that is not open."""
     till_id = body.till_id
@@ -192,7 +197,11 @@ class NewMovement(Body):
 
 
 @api.post(
-    "/api/till-sessions/<int:session_id>/movements/", requires=permissions.OPERATE_TILL, body=NewMovement, status=201
+    "/api/till-sessions/<int:session_id>/movements/",
+    requires=permissions.OPERATE_TILL,
+    body=NewMovement,
+    answers=MovementResource,
+    status=201,
 )
 def record_movement(session_id: int, body: NewMovement) -> dict[str, Any]:
     """Cash in or out other than payments: ``cash_in``, ``cash_out``, ``expense``, ``deposit``.
@@ -224,7 +233,11 @@ class Reversal(Body):
 
 
 @api.post(
-    "/api/till-movements/<int:movement_id>/reversal/", requires=permissions.OPERATE_TILL, body=Reversal, status=201
+    "/api/till-movements/<int:movement_id>/reversal/",
+    requires=permissions.OPERATE_TILL,
+    body=Reversal,
+    answers=MovementResource,
+    status=201,
 )
 def reverse_movement(movement_id: int, body: Reversal) -> dict[str, Any]:
     """Take back cash in or out by a contrary movement in the open session; both stay and name each other."""
@@ -237,7 +250,13 @@ class Count(Body):
     denominations: dict[Cents, int] | None = None
 
 
-@api.post("/api/till-sessions/<int:session_id>/counts/", requires=permissions.OPERATE_TILL, body=Count, status=201)
+@api.post(
+    "/api/till-sessions/<int:session_id>/counts/",
+    requires=permissions.OPERATE_TILL,
+    body=Count,
+    answers=CountResource,
+    status=201,
+)
 def submit_count(session_id: int, body: Count) -> dict[str, Any]:
     """Seal what was counted per method, right or wrong; answers with what was expected."""
     count_id = actions.counts.submit_count(
@@ -251,7 +270,12 @@ class Approval(Body):
     reason: str = Field("", max_length=200)
 
 
-@api.post("/api/till-sessions/<int:session_id>/approval/", requires=permissions.APPROVE, body=Approval)
+@api.post(
+    "/api/till-sessions/<int:session_id>/approval/",
+    requires=permissions.APPROVE,
+    body=Approval,
+    answers=TillSessionDetailsResource,
+)
 def approve_count(session_id: int, body: Approval) -> dict[str, Any]:
     """Allow the session to close with the difference of this count, until anything moves in it."""
     actions.counts.approve_count(body.count_id, reason=body.reason, actor=cycle.actor(), now=cycle.now())
@@ -263,7 +287,12 @@ class Rejection(Body):
     reason: str = Field(min_length=1, max_length=200)
 
 
-@api.post("/api/till-sessions/<int:session_id>/rejection/", requires=permissions.APPROVE, body=Rejection)
+@api.post(
+    "/api/till-sessions/<int:session_id>/rejection/",
+    requires=permissions.APPROVE,
+    body=Rejection,
+    answers=TillSessionDetailsResource,
+)
 def reject_count(session_id: int, body: Rejection) -> dict[str, Any]:
     """Ask for another count."""
     actions.counts.reject_count(body.count_id, reason=body.reason, actor=cycle.actor(), now=cycle.now())
@@ -277,7 +306,12 @@ class Closing(Body):
     left_for_tomorrow: Cents | None = None
 
 
-@api.post("/api/till-sessions/<int:session_id>/closing/", requires=permissions.OPERATE_TILL, body=Closing)
+@api.post(
+    "/api/till-sessions/<int:session_id>/closing/",
+    requires=permissions.OPERATE_TILL,
+    body=Closing,
+    answers=TillSessionDetailsResource,
+)
 def close_till(session_id: int, body: Closing) -> Any:
     """Close a session with its last count; ``counted`` and ``denominations`` seal one first.
 

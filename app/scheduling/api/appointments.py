@@ -11,7 +11,7 @@ from app.clinics import queries as clinics
 from app.clinics.profiles import therapist_id_of
 from app.http import cycle
 from app.http.json import ApiBlueprint, to_response
-from app.http.resources import Body, Id, ListQuery, Period, Query, listing, one_of
+from app.http.resources import Body, Id, ListQuery, Page, Period, Query, listing, one_of
 from app.kernel import clock
 from app.kernel.access import Actor, can
 from app.kernel.errors import DomainError, Invalid, NotFound
@@ -25,6 +25,7 @@ from app.scheduling.queries import bookable, sight, slots, visit_rows
 from app.scheduling.queries import day as day_queries
 from app.scheduling.queries.bookable import Asked
 from app.scheduling.queries.visit_rows import select_visits, visit_row
+from app.scheduling.resources import AppointmentResource, DayResource
 from app.scheduling.rules.booking import WALK_IN, BookingRequest, MoveRequest
 from app.tenancy import queries as tenancy
 
@@ -103,7 +104,7 @@ class Cancellation(Body):
     money: str = Field("", max_length=10)
 
 
-@api.get("/api/appointments/", requires=READERS, query=AppointmentQuery)
+@api.get("/api/appointments/", requires=READERS, query=AppointmentQuery, answers=Page[AppointmentResource])
 def index(query: AppointmentQuery) -> dict[str, Any]:
     """Visits that the actor may see; ``doctor=current&date=today`` is the therapist's day. Of the visits of other
     therapists a therapist gets the time (``busy``), unless the list is filtered by what is not theirs to know."""
@@ -189,14 +190,18 @@ def _zone(clinic_id: int | None, actor: Actor) -> str:
 
 
 @api.get(
-    "/api/appointments/therapist/<int:therapist_id>/", requires=READERS, query=AgendaQuery, endpoint="of_therapist"
+    "/api/appointments/therapist/<int:therapist_id>/",
+    requires=READERS,
+    query=AgendaQuery,
+    endpoint="of_therapist",
+    answers=Page[AppointmentResource],
 )
 def of_therapist(therapist_id: int, query: AgendaQuery) -> dict[str, Any]:
     """A therapist's agenda over a range."""
     return _listed(AppointmentQuery(**query.model_dump(), therapist_id=therapist_id))
 
 
-@api.get("/api/appointments/day/", requires=permissions.READ, query=DayQuery)
+@api.get("/api/appointments/day/", requires=permissions.READ, query=DayQuery, answers=DayResource)
 def day(query: DayQuery) -> dict[str, Any]:
     """All visits of a clinic's day in one answer (no pages): what boards and mirrors want. Of the visits of other
     therapists a therapist gets the time (``busy``)."""
@@ -211,7 +216,7 @@ def day(query: DayQuery) -> dict[str, Any]:
     return {"date": wanted, "clinic_id": clinic_id, "count": len(found), "results": found}
 
 
-@api.post("/api/appointments/", requires=BOOKERS, body=NewAppointment, status=201)
+@api.post("/api/appointments/", requires=BOOKERS, body=NewAppointment, answers=AppointmentResource, status=201)
 def create(body: NewAppointment) -> dict[str, Any]:
     """Book a time. A patient may omit ``patient_id``; the therapist's default service stands in for none (D43).
 
@@ -264,7 +269,7 @@ def _one(appointment_id: int) -> dict[str, Any]:
     return _for_actor(appointment_queries.as_json(visit, visit.ticket))
 
 
-@api.get("/api/appointments/<int:appointment_id>/", requires=READERS)
+@api.get("/api/appointments/<int:appointment_id>/", requires=READERS, answers=AppointmentResource)
 def show(appointment_id: int) -> Response:
     """One visit. Its ``ETag`` is its version: send it as ``If-Match`` with a change."""
     found = _one(appointment_id)
@@ -292,8 +297,19 @@ def _check_version(appointment_id: int) -> None:
         raise VersionDiffers
 
 
-@api.put("/api/appointments/<int:appointment_id>/", requires=BOOKERS, body=ChangedAppointment, endpoint="replace")
-@api.patch("/api/appointments/<int:appointment_id>/", requires=(*BOOKERS, permissions.ATTEND), body=ChangedAppointment)
+@api.put(
+    "/api/appointments/<int:appointment_id>/",
+    requires=BOOKERS,
+    body=ChangedAppointment,
+    endpoint="replace",
+    answers=AppointmentResource,
+)
+@api.patch(
+    "/api/appointments/<int:appointment_id>/",
+    requires=(*BOOKERS, permissions.ATTEND),
+    body=ChangedAppointment,
+    answers=AppointmentResource,
+)
 def change(appointment_id: int, body: ChangedAppointment) -> Response:
     """Move the visit, change its state (D9) or its remarks."""
     actor, now = cycle.actor(), cycle.now()
@@ -319,7 +335,7 @@ def change(appointment_id: int, body: ChangedAppointment) -> Response:
     return _tagged(_one(appointment_id))
 
 
-@api.delete("/api/appointments/<int:appointment_id>/", requires=BOOKERS, body=Cancellation)
+@api.delete("/api/appointments/<int:appointment_id>/", requires=BOOKERS, body=Cancellation, answers=AppointmentResource)
 def cancel(appointment_id: int, body: Cancellation) -> Response:
     """Cancel (D10): the row stays. Without a reason it is the patient's wish or the clinic's."""
     _check_version(appointment_id)
@@ -334,6 +350,7 @@ def cancel(appointment_id: int, body: Cancellation) -> Response:
     requires=(*BOOKERS, permissions.ATTEND),
     body=NewStatus,
     endpoint="set_status",
+    answers=AppointmentResource,
 )
 def set_status(appointment_id: int, body: NewStatus) -> Response:
     """Change the state through the one table of transitions; the present state is a no-op."""

@@ -16,6 +16,7 @@ from app.patients.profiles import patient_id_of
 from app.scheduling import permissions
 from app.scheduling.queries import bookable, slots
 from app.scheduling.queries.bookable import Asked, Bookable
+from app.scheduling.resources import SlotsResource
 from app.scheduling.rules.calendar import Slot
 
 api = ApiBlueprint("free_times", __name__)
@@ -36,13 +37,13 @@ class FreeQuery(Query, Period):
     clinic_id: Id | None = None
 
 
-@api.get("/api/appointments/available/", requires=ASKERS, query=FreeQuery)
+@api.get("/api/appointments/available/", requires=ASKERS, query=FreeQuery, answers=SlotsResource)
 def available(query: FreeQuery) -> dict[str, Any]:
     """Free times of one therapist or any, for a service; without one for the therapist's default service (D43)."""
     return {"results": [slot.as_json() for slot in _free(query, cycle.actor(), cycle.now())]}
 
 
-@api.get("/api/appointments/available-slots/", requires=ASKERS, query=FreeQuery)
+@api.get("/api/appointments/available-slots/", requires=ASKERS, query=FreeQuery, answers=SlotsResource)
 def available_slots(query: FreeQuery) -> dict[str, Any]:
     """The same for one day."""
     return {"results": [slot.as_json() for slot in _free(query, cycle.actor(), cycle.now())]}
