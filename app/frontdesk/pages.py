@@ -22,7 +22,7 @@ from app.http.html import PageBlueprint
 from app.http.templating import day_words, local_time
 from app.kernel import clock
 from app.kernel.access import can, require
-from app.kernel.errors import DomainError, RuleBroken
+from app.kernel.errors import RuleBroken
 from app.kernel.i18n import N_
 from app.patients import queries as patients
 from app.patients import rules as patient_rules
@@ -117,8 +117,7 @@ def _make_walk_in_form() -> forms.WalkInForm:
     return form
 
 
-def _retry_walk_in(*, form: forms.WalkInForm, error: DomainError | None) -> Response:
-    form.add_summary(error)
+def _retry_walk_in(*, form: forms.WalkInForm) -> Response:
     return _walk_in(form, _clinic())
 
 
@@ -209,8 +208,7 @@ def next_visit(appointment_id: int) -> Response:
     return _next(appointments.get(appointment_id, actor=cycle.actor()), forms.NextVisitForm(formdata=None))
 
 
-def _retry_next(*, form: forms.NextVisitForm, error: DomainError | None, appointment_id: int) -> Response:
-    form.add_summary(error)
+def _retry_next(*, form: forms.NextVisitForm, appointment_id: int) -> Response:
     return _next(appointments.get(appointment_id, actor=cycle.actor()), form)
 
 

@@ -24,7 +24,6 @@ A route without a form (a page whose address is its input) is shown again by ``r
 
 from collections.abc import Callable
 from dataclasses import replace
-from inspect import signature
 from typing import Any
 
 from flask import Blueprint, Response, make_response, request
@@ -116,11 +115,10 @@ class PageAdapter:
         is_without_form = form is None and spec.option("form") is not None  # making the form was refused
         if retry is None or is_without_form or not isinstance(error, Conflict | Invalid | RuleBroken | RateLimited):
             raise error  # a page of its own, or a toast: app.http.error_responses
-        if form is not None and "error" not in signature(retry).parameters:
-            form.show(error)
+        if form is None:
+            arguments = {**arguments, "error": error}
         else:
-            is_shown = form is not None and form.add_errors(error)
-            arguments = {**arguments, "error": None if is_shown else error}
+            form.show(error)
         with db.unit_of_work(write=False):
             response = make_response(retry(**arguments))
         response.status_code = error_responses.page_status(error)

@@ -12,7 +12,6 @@ from app.http import cycle, fragments
 from app.http.html import PageBlueprint
 from app.kernel import clock
 from app.kernel.access import can
-from app.kernel.errors import DomainError
 
 pages = PageBlueprint("closings", __name__)
 
@@ -50,8 +49,7 @@ def _count_form(head: dict[str, Any]) -> forms.CountForm:
     return forms.CountForm.for_methods(methods, head["currency"])
 
 
-def _retry_count(*, form: forms.CountForm, error: DomainError | None, session_id: int) -> Response:
-    form.add_summary(error)
+def _retry_count(*, form: forms.CountForm, session_id: int) -> Response:
     return _count_page(queries.tills.session(session_id, actor=cycle.actor()), form)
 
 
@@ -115,14 +113,13 @@ def _today(clinic: clinics.ClinicView) -> Any:
 # ------------------------------------------------------------------ its result
 
 
-def _retry_closing(*, form: forms.ClosingForm, error: DomainError | None, session_id: int) -> Response:
+def _retry_closing(*, form: forms.ClosingForm, session_id: int) -> Response:
     head = queries.tills.session(session_id, actor=cycle.actor())
     counts = queries.counts.counts_of(session_id)
     if head["status"] == "open" and queries.counts.current(counts) is None:
         count_form = _count_form(head)
-        count_form.add_summary(error)
+        count_form.add_summary(form.refusal)
         return _count_page(head, count_form)
-    form.add_summary(error)
     return _result(head, counts[-1], form)
 
 
@@ -177,8 +174,7 @@ def rejection_form(count_id: int) -> Response:
     return _rejection(count_id, forms.ReasonForm())
 
 
-def _retry_rejection(*, form: forms.ReasonForm, error: DomainError | None, count_id: int) -> Response:
-    form.add_summary(error)
+def _retry_rejection(*, form: forms.ReasonForm, count_id: int) -> Response:
     return _rejection(count_id, form)
 
 

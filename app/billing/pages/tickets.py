@@ -12,7 +12,6 @@ from app.http import cycle, fragments, screens
 from app.http.html import PageBlueprint
 from app.kernel import clock, money
 from app.kernel.access import can
-from app.kernel.errors import DomainError
 from app.patients import queries as patients
 
 pages = PageBlueprint("tickets", __name__)
@@ -102,8 +101,7 @@ def patient_payment(patient_id: int) -> Response:
     return response
 
 
-def _retry_payment(*, form: forms.PaymentForm, error: DomainError | None, ticket_id: int) -> Response:
-    form.add_summary(error)
+def _retry_payment(*, form: forms.PaymentForm, ticket_id: int) -> Response:
     return _collect(ticket_id, form)
 
 
@@ -209,8 +207,7 @@ def refund_form(payment_id: int) -> Response:
     return _refund(payment_id, None)
 
 
-def _retry_refund(*, form: forms.RefundForm, error: DomainError | None, payment_id: int) -> Response:
-    form.add_summary(error)
+def _retry_refund(*, form: forms.RefundForm, payment_id: int) -> Response:
     return _refund(payment_id, form)
 
 
@@ -268,8 +265,7 @@ def void_form(ticket_id: int) -> Response:
     return _void(ticket_id, forms.ReasonForm())
 
 
-def _retry_void(*, form: forms.ReasonForm, error: DomainError | None, ticket_id: int) -> Response:
-    form.add_summary(error)
+def _retry_void(*, form: forms.ReasonForm, ticket_id: int) -> Response:
     return _void(ticket_id, form)
 
 
@@ -296,8 +292,7 @@ def courtesy_form(ticket_id: int) -> Response:
     return _courtesy(ticket_id, forms.ReasonForm())
 
 
-def _retry_courtesy(*, form: forms.ReasonForm, error: DomainError | None, ticket_id: int) -> Response:
-    form.add_summary(error)
+def _retry_courtesy(*, form: forms.ReasonForm, ticket_id: int) -> Response:
     return _courtesy(ticket_id, form)
 
 

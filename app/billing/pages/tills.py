@@ -13,7 +13,6 @@ from app.http import cycle, fragments
 from app.http.html import PageBlueprint
 from app.kernel import clock, money
 from app.kernel.access import can
-from app.kernel.errors import DomainError
 
 pages = PageBlueprint("tills", __name__)
 
@@ -89,8 +88,7 @@ def _make_open_form() -> forms.OpenTillForm:
     return form
 
 
-def _retry_open(*, form: forms.OpenTillForm, error: DomainError | None) -> Response:
-    form.add_summary(error)
+def _retry_open(*, form: forms.OpenTillForm) -> Response:
     return _overview(cycle.clinic_id(permissions.OPERATE_TILL), form)
 
 
@@ -141,8 +139,7 @@ def movement_form(session_id: int) -> Response:
     return _movement(session_id, forms.MovementForm())
 
 
-def _retry_movement(*, form: forms.MovementForm, error: DomainError | None, session_id: int) -> Response:
-    form.add_summary(error)
+def _retry_movement(*, form: forms.MovementForm, session_id: int) -> Response:
     return _movement(session_id, form)
 
 
@@ -182,8 +179,7 @@ def reversal_form(movement_id: int) -> Response:
     return _reversal(movement_id, forms.ReasonForm())
 
 
-def _retry_reversal(*, form: forms.ReasonForm, error: DomainError | None, movement_id: int) -> Response:
-    form.add_summary(error)
+def _retry_reversal(*, form: forms.ReasonForm, movement_id: int) -> Response:
     return _reversal(movement_id, form)
 
 
