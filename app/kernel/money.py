@@ -4,9 +4,8 @@ One rounding rule: half up, as SUNAT, the tax office, rounds cents.
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from functools import cache
 
 from babel.numbers import get_currency_precision
@@ -120,20 +119,3 @@ def round_cash(cents: int, currency: str, rounding: str = "currency") -> int:
     unit = cash_unit(currency, rounding)
     is_down = rounding == "down" or (rounding == "currency" and currency in ROUNDED_DOWN)
     return cents // unit * unit if is_down else (cents + (unit - 1) // 2) // unit * unit
-
-
-def tax_included(cents: int, rate_bp: int) -> int:
-    """The tax contained in a price that includes it (D25); ``rate_bp`` 1800 is 18 %."""
-    part = Decimal(cents) * rate_bp / (10000 + rate_bp)
-    return int(part.quantize(Decimal(1), rounding=ROUND_HALF_UP))
-
-
-def allocate(cents: int, weights: Sequence[int]) -> list[int]:
-    """Split by weight so that the parts sum exactly; the first parts get the remaining cents."""
-    total = sum(weights)
-    if total <= 0:
-        raise ValueError("weights must sum to more than zero")
-    parts = [cents * weight // total for weight in weights]
-    for index in range(cents - sum(parts)):
-        parts[index] += 1
-    return parts

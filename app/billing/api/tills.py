@@ -245,7 +245,7 @@ def reverse_movement(movement_id: int, body: Reversal) -> dict[str, Any]:
     return _movement_of(queries.drawer.session_of(reversal_id), reversal_id)
 
 
-class Count(Body):
+class NewCount(Body):
     counted: dict[str, Cents] = Field(default_factory=dict)
     denominations: dict[Cents, int] | None = None
 
@@ -253,11 +253,11 @@ class Count(Body):
 @api.post(
     "/api/till-sessions/<int:session_id>/counts/",
     requires=permissions.OPERATE_TILL,
-    body=Count,
+    body=NewCount,
     answers=CountResource,
     status=201,
 )
-def submit_count(session_id: int, body: Count) -> dict[str, Any]:
+def submit_count(session_id: int, body: NewCount) -> dict[str, Any]:
     """Seal what was counted per method, right or wrong; answers with what was expected."""
     count_id = actions.counts.submit_count(
         session_id, counted=body.counted, denominations=body.denominations, actor=cycle.actor(), now=cycle.now()
@@ -299,7 +299,7 @@ def reject_count(session_id: int, body: Rejection) -> dict[str, Any]:
     return _session_json(session_id)
 
 
-class Closing(Body):
+class NewClosing(Body):
     counted: dict[str, Cents] | None = None
     denominations: dict[Cents, int] | None = None
     reason: str = Field("", max_length=200)
@@ -309,10 +309,10 @@ class Closing(Body):
 @api.post(
     "/api/till-sessions/<int:session_id>/closing/",
     requires=permissions.OPERATE_TILL,
-    body=Closing,
+    body=NewClosing,
     answers=TillSessionDetailsResource,
 )
-def close_till(session_id: int, body: Closing) -> Any:
+def close_till(session_id: int, body: NewClosing) -> Any:
     """Close a session with its last count; ``counted`` and ``denominations`` seal one first.
 
     A count that cannot close the session yet is kept: 202 with the ``code`` and ``message`` of what is missing.

@@ -123,12 +123,6 @@ def showing_names(clinic_ids: Collection[int]) -> frozenset[int]:
     return frozenset(db.session.scalars(found))
 
 
-def clinics_of_organization(organization_id: int) -> list[ClinicView]:
-    """The active clinics of an organization by name: where a patient may book."""
-    mine = (Clinic.organization_id == organization_id, Clinic.is_active.is_(True))
-    return [_clinic_view(row) for row in db.session.execute(_CLINIC.where(*mine).order_by(Clinic.name))]
-
-
 def service(service_id: int) -> ServiceView:
     """A service, also a retired one. Raises NotFound."""
     row = db.session.execute(_SERVICE.where(Service.id == service_id)).first()
