@@ -28,6 +28,8 @@ PAGES = {
         "/appointments/{booked}",
         "/appointments/{booked}/schedule",
         "/appointments/{booked}/cancellation",
+        "/appointments/{booked}/noshow",
+        "/appointments/{booked}/late-session",
         "/appointments/{fulfilled}/next",
         "/patients",
         "/patients?q=quispe",
@@ -35,11 +37,14 @@ PAGES = {
         "/patients/{patient}",
         "/patients/{patient}/edit",
         "/patients/{patient}/appointments",
+        "/blocks/new?clinic_id=1&therapist_id=1&starts_at={free}",
+        "/blocks/1",
         "/till",
         "/till-sessions/{closed}",
         "/till-sessions/{open}",
         "/till-sessions/{open}/movements",
         "/till-sessions/{open}/closing",
+        "/till-movements/{movement}/reversal",
         "/tickets",
         "/tickets/{ticket}",
         "/tickets/{ticket}/payment",
@@ -64,6 +69,11 @@ PAGES = {
         "/till-sessions/{open}/closing",
         "/payments/{payment}/refund",
         "/tickets/{ticket}/void",
+        "/tickets/{ticket}/courtesy",
+        "/till-sessions/{open}/counts",
+        "/till-counts/{count}/rejection",
+        "/patients/duplicates",
+        "/patients/1/merge",
         "/appointments/{booked}/error",
         "/reports",
         "/reports/improved-daily-cash",
@@ -103,6 +113,7 @@ VARIANTS: tuple[tuple[int, str, tuple[str, ...] | None], ...] = (
 NO_PAGES = (  # fragments, files, and addresses that lead elsewhere
     *("/", "/dashboard", "/notifications/badge", "/ubigeo/options", "/reports/runs/<int:run_id>/file"),
     *("/patients/picker", "/patients/options", "/patients/quick", "/patients/known"),
+    *("/patients/<int:patient_id>/payment", "/search"),
     *("/ws/live", "/ws/notifications/<int:user_id>/", "/healthz", "/readyz"),
 )
 
@@ -131,7 +142,13 @@ def names(demo_server: LiveServer) -> dict[str, object]:
     free = f"/api/appointments/available/?therapist_id=1&service_id=1&date_from={in_a_week}"
     paid = first(ana, "/api/appointments/?status=fulfilled&ordering=starts_at")["ticket"]["id"]
     run = {"report": "improved-daily-cash", "format": "csv"}
+    till = f"/api/till-sessions/{first(ana, '/api/till-sessions/?status=open')['id']}"
+    expense = {"kind": "expense", "amount": "1.00", "concept": "Agua"}
+    movement = ana.call("POST", f"{till}/movements/", expense).json["id"]
+    counted = ana.call("POST", f"{till}/closing/", {"counted": {"efectivo": "1.00"}})
     return {
+        "movement": movement,
+        "count": counted.json["counts"][-1]["id"],
         "booked": first(ana, "/api/appointments/?status=booked&ordering=-starts_at")["id"],
         "fulfilled": first(ana, "/api/appointments/?status=fulfilled")["id"],
         "patient": 1,
