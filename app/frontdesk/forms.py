@@ -72,11 +72,12 @@ class WalkInForm(Form):
     service_id = SelectField(_l("Servicio"), coerce=int)
     place = StringField(_l("Con quién"), default=FIRST_AVAILABLE)
 
-    def chosen(self) -> tuple[int, datetime] | None:
-        """The therapist and the time that were shown; None for the first available."""
-        therapist_id, _at, starts_at = (self.place.data or FIRST_AVAILABLE).partition("@")
+    def chosen(self) -> tuple[int, datetime, int | None] | None:
+        """The therapist, the time and the minutes (None for the whole length) that were shown; None for the first
+        available."""
+        therapist_id, starts_at, minutes = [*(self.place.data or FIRST_AVAILABLE).split("@"), "", ""][:3]
         try:
-            return int(therapist_id), clock.parse_instant(starts_at)
+            return int(therapist_id), clock.parse_instant(starts_at), int(minutes) if minutes else None
         except ValueError:
             return None
 

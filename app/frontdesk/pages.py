@@ -148,24 +148,25 @@ def _done(toast: str, appointment_id: int, clinic_id: int, close: str) -> Respon
 
 def _book_walk_in(form: forms.WalkInForm, clinic: ClinicView) -> booking.Booked:
     now = cycle.now()
-    therapist_id, starts_at = form.chosen() or _first_option(form.service_id.data, clinic, now)
+    therapist_id, starts_at, minutes = form.chosen() or _first_option(form.service_id.data, clinic, now)
     booking_request = BookingRequest(
         clinic_id=clinic.id,
         therapist_id=therapist_id,
         patient_id=form.patient_id.data or 0,
         service_id=form.service_id.data,
         starts_at=starts_at,
+        duration_minutes=minutes,
         override_reason=WALK_IN,
         is_here=True,
     )
     return booking.book_appointment(booking_request, actor=cycle.actor(), now=now)
 
 
-def _first_option(service_id: int, clinic: ClinicView, now: datetime) -> tuple[int, datetime]:
+def _first_option(service_id: int, clinic: ClinicView, now: datetime) -> tuple[int, datetime, int | None]:
     """The first available option within working hours. Raises NoTherapistAvailable."""
     for option in desk.walk_in_options(clinic, clinics.service(service_id), now=now):
-        if option.starts_at and not option.is_outside_hours:
-            return option.therapist_id, option.starts_at
+        if option.starts_at and option.is_regular:
+            return option.therapist_id, option.starts_at, None
     raise NoTherapistAvailable
 
 

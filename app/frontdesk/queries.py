@@ -244,17 +244,29 @@ def till_code(clinic_id: int, *, actor: Actor) -> str:
 
 @dataclass(frozen=True, slots=True)
 class WalkInOption:
-    """The first time of a therapist today for a walk-in; ``starts_at`` is None when there is none."""
+    """The first time of a therapist today for a walk-in; ``starts_at`` is None when there is none.
+
+    ``busy_until`` is the end of the visit that occupies them now; ``short_minutes`` what is free between two visits
+    when the whole length is free nowhere today.
+    """
 
     therapist_id: int
     therapist: str
     starts_at: datetime | None = None
     is_now: bool = False
     is_outside_hours: bool = False
+    busy_until: datetime | None = None
+    short_minutes: int | None = None
+
+    @property
+    def is_regular(self) -> bool:
+        """A time of the whole length within working hours."""
+        return self.starts_at is not None and not self.is_outside_hours and self.short_minutes is None
 
 
 def walk_in_options(clinic: ClinicView, service: ServiceView, *, now: datetime) -> list[WalkInOption]:
-    """The therapists of a service for a walk-in today: by start, those outside their working hours last.
+    """The therapists of a service for a walk-in today: by start, those with less than the whole length or outside their
+    working hours last.
 
     Five queries.
     """
@@ -264,7 +276,7 @@ def walk_in_options(clinic: ClinicView, service: ServiceView, *, now: datetime) 
     length = timedelta(minutes=service.duration_minutes)
     calendar = slots.calendar(clinic, ids, day, day)
     options = [_option(person, calendar, day, length=length, now=now) for person in people]
-    return sorted(options, key=lambda o: (o.starts_at is None, o.is_outside_hours, o.starts_at or now, o.therapist))
+    return sorted(options, key=lambda o: (o.starts_at is None, not o.is_regular, o.starts_at or now, o.therapist))
 
 
 def _option(
@@ -274,14 +286,20 @@ def _option(
     shift = next(iter(covering(open_periods(calendar, person.id, day), starts_at, starts_at + length)), None)
     occupying = occupied(calendar, person.id, shift.room_id if shift else None)
     is_free = first_clash(occupying, starts_at, starts_at + length) is None
+    present = first_clash(occupying, now, now + timedelta(minutes=1))
+    busy_until = present.ends_at if present else None
     if shift and is_free:
         return WalkInOption(person.id, person.name, starts_at, is_now=True)
     slot = next(free_slots(calendar, person.id, day, length, now, is_self=False), None)
     if slot:
-        return WalkInOption(person.id, person.name, slot.starts_at)
+        return WalkInOption(person.id, person.name, slot.starts_at, busy_until=busy_until)
     if is_free:
         return WalkInOption(person.id, person.name, starts_at, is_now=True, is_outside_hours=True)
-    return WalkInOption(person.id, person.name)
+    shifts, busy = open_periods(calendar, person.id, day), occupied(calendar, person.id, None)
+    if gap := desk_rules.first_gap(shifts, busy, now=starts_at):
+        minutes = gap[1] if timedelta(minutes=gap[1]) < length else None
+        return WalkInOption(person.id, person.name, gap[0], busy_until=busy_until, short_minutes=minutes)
+    return WalkInOption(person.id, person.name, busy_until=busy_until)
 
 
 # ------------------------------------------------------------------ the next visit

@@ -4,11 +4,14 @@ Steps are the paths under ``/appointments/<id>/``, except "payment" (of the tick
 "patient" (the person's page).
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
 
 from app.scheduling.rules import menu
+from app.scheduling.rules.periods import Period, Shift, subtract
 
 WAIT_WARNING, WAIT_LATE = 10, 20  # minutes of waiting after the hour of the visit
+SHORTEST_GAP = 10  # minutes between two visits that are worth putting a walk-in in
 OVERTIME_LATE = 10  # minutes of a session after its planned end
 
 _MENU = {
@@ -21,6 +24,16 @@ _MENU = {
     "fulfilled": ("payment", "next"),
     "noshow": ("arrival", "payment"),
 }
+
+
+def first_gap(shifts: Iterable[Shift], busy: Iterable[Period], *, now: datetime) -> tuple[datetime, int] | None:
+    """The first free stretch from now on that is worth using: its start and its minutes, in whole steps of five."""
+    for piece in subtract(shifts, [(visit.starts_at, visit.ends_at) for visit in busy]):
+        starts_at = max(piece.starts_at, now)
+        minutes = (piece.ends_at - starts_at) // timedelta(minutes=5) * 5
+        if minutes >= SHORTEST_GAP:
+            return starts_at, minutes
+    return None
 
 
 def desk_step(state: str, *, days_ahead: int, owes: bool, steps: Collection[str]) -> str:

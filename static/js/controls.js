@@ -18,6 +18,9 @@ on("click", (event) => {
   if ("print" in button.dataset) window.print();
 });
 
+// A choice takes no text: an accent composed over it would be written where the caret was last.
+on("focusin", (event) => { if (event.target.matches?.("select")) getSelection()?.removeAllRanges(); });
+
 on("change", (event) => { if (event.target.matches?.("[data-autosubmit]")) event.target.form?.requestSubmit(); });
 
 // Once: the current hour, the chosen day.

@@ -7,14 +7,16 @@ from typing import Any
 import pytest
 import time_machine
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from app.billing.models import ticket_balance
+from app.clinics.models import Therapist
 from app.kernel.db import db
 from app.kernel.outbox import EventRow
 from app.realtime import channels
 from app.scheduling.models import Appointment
 from tests.background import run_pending_work
+from tests.cast import Cast
 from tests.client import Client
 from tests.queries import count_queries
 from tests.scheduling.front_desk import NOW, TODAY, add_visit, at, open_till
@@ -325,7 +327,7 @@ def test_a_walk_in_goes_straight_to_the_waiting_room(app: Flask, ana: Client, te
 def test_whoever_is_free_takes_the_walk_in(app: Flask, ana: Client, visit: Callable[..., int]) -> None:
     visit("09:45", "arrived", patient=2, arrived="09:40")
     shown = text_of(ana.tree(ana.fragment("/walk-ins/new?service_id=2", "div#dialog-body")))
-    assert "Bruno Salas ocupado, libre a las 10:15" in shown
+    assert "Bruno Salas atiende hasta las 10:15" in shown
     assert "Hugo Paredes ahora" in shown
     walk_in(ana)
     assert only_visit(app).therapist_id == 2
@@ -338,6 +340,36 @@ def test_one_may_wait_for_a_busy_therapist(app: Flask, ana: Client, visit: Calla
     assert (made.therapist_id, made.status, made.starts_at) == (1, "arrived", at("10:15"))
 
 
+def test_who_finds_nobody_free_is_put_between_two_visits(app: Flask, ana: Client, visit: Callable[..., int]) -> None:
+    only_bruno_works(app)
+    visit("09:30", "arrived", patient=2, arrived="09:20", minutes=45)
+    visit("10:30", patient=2, minutes=150)  # until the break
+    visit("14:00", patient=2, minutes=240)
+    dialog = ana.fragment("/walk-ins/new?service_id=2", "div#dialog-body")
+    shown = text_of(ana.tree(dialog))
+    assert "entre dos citas: 10:15, solo 15 min" in shown
+    assert "Reservar otro día" in shown
+    assert walk_in(ana).status_code == 422  # nobody is "free first"
+    assert walk_in(ana, place=f"1@{at('10:15').isoformat()}@15", submission_id="w2").status_code == 200
+    made = only_visit(app)
+    assert (made.status, made.starts_at, made.ends_at) == ("arrived", at("10:15"), at("10:30"))
+
+
+def only_bruno_works(app: Flask) -> None:
+    with app.app_context():
+        db.session.execute(update(Therapist).where(Therapist.id == Cast.hugo).values(deleted_at=NOW))
+        db.session.commit()
+
+
+def test_when_nobody_can_the_walk_in_cannot_be_sent(app: Flask, ana: Client, visit: Callable[..., int]) -> None:
+    only_bruno_works(app)
+    visit("09:30", "arrived", patient=2, arrived="09:20", minutes=210)
+    visit("14:00", patient=2, minutes=240)
+    shown = ana.fragment("/walk-ins/new?service_id=2", "div#dialog-body").text
+    assert "Hoy nadie puede recibirla" in shown
+    assert "Recibir</span></button>" not in shown
+
+
 def test_a_place_that_was_taken_meanwhile_shows_what_is_left(
     app: Flask, ana: Client, visit: Callable[..., int]
 ) -> None:
@@ -345,7 +377,7 @@ def test_a_place_that_was_taken_meanwhile_shows_what_is_left(
     answer = walk_in(ana, place=f"1@{at('10:00').isoformat()}")
     assert answer.status_code == 409
     assert "Esa hora se acaba de ocupar" in answer.text
-    assert "libre a las 10:15" in answer.text
+    assert "atiende hasta las 10:15" in answer.text
     assert "Clara Inés" in answer.text  # the choice is kept
     assert only_visit(app).patient_id == 2
 
