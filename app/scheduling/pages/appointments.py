@@ -5,12 +5,13 @@ from typing import Any
 from flask import Response, request
 from flask_babel import gettext as _
 
+from app.billing import permissions as billing
 from app.billing.actions import credit
 from app.clinics import queries as clinics
 from app.http import cycle, fragments
 from app.http.html import PageBlueprint
 from app.kernel import clock, contacts
-from app.kernel.access import can_anywhere, require
+from app.kernel.access import can, can_anywhere, require
 from app.kernel.i18n import N_
 from app.patients import permissions as patient_permissions
 from app.patients import queries as patients
@@ -31,6 +32,8 @@ def show(appointment_id: int) -> Response:
     """Everything of a visit and the steps that this person may take."""
     visit = appointment_queries.get(appointment_id, actor=cycle.actor())
     cycle.note_reading("appointment", visit.id, patient_id=visit.patient_id, clinic_id=visit.clinic_id)
+    actor, ticket = cycle.actor(), visit.ticket
+    owes = ticket is not None and ticket.status == "open" and ticket.owed_cents > 0
     return fragments.dialog(
         "scheduling/_appointment.html",
         title=visit.patient_name,
@@ -42,6 +45,8 @@ def show(appointment_id: int) -> Response:
         steps=_steps(visit),
         reasons=rules.CANCEL_REASONS,
         today=clock.local_day(cycle.now(), visit.timezone),
+        may_see_ticket=can(actor, billing.READ, visit.clinic_id),
+        may_collect=owes and can(actor, billing.TAKE_PAYMENT, visit.clinic_id),
         may_see_patient=can_anywhere(cycle.actor(), patient_permissions.READ),
     )
 
@@ -55,7 +60,8 @@ def _steps(visit: VisitDetails) -> list[str]:
     facts = transition_queries.facts_of(visit, clinic, payment=lambda: has_payment, now=cycle.now())
     caller = transition_queries.caller_of(actor, clinic, therapist_id=visit.therapist_id, patient_id=visit.patient_id)
     steps = menu.open_steps(visit.state, facts, caller)
-    return menu.card_steps(visit.state, days_ahead=facts.days_ahead, steps=steps)
+    is_soon = visit.starts_at - cycle.now() <= menu.ARRIVES_WITHIN
+    return menu.card_steps(visit.state, days_ahead=facts.days_ahead, is_soon=is_soon, steps=steps)
 
 
 @pages.get("/appointments/<int:appointment_id>/cancellation", requires=permissions.BOOK)

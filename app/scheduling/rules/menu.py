@@ -4,6 +4,7 @@ Steps are the paths under ``/appointments/<id>/``.
 """
 
 from collections.abc import Collection
+from datetime import timedelta
 
 from app.scheduling.rules import EXPECTED, Status
 from app.scheduling.rules.transitions import (
@@ -16,6 +17,8 @@ from app.scheduling.rules.transitions import (
     has_way_back,
     may_reopen,
 )
+
+ARRIVES_WITHIN = timedelta(hours=2)  # so long before its hour a visit's patient may well be there
 
 TARGETS = {
     "confirmation": Status.BOOKED,
@@ -68,8 +71,10 @@ def main_step(state: str, *, days_ahead: int) -> str:
     return "" if state == "noshow" else next(iter(_CARD_STEPS.get(state, ())), "")
 
 
-def card_steps(state: str, *, days_ahead: int, steps: Collection[str]) -> list[str]:
-    """The open steps of the visit itself, the most likely first."""
+def card_steps(state: str, *, days_ahead: int, is_soon: bool = True, steps: Collection[str]) -> list[str]:
+    """The open steps of the visit itself, the most likely first: hours ahead nobody arrives, whoever asks moves it."""
     first = main_step(state, days_ahead=days_ahead)
+    if first == "arrival" and not is_soon:
+        first = "schedule"
     ordered = [first, *(step for step in _CARD_STEPS.get(state, ()) if step != first), "undo", "error"]
     return [step for step in ordered if step in steps]
