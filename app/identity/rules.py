@@ -78,6 +78,36 @@ def is_idle(last_seen_at: datetime, kind: str, now: datetime) -> bool:
     return now - last_seen_at > (IDLE if kind == "browser" else REFRESH_IDLE)
 
 
+# The first that is named counts: browsers call themselves by the names of others too.
+_BROWSERS = (
+    ("Edg/", "Edge"),
+    ("OPR/", "Opera"),
+    ("SamsungBrowser", "Samsung Internet"),
+    ("Firefox/", "Firefox"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+)
+_SYSTEMS = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("Mac OS", "Mac"),
+    ("CrOS", "ChromeOS"),
+    ("Linux", "Linux"),
+)
+
+
+def device_of(user_agent: str) -> tuple[str, str]:
+    """Browser and system of a user agent, as people call them; empty for what is not known.
+
+    >>> device_of("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/143.0 Safari/537.36 Edg/143.0")
+    ('Edge', 'Windows')
+    """
+    browser = next((name for mark, name in _BROWSERS if mark in user_agent), "")
+    return browser, next((name for mark, name in _SYSTEMS if mark in user_agent), "")
+
+
 def is_spent(generation_id: int, parent_id: int | None, head: int | None) -> bool:
     """Whether a refresh token may be used no more: only the head's tokens and those of its children may (D41)."""
     return head not in (generation_id, parent_id)

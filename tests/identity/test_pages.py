@@ -112,3 +112,17 @@ def test_next_leads_nowhere_else(client: Client) -> None:
 
 def test_a_post_without_token_changes_nothing(ana: Client) -> None:
     assert ana.http.post("/account/preferences", data={"locale": "en", "theme": ""}).status_code == 403
+
+
+def test_open_sessions_are_named_as_people_call_them_and_close_at_once(ana: Client, app: Flask) -> None:
+    edge = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/143.0 Safari/537.36 Edg/143.0"
+    other = Client(app)
+    other.http.environ_base["HTTP_USER_AGENT"] = edge
+    other.sign_in("ana@example.com")
+    shown = ana.get("/account").text
+    assert "Edge en Windows" in shown
+    assert "Último uso: hace 1 minuto" in shown
+    assert ana.post("/account/sessions/others/revocation").status_code == 303
+    assert other.get("/account").status_code == 303
+    assert ana.get("/account").status_code == 200
+    assert "Cerrar las demás" not in ana.get("/account").text

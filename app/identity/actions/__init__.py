@@ -133,6 +133,11 @@ def revoke_own_session(session_id: int, *, actor: Actor, now: datetime) -> None:
     _revoke(actor.person_id, [session_id], actor=actor, now=now)
 
 
+def revoke_other_sessions(*, actor: Actor, now: datetime) -> None:
+    """End all of one's own sessions but the one that acts."""
+    revoke_all_sessions(actor.person_id, actor=actor, now=now, keep=actor.session_id)
+
+
 def revoke_all_sessions(user_id: int, *, actor: Actor | None, now: datetime, keep: int | None = None) -> None:
     """End all sessions of a user (password or roles changed, account closed)."""
     session_ids = db.session.scalars(

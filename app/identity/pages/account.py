@@ -1,8 +1,10 @@
 """Sign in, sign out, one's own account, and the redirect to each role's home."""
 
+from datetime import datetime
 from typing import Any
 
 from flask import Response, current_app, make_response, redirect, request, session
+from flask_babel import format_timedelta
 from flask_babel import gettext as _
 from flask_login import logout_user
 
@@ -89,8 +91,15 @@ def account(form: forms.PasswordForm | forms.PreferencesForm | None = None) -> R
         password=password.with_submission_id(),
         preferences=preferences.with_submission_id(),
         must_change=actor.has_temporary_password,
-        sessions=queries.own_sessions(actor=actor, now=cycle.now()),
+        sessions=[
+            {**row, "last_use": _ago(row["last_seen_at"])} for row in queries.own_sessions(actor=actor, now=cycle.now())
+        ],
     )
+
+
+def _ago(instant: datetime) -> str:
+    """``hace 5 minutos``."""
+    return str(format_timedelta(instant - cycle.now(), granularity="minute", add_direction=True))
 
 
 def _preferences(actor: Actor) -> forms.PreferencesForm:
@@ -135,6 +144,12 @@ def change_preferences(form: forms.PreferencesForm) -> Response:
     else:
         response.delete_cookie("theme")
     return response
+
+
+@pages.post("/account/sessions/others/revocation", requires=permissions.OWN_ACCOUNT)
+def revoke_other_sessions() -> Response:
+    actions.revoke_other_sessions(actor=cycle.actor(), now=cycle.now())
+    return fragments.fragment_response(redirect_url="/account", toast=_("Las otras sesiones se cerraron."))
 
 
 @pages.post("/account/sessions/<int:session_id>/revocation", requires=permissions.OWN_ACCOUNT)

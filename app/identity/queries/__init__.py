@@ -33,7 +33,7 @@ def own_sessions(*, actor: Actor, now: datetime) -> list[dict[str, Any]]:
         .order_by(UserSession.last_seen_at.desc())
     )
     return [
-        {**row._mapping, "is_current": row.id == actor.session_id}
+        {**row._mapping, "is_current": row.id == actor.session_id, "device_words": rules.device_of(row.device or "")}
         for row in rows
         if not rules.is_idle(row.last_seen_at, row.kind, now)
     ]
