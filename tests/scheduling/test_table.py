@@ -14,7 +14,7 @@ from app.kernel.db import db
 from app.scheduling import jobs, permissions
 from app.scheduling.models import Appointment, AppointmentEvent
 from app.scheduling.queries.transitions import TASKS
-from app.scheduling.rules import Status, menu, transitions
+from app.scheduling.rules import REQUESTS, Status, menu, transitions
 from app.scheduling.rules.transitions import Caller, Change, Facts, Task, path_of, way_back
 from tests import build
 from tests.build import NOW, TODAY, at
@@ -217,7 +217,7 @@ def test_every_cell_is_the_asked_state_or_a_true_refusal(
     expected = {  # who stands where, at 10:00 for a visit of 09:30
         "ana": DESK, "bruno": THERAPIST, "hugo": STRANGER, "clara": PATIENT, "diego": SUPERVISOR,
     }[caller]  # fmt: skip
-    its_time_is_over = {"pending", "booked"} if status in transitions.REQUESTS else set()
+    its_time_is_over = {"pending", "booked"} if status in REQUESTS else set()
     in_table = {str(target) for target in transitions.allowed(facts(str(status), ago=5, late=30), expected)}
     assert reached == in_table - its_time_is_over
 

@@ -36,6 +36,7 @@ from app.scheduling.rules.booking import (
     choose_room,
     plan_booking,
     plan_move,
+    plan_request,
 )
 
 
@@ -73,6 +74,23 @@ def book_appointment(request: BookingRequest, *, actor: Actor, now: datetime) ->
     care.add_to_clinic(request.patient_id, request.clinic_id, reach.CARE_SOURCE, now=now)
     _record_booked(appointment_id, request, plan, context, actor=actor, now=now)
     return Booked(appointment_id, request.clinic_id, plan.starts_at, str(plan.status), ticket)
+
+
+def request_appointment(request: BookingRequest, status: Status, *, actor: Actor, now: datetime) -> int:
+    """Ask for a visit at a wished start, ``proposed`` or ``waitlist``: no time is taken and no ticket opened until the
+    desk accepts it (``move_appointment``); returns its id.
+
+    Raises NotFound, Forbidden and what ``plan_request`` raises.
+    """
+    reach.require_booking(request.clinic_id, request.therapist_id, request.patient_id, actor)
+    reach.require_first(status, request, actor=actor)
+    lock("bookings", actor.organization_id)
+    context = booking_queries.booking_context(request, actor=actor, now=now)
+    plan = plan_request(context, request, status, now)
+    appointment_id = _insert(request, plan, context, actor=actor, now=now)
+    care.add_to_clinic(request.patient_id, request.clinic_id, reach.CARE_SOURCE, now=now)
+    _record_booked(appointment_id, request, plan, context, actor=actor, now=now)
+    return appointment_id
 
 
 def _insert(request: BookingRequest, plan: Plan, context: BookingContext, *, actor: Actor, now: datetime) -> int:
@@ -166,8 +184,9 @@ def _record_booked(
 def move_appointment(appointment_id: int, request: MoveRequest, *, actor: Actor, now: datetime) -> None:
     """Another time or therapist on the same row: ticket, payments and messages stay attached.
 
-    Only what is still expected can move. Raises NotFound, Forbidden, StaleVersion, SlotTaken, PatientBusy,
-    OutsideSchedule, InThePast, NoticeTooShort (patients), InvalidTransition.
+    Only what is still expected can move; a request (proposed, on the waiting list) is booked at that time. Raises
+    NotFound, Forbidden, StaleVersion, SlotTaken, PatientBusy, OutsideSchedule, InThePast, NoticeTooShort (patients),
+    InvalidTransition.
     """
     visit = appointments.get_for_update(appointment_id, actor=actor)
     reach.require_booking_of(visit, actor)
@@ -175,13 +194,40 @@ def move_appointment(appointment_id: int, request: MoveRequest, *, actor: Actor,
         reach.require_booking(visit.clinic_id, request.therapist_id, visit.patient_id, actor)
     if request.version is not None and visit.version != request.version:
         raise StaleVersion
-    if visit.status not in rules.EXPECTED:
+    is_request = visit.status in rules.REQUESTS
+    if is_request:
+        reach.require_acceptance(visit, actor=actor)
+    elif visit.status not in rules.EXPECTED:
         raise transition_queries.refusal(visit, actor=actor, now=now)
     lock("bookings", visit.organization_id)
     context = booking_queries.move_context(visit, request, actor=actor, now=now)
     plan = plan_move(context, request, now)
-    if plan is not None:
+    if plan is not None and is_request:
+        _accept_at(visit, plan, actor=actor, now=now)
+    elif plan is not None:
         _move(visit, plan, actor=actor, now=now)
+
+
+def _accept_at(visit: Appointment, plan: MovePlan, *, actor: Actor, now: datetime) -> None:
+    """A request takes the time that the desk chose, and gets its ticket."""
+    old_status, visit.status, visit.status_since = visit.status, str(Status.BOOKED), now
+    visit.starts_at, visit.ends_at = plan.starts_at, plan.ends_at
+    visit.therapist_id, visit.room_id = plan.therapist_id, plan.room_id
+    visit.version += 1
+    flush_or_refuse()
+    history.add(
+        visit.id,
+        old_status,
+        visit.status,
+        actor=actor,
+        now=now,
+        new_starts_at=plan.starts_at,
+        new_ends_at=plan.ends_at,
+        room_id=plan.room_id,
+    )
+    open_ticket_if_missing(visit, actor=actor, now=now)
+    reach.update_care_relation(visit, plan.therapist_id, actor=actor, now=now)
+    history.record(events.AppointmentApproved, visit, actor=actor, now=now, from_status=old_status)
 
 
 def _move(visit: Appointment, plan: MovePlan, *, actor: Actor, now: datetime) -> None:

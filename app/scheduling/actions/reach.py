@@ -64,6 +64,15 @@ def require_first(status: Status, request: NewVisit, *, actor: Actor) -> None:
         raise Forbidden
 
 
+def require_acceptance(visit: Appointment, *, actor: Actor) -> None:
+    """The desk of the clinic gives a request its time. Raises Forbidden."""
+    step = transitions.step_between(Status(visit.status), Status.BOOKED)
+    clinic = clinics.clinic(visit.clinic_id)
+    caller = queries.caller_of(actor, clinic, therapist_id=visit.therapist_id, patient_id=visit.patient_id)
+    if step is None or not caller.is_one_of(step.who, step.task):
+        raise Forbidden
+
+
 def require_booking_of(visit: Appointment, actor: Actor) -> None:
     """``require_booking`` for a visit that exists."""
     require_booking(visit.clinic_id, visit.therapist_id, visit.patient_id, actor)

@@ -30,7 +30,7 @@ def confirm_appointment(appointment_id: int, *, actor: Actor, now: datetime) -> 
     Raises NotFound, Forbidden, InvalidTransition, SlotTaken.
     """
     visit = appointment_queries.get_for_update(appointment_id, actor=actor)
-    if visit.status in (*transitions.REQUESTS, Status.PENDING):
+    if visit.status in (*rules.REQUESTS, Status.PENDING):
         _take(visit, Status.BOOKED, actor=actor, now=now)
         return
     if visit.status != Status.BOOKED:  # from here "booked" would be an undo
@@ -144,7 +144,7 @@ def _take(visit: Appointment, goal: Status, *, reason: str = "", money: str = ""
 
 def _accept(visit: Appointment, goal: Status, *, actor: Actor, now: datetime) -> None:
     """A request becomes a booking; one that waited without a time takes it, and gets its ticket."""
-    waited = visit.status in transitions.REQUESTS
+    waited = visit.status in rules.REQUESTS
     if waited:
         booking.choose_room_for(visit, now=now)
     if goal == Status.BOOKED:

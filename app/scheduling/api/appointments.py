@@ -63,7 +63,7 @@ class NewAppointment(Body):
     therapist_id: Id = Field(validation_alias=AliasChoices("therapist_id", "doctor"))
     service_id: Id | None = None
     clinic_id: Id | None = None
-    status: Annotated[str, one_of("booked", "arrived")] = "booked"
+    status: Annotated[str, one_of("booked", "arrived", *rules.REQUESTS)] = "booked"
     starts_at: str | None = Field(
         None, validation_alias=AliasChoices("starts_at", "datetime", "date_time"), validate_default=True
     )
@@ -220,7 +220,8 @@ def day(query: DayQuery) -> dict[str, Any]:
 def create(body: NewAppointment) -> dict[str, Any]:
     """Book a time. A patient may omit ``patient_id``; the therapist's default service stands in for none (D43).
 
-    With ``"status": "arrived"`` the desk receives a walk-in: without ``starts_at`` the visit begins now."""
+    With ``"status": "arrived"`` the desk receives a walk-in: without ``starts_at`` the visit begins now. ``proposed``
+    and ``waitlist`` ask for a time: none is taken until the clinic accepts it."""
     actor = cycle.actor()
     patient_id = patient_id_of(actor) if body.patient_id is None else body.patient_id
     if patient_id is None:
@@ -242,6 +243,8 @@ def create(body: NewAppointment) -> dict[str, Any]:
         override_reason=body.override_reason or (WALK_IN if is_here else ""),
         is_here=is_here,
     )
+    if body.status in rules.REQUESTS:
+        return _one(booking.request_appointment(request, rules.Status(body.status), actor=actor, now=cycle.now()))
     booked = booking.book_appointment(request, actor=actor, now=cycle.now())
     return _one(booked.id)
 

@@ -16,7 +16,7 @@ from app.kernel.errors import Invalid, NotFound
 from app.kernel.i18n import N_
 from app.patients import queries as patients
 from app.patients import rules as patient_rules
-from app.scheduling import permissions
+from app.scheduling import permissions, rules
 from app.scheduling.actions import booking as actions
 from app.scheduling.forms import booking as forms
 from app.scheduling.pages.transitions import changed
@@ -171,7 +171,7 @@ def schedule(appointment_id: int, form: forms.MoveForm | None = None) -> Respons
     form.version.data = visit.version  # optimistic lock on the version shown
     return fragments.dialog(
         "scheduling/_booking_schedule.html",
-        title=_("Reprogramar"),
+        title=_("Reservar") if visit.status in rules.REQUESTS else _("Reprogramar"),
         visit=visit,
         form=form.with_submission_id(),
         groups=queries.times_to_move(clinic, visit, people, now=cycle.now()),
@@ -199,9 +199,12 @@ def _people(visit: VisitDetails) -> list[TherapistView]:
     retry=schedule,
 )
 def move(appointment_id: int, form: forms.MoveForm) -> Response:
-    asked = form.to_request(form.starts_at.instant(_visit(appointment_id).timezone))
+    visit = _visit(appointment_id)
+    asked = form.to_request(form.starts_at.instant(visit.timezone))
     actions.move_appointment(appointment_id, asked, actor=cycle.actor(), now=cycle.now())
-    return changed(appointment_id, N_("Reprogramada: %(when)s · %(name)s"), takes_focus=True)
+    was_request = visit.status in rules.REQUESTS
+    words = N_("Reservada: %(when)s · %(name)s") if was_request else N_("Reprogramada: %(when)s · %(name)s")
+    return changed(appointment_id, words, takes_focus=True)
 
 
 def _visit(appointment_id: int) -> VisitDetails:

@@ -102,9 +102,10 @@ def _offer(request: BookingRequest, actor: Actor, *, is_self: bool) -> Row[Any]:
 
 
 def _own_bookings(patient_id: int, now: datetime) -> OwnBookings:
-    """What a patient has booked in all clinics."""
+    """What a patient has booked or asked for in all clinics."""
     of_patient = select(func.count()).where(Appointment.patient_id == patient_id)
-    to_come = of_patient.where(Appointment.starts_at > now, Appointment.status.in_(rules.OPEN))
+    ahead = and_(Appointment.starts_at > now, Appointment.status.in_(rules.OPEN))
+    to_come = of_patient.where(ahead | Appointment.status.in_(rules.REQUESTS))
     of_last_day = of_patient.where(Appointment.created_at > now - timedelta(days=1), Appointment.origin == "online")
     row = db.session.execute(
         select(to_come.scalar_subquery(), of_last_day.scalar_subquery(), Patient.created_at).where(
@@ -143,6 +144,7 @@ def move_context(visit: Appointment, request: MoveRequest, *, actor: Actor, now:
         ends_at=visit.ends_at,
         therapist_offers_service=not changes_therapist or clinics.offers(therapist_id, visit.service_id),
         is_self_booking=slots.books_for_self(clinic.id, actor),
+        is_request=visit.status in rules.REQUESTS,
         may_override=can(actor, permissions.OVERRIDE, clinic.id),
         calendar=_calendar_around(clinic, therapist_id, visit.patient_id, request.starts_at, now),
     )

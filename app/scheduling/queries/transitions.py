@@ -21,7 +21,7 @@ from app.patients.profiles import patient_id_of
 from app.scheduling import permissions
 from app.scheduling.models import Appointment, AppointmentEvent
 from app.scheduling.queries import booking as booking_queries
-from app.scheduling.rules import Status
+from app.scheduling.rules import REQUESTS, Status
 from app.scheduling.rules import transitions as rules
 from app.scheduling.rules.booking import Attempt, check_free, choose_room
 from app.scheduling.rules.transitions import Caller, Change, Facts, Task
@@ -92,7 +92,7 @@ def _slot_problem(visit: Appointment, clinic: ClinicView, now: datetime) -> Doma
         visit.therapist_id, visit.patient_id, visit.starts_at, visit.ends_at - visit.starts_at, is_self=False
     )
     try:
-        if visit.status in rules.REQUESTS:
+        if visit.status in REQUESTS:
             choose_room(calendar, attempt, now, override=False)
         else:
             check_free(calendar, attempt, now, room_id=visit.room_id)

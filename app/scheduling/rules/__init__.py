@@ -28,6 +28,7 @@ class Status(StrEnum):
 
 
 OCCUPYING = (Status.PENDING, Status.BOOKED, Status.ARRIVED, Status.CHECKED_IN, Status.FULFILLED)
+REQUESTS = (Status.PROPOSED, Status.WAITLIST)  # take no time until they are accepted
 EXPECTED = (Status.PENDING, Status.BOOKED)
 OPEN = (Status.PROPOSED, Status.PENDING, Status.BOOKED, Status.ARRIVED, Status.CHECKED_IN)  # not over yet
 TREATING = (*OCCUPYING, Status.NOSHOW)  # make the therapist the patient's: neither cancelled nor written in error

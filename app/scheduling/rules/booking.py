@@ -166,6 +166,7 @@ class MoveContext:
     ends_at: datetime
     therapist_offers_service: bool  # the therapist who is asked for
     is_self_booking: bool
+    is_request: bool  # takes no time yet: its own hour is to be judged too
     may_override: bool
     calendar: Calendar
 
@@ -190,11 +191,7 @@ def plan_booking(context: BookingContext, request: BookingRequest, now: datetime
     PatientBusy; for patients also OwnDuration, NotOffered (with alternatives), TooManyOpenVisits, TooManyNewVisits.
     """
     is_self = context.is_self_booking
-    minutes = context.service_minutes if request.duration_minutes is None else request.duration_minutes
-    if context.own is not None:
-        _check_own_bookings(context.own, context.clinic, now)
-        if minutes != context.service_minutes:
-            raise OwnDuration(context.service_minutes)
+    minutes = _minutes_of(context, request, now)
     day = clock.local_day(request.starts_at, context.clinic.timezone)
     if request.is_here and day != clock.local_day(now, context.clinic.timezone):
         raise WalkInNotToday
@@ -212,6 +209,36 @@ def plan_booking(context: BookingContext, request: BookingRequest, now: datetime
     )
 
 
+def plan_request(context: BookingContext, request: BookingRequest, status: Status, now: datetime) -> Plan:
+    """A visit that is asked for, at its wished start: no time is taken, so none has to be free.
+
+    Raises InThePast, InvalidStart, InvalidDuration; for patients also TooSoon, TooFar, OwnDuration, TooManyOpenVisits,
+    TooManyNewVisits.
+    """
+    is_self, length = context.is_self_booking, _length(_minutes_of(context, request, now))
+    problem = start_window(context.clinic, now, is_self=is_self).problem_with(request.starts_at)
+    if problem is not None:
+        raise problem
+    return Plan(
+        starts_at=request.starts_at,
+        ends_at=request.starts_at + length,
+        day=clock.local_day(request.starts_at, context.clinic.timezone),
+        room_id=None,
+        status=status,
+        notes="" if is_self else request.notes,
+    )
+
+
+def _minutes_of(context: BookingContext, request: BookingRequest, now: datetime) -> int:
+    """How long the visit takes. Raises OwnDuration and what limits the visits that a patient has."""
+    minutes = context.service_minutes if request.duration_minutes is None else request.duration_minutes
+    if context.own is not None:
+        _check_own_bookings(context.own, context.clinic, now)
+        if minutes != context.service_minutes:
+            raise OwnDuration(context.service_minutes)
+    return minutes
+
+
 def plan_move(context: MoveContext, request: MoveRequest, now: datetime) -> MovePlan | None:
     """The new place of a visit, or None when nothing changes.
 
@@ -226,7 +253,8 @@ def plan_move(context: MoveContext, request: MoveRequest, now: datetime) -> Move
             raise OwnDuration(length // timedelta(minutes=1))
         length = wanted
     ends_at = request.starts_at + length
-    if (request.starts_at, ends_at, therapist_id) == (context.starts_at, context.ends_at, context.therapist_id):
+    place = (context.starts_at, context.ends_at, context.therapist_id)
+    if not context.is_request and (request.starts_at, ends_at, therapist_id) == place:
         return None
     if not context.therapist_offers_service:
         raise ServiceNotGiven

@@ -6,9 +6,8 @@ Steps are the paths under ``/appointments/<id>/``.
 from collections.abc import Collection
 from datetime import timedelta
 
-from app.scheduling.rules import EXPECTED, Status
+from app.scheduling.rules import EXPECTED, REQUESTS, Status
 from app.scheduling.rules.transitions import (
-    REQUESTS,
     Caller,
     Facts,
     Task,

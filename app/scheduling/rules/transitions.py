@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from app.kernel.errors import Conflict, DomainError, Forbidden, RuleBroken
 from app.kernel.i18n import N_
-from app.scheduling.rules import LABELS, NoticeTooShort, Status, may_patient_change
+from app.scheduling.rules import LABELS, REQUESTS, NoticeTooShort, Status, may_patient_change
 
 
 class Who(StrEnum):
@@ -183,7 +183,6 @@ def _rows(
 
 _S, _DESK, _THERAPIST, _PATIENT, _SYSTEM = Status, Who.DESK, Who.THERAPIST, Who.PATIENT, Who.SYSTEM
 _BOOK, _RECEIVE, _ATTEND = Task.BOOK, Task.RECEIVE, Task.ATTEND
-REQUESTS = (Status.PROPOSED, Status.WAITLIST)  # take no time until they are accepted
 _NOT_BOOKED = (*REQUESTS, Status.PENDING)
 _HERE = (Status.ARRIVED, Status.CHECKED_IN)
 _ANY = tuple(status for status in Status if status != Status.ENTERED_IN_ERROR)
