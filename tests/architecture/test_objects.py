@@ -39,6 +39,7 @@ from tests.client import Client
 ABSENT = 987654
 OTHERS = 90  # the id of everything of another organization
 ROLES = ("ana", "bruno", "clara", "diego", "eva", "fabio")
+ENDS_SESSIONS = ("/logout", "/sessions/others/revocation")  # the tests' own too
 UNSAFE = {"POST", "PUT", "PATCH", "DELETE"}
 
 
@@ -233,7 +234,7 @@ def routes(app: Flask) -> list[tuple[Rule, RouteSpec, str]]:
     """Every route and method but sockets, files and the end of the session."""
     found = []
     for rule in app.url_map.iter_rules():
-        if rule.endpoint == "static" or rule.rule.startswith("/ws") or rule.rule.rstrip("/").endswith("/logout"):
+        if rule.endpoint == "static" or rule.rule.startswith("/ws") or rule.rule.rstrip("/").endswith(ENDS_SESSIONS):
             continue
         spec = app.view_functions[rule.endpoint].__dict__["spec"]
         found += [(rule, spec, method) for method in sorted(set(rule.methods or ()) - {"HEAD", "OPTIONS"})]

@@ -13,12 +13,14 @@ from tests.client import Client
 ROLES = ("ana", "bruno", "clara", "diego", "eva", "fabio")
 UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
 
+ENDS_SESSIONS = ("/logout", "/sessions/others/revocation")  # the tests' own too
+
 
 def rules_of(app: Flask) -> list[tuple[Rule, RouteSpec, str]]:
     """Every route but the one that ends the session, with what it declared and an address of nothing."""
     found = []
     for rule in app.url_map.iter_rules():
-        if rule.endpoint == "static" or rule.rule.startswith("/ws") or rule.rule.rstrip("/").endswith("/logout"):
+        if rule.endpoint == "static" or rule.rule.startswith("/ws") or rule.rule.rstrip("/").endswith(ENDS_SESSIONS):
             continue
         path = re.sub(r"<int:[^>]+>", "999999", rule.rule)
         path = re.sub(r"<[^>]+>", "nothing", path)
