@@ -27,7 +27,7 @@ from tests.reports import ledger
 
 ROOT = Path(__file__).resolve().parents[2]
 START = "from app import create_app; create_app(commands=False)"  # as the worker does for each report
-PDF_CPU_SECONDS = 3.0  # of an ordinary day; about 1.4 on a machine that does nothing else
+PDF_CPU_SECONDS = 3.0  # of an ordinary day
 
 REQUEST = {"report_type": "improved-daily-cash", "format": "csv", "parameters": {"date": "2026-11-20"}}
 
