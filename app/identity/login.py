@@ -130,10 +130,10 @@ def new_temporary_password(**_arguments: Any) -> dict[str, TemporaryPassword]:
 
 def _load(token: str) -> SessionUser | None:
     now = g.get("now") or clock.now()
-    found = queries.actors.actor_of_token(token, now=now)
-    if found is None:
+    session_actor = queries.actors.actor_of_token(token, now=now)
+    if session_actor is None:
         return None
-    actor, last_seen_at = found
+    actor, last_seen_at = session_actor
     # requests that a page makes by itself do not count as activity
     if BACKGROUND_HEADER not in request.headers and now - last_seen_at > rules.TOUCH_EVERY:
         g.touch = (actor.session_id, now)
@@ -142,10 +142,10 @@ def _load(token: str) -> SessionUser | None:
 
 def load_by_session(*, session_id: int) -> Actor | None:
     now = g.get("now") or clock.now()
-    found = queries.actors.actor_of_session(session_id, now=now)
-    if found is None:
+    session_actor = queries.actors.actor_of_session(session_id, now=now)
+    if session_actor is None:
         return None
-    actor, last_seen_at = found
+    actor, last_seen_at = session_actor
     if now - last_seen_at > rules.TOUCH_EVERY:
         g.touch = (session_id, now)
     return actor

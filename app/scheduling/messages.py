@@ -98,9 +98,9 @@ def calendar(visit: Notice, method: str, *, now: datetime) -> str:
     from icalendar import Calendar, Event, vCalAddress, vText  # imported late: needed by workers only
 
     def person(address: str, name: str) -> vCalAddress:
-        found = vCalAddress(f"mailto:{address}")
-        found.params["CN"] = vText(name)
-        return found
+        calendar_address = vCalAddress(f"mailto:{address}")
+        calendar_address.params["CN"] = vText(name)
+        return calendar_address
 
     event = Event()
     event.add("uid", visit.uid)

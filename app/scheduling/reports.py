@@ -223,17 +223,17 @@ def _counted(name: str, title: str, counts: dict[str, int]) -> Table:
 
 
 def statistics_json(data: visit_statistics.Visits) -> dict[str, Any]:
-    found = visit_statistics.statistics(data)
+    figures = visit_statistics.statistics(data)
     return {
         **_period(data),
-        "total_citas": found.visits,
-        "dias_de_atencion": found.open_days,
-        "citas_por_dia": round(found.per_day, 2),
-        "pacientes": found.patients,
-        "primeras_citas": found.first_visits,
-        "por_estado": found.by_status,
-        "por_servicio": found.by_service,
-        "por_dia_semana": found.by_weekday,
+        "total_citas": figures.visits,
+        "dias_de_atencion": figures.open_days,
+        "citas_por_dia": round(figures.per_day, 2),
+        "pacientes": figures.patients,
+        "primeras_citas": figures.first_visits,
+        "por_estado": figures.by_status,
+        "por_servicio": figures.by_service,
+        "por_dia_semana": figures.by_weekday,
         "por_terapeuta": therapists_json(data)["terapeutas"],
     }
 

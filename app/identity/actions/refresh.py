@@ -24,27 +24,27 @@ def begin(session: UserSession, *, now: datetime) -> None:
 
 def exchange(token: str, *, now: datetime) -> tuple[UserSession | None, str | None]:
     """The open session of a token and its next token; without one when the token is spent. (None, None): unknown."""
-    found = db.session.execute(
+    presented = db.session.execute(
         select(RefreshGeneration.id, RefreshGeneration.parent_id, RefreshGeneration.session_id)
         .join(RefreshToken, RefreshToken.generation_id == RefreshGeneration.id)
         .where(RefreshToken.token_hash == ids.digest(token))
     ).first()
-    if found is None:
+    if presented is None:
         return None, None
     # One exchange of a session after the other: the head is read under the lock.
     session = db.session.scalar(
         select(UserSession)
-        .where(UserSession.id == found.session_id, UserSession.revoked_at.is_(None))
+        .where(UserSession.id == presented.session_id, UserSession.revoked_at.is_(None))
         .with_for_update()
         .execution_options(populate_existing=True)
     )
     if session is None:
         return None, None
-    if rules.is_spent(found.id, found.parent_id, session.refresh_head):
+    if rules.is_spent(presented.id, presented.parent_id, session.refresh_head):
         return session, None
-    session.refresh_head = found.id
+    session.refresh_head = presented.id
     next_token = ids.secret()
-    child = _newest_child(found.id, now) or _generation(session.id, found.id, now)
+    child = _newest_child(presented.id, now) or _generation(session.id, presented.id, now)
     db.session.add(RefreshToken(token_hash=ids.digest(next_token), generation_id=child.id))
     db.session.flush()
     return session, next_token

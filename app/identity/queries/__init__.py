@@ -61,9 +61,9 @@ def staff(*, actor: Actor) -> list[dict[str, Any]]:
         .where(User.organization_id == actor.organization_id, Membership.clinic_id.in_(scope))
         .order_by(User.full_name, User.id, Membership.clinic_id, Role.rank)
     )
-    found: dict[int, dict[str, Any]] = {}
+    people: dict[int, dict[str, Any]] = {}
     for row in rows:
-        person = found.setdefault(
+        person = people.setdefault(
             row.id,
             {
                 "id": row.id,
@@ -76,15 +76,15 @@ def staff(*, actor: Actor) -> list[dict[str, Any]]:
         )
         person["roles"].append((row.clinic_id, row.code))
         person["memberships"].append(row)
-    return list(found.values())
+    return list(people.values())
 
 
 def staff_member(user_id: int, *, actor: Actor) -> dict[str, Any]:
     """One of ``staff``. Raises NotFound."""
-    found = next((person for person in staff(actor=actor) if person["id"] == user_id), None)
-    if found is None:
+    member = next((person for person in staff(actor=actor) if person["id"] == user_id), None)
+    if member is None:
         raise NotFound
-    return found
+    return member
 
 
 def organization_of(user_id: int) -> int:

@@ -132,8 +132,8 @@ def _actor(rows: Sequence[Row[Any]], now: datetime, channel: str = "desk") -> Ac
     grants: dict[int, frozenset[str]] = {}
     for row in held:
         grants[row.clinic_id] = grants.get(row.clinic_id, frozenset()) | _split(row.codes)
-    found = {profile: getattr(first, f"profile_{profile.kind}") for profile in access.profiles()}
-    present = [profile for profile, subject_id in found.items() if subject_id is not None]
+    subject_ids = {profile: getattr(first, f"profile_{profile.kind}") for profile in access.profiles()}
+    present = [profile for profile, subject_id in subject_ids.items() if subject_id is not None]
     own = [profile for profile in present if profile.own_role]
     top = min(((row.rank, row.code, row.label) for row in held), default=None)
     top = top or next(((0, profile.own_role, _label(profile.own_role)) for profile in own), (0, "", ""))
@@ -151,7 +151,7 @@ def _actor(rows: Sequence[Row[Any]], now: datetime, channel: str = "desk") -> Ac
         roles=(*((row.clinic_id, row.code) for row in held), *((None, profile.own_role) for profile in own)),
         grants=grants,
         own=frozenset().union(*(_split(getattr(first, f"own_{profile.kind}")) for profile in own)),
-        profiles={profile.kind: found[profile] for profile in present},
+        profiles={profile.kind: subject_ids[profile] for profile in present},
     )
 
 

@@ -135,22 +135,22 @@ def _for_actor(shown: dict[str, Any]) -> dict[str, Any]:
 
 def _filters(query: AppointmentQuery, actor: Actor, now: dt.datetime) -> list[Any]:
     zone = _zone(query.clinic_id, actor)
-    wanted: list[Any] = []
+    conditions: list[Any] = []
     therapist = therapist_id_of(actor) if query.doctor == "current" else _therapist_asked(query)
     if query.doctor == "current" or therapist is not None:
-        wanted.append(Appointment.therapist_id == therapist)
+        conditions.append(Appointment.therapist_id == therapist)
     if query.patient_id is not None:
-        wanted.append(Appointment.patient_id == query.patient_id)
+        conditions.append(Appointment.patient_id == query.patient_id)
     if query.clinic_id is not None:
-        wanted.append(Appointment.clinic_id == query.clinic_id)
+        conditions.append(Appointment.clinic_id == query.clinic_id)
     if query.status is not None:
-        wanted.append(Appointment.status == rules.ALIASES.get(query.status, query.status))
+        conditions.append(Appointment.status == rules.ALIASES.get(query.status, query.status))
     first, last = _days(query, clock.local_day(now, zone))
     if first is not None:
-        wanted.append(Appointment.starts_at >= clock.day_bounds(first, zone)[0])
+        conditions.append(Appointment.starts_at >= clock.day_bounds(first, zone)[0])
     if last is not None:
-        wanted.append(Appointment.starts_at < clock.day_bounds(last, zone)[1])
-    return wanted
+        conditions.append(Appointment.starts_at < clock.day_bounds(last, zone)[1])
+    return conditions
 
 
 def _days(query: AppointmentQuery, today: dt.date) -> tuple[dt.date | None, dt.date | None]:

@@ -54,11 +54,11 @@ def _free(query: FreeQuery, actor: Actor, now: dt.datetime) -> list[Slot]:
     asked = Asked(query.clinic_id, query.therapist_id, query.service_id)
     offers = bookable.bookable(asked, actor=actor)
     _check_size(offers, (last - first).days + 1, actor)
-    found: list[Slot] = []
+    free: list[Slot] = []
     for offer in offers:
         is_self = slots.books_for_self(offer.service.clinic_id, actor)
         limits.charge(((last - first).days + 1) * len(offer.therapist_ids) // DAYS_PER_REQUEST)
-        found += slots.free(
+        free += slots.free(
             clinics.clinic(offer.service.clinic_id),
             offer.therapist_ids,
             first,
@@ -68,7 +68,7 @@ def _free(query: FreeQuery, actor: Actor, now: dt.datetime) -> list[Slot]:
             now=now,
             patient_id=patient_id_of(actor) if is_self else None,
         )
-    return sorted(found, key=lambda slot: (slot.starts_at, slot.therapist_id))
+    return sorted(free, key=lambda slot: (slot.starts_at, slot.therapist_id))
 
 
 def _check_size(offers: list[Bookable], days: int, actor: Actor) -> None:

@@ -86,10 +86,10 @@ def _chosen(people: list[TherapistView], clinic: ClinicView) -> TherapistView | 
         return next((person for person in people if person.id == own), None)
     if not therapist_arg:
         return None
-    found = next((person for person in people if str(person.id) == therapist_arg), None)
-    if found is None:
+    chosen = next((person for person in people if str(person.id) == therapist_arg), None)
+    if chosen is None:
         raise NotFound
-    return found
+    return chosen
 
 
 def _day_asked(clinic: ClinicView) -> date:
